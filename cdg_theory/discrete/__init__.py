@@ -1,0 +1,24 @@
+r"""The metric on ``n`` output channels: Gram matrix, inverse and linear-time gradient.
+
+.. math:: M = \alpha P + \beta (I-P) + \gamma s L, \qquad k = M^{-1} g
+
+with :math:`P = \mathbf 1\mathbf 1^T/n` and :math:`L` the Laplacian of the path (natural boundary)
+or of the cycle (periodic). One concept per module:
+
+``operators``  M, P and L, as SciPy operators and as the dense matrix that tests compare with
+``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
+"""
+
+from __future__ import annotations
+
+from cdg_theory.discrete.operators import gram_matrix, gram_operator, graph_laplacian
+from cdg_theory.discrete.sweeps import SweepFactors, riemannian_gradient, sweep_factors
+
+__all__ = [
+    "SweepFactors",
+    "gram_matrix",
+    "gram_operator",
+    "graph_laplacian",
+    "riemannian_gradient",
+    "sweep_factors",
+]

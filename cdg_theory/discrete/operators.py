@@ -1,0 +1,112 @@
+r"""The Gram matrix M = αP + β(I−P) + γsL and its parts, as operators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdg_theory.checks import channel_count
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+    from scipy.sparse.linalg import LinearOperator
+
+    from cdg_theory.metric import Boundary, Metric
+
+__all__ = ["gram_matrix", "gram_operator", "graph_laplacian"]
+
+
+def graph_laplacian(boundary: Boundary, n: int) -> csr_array:
+    r"""Return L, the Laplacian of the path (natural) or of the cycle (periodic) on ``n`` nodes.
+
+    The path's Laplacian is :math:`L = D^T D` with the difference :math:`(Dk)_i = k_{i+1}-k_i`,
+    :math:`i < n-1`. The cycle's is :math:`L = 2I - S - S^T` with the cyclic shift S, for every n:
+    on two nodes both neighbours are the other node, :math:`L = [[2,-2],[-2,2]]`, and on one
+    node L = 0.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` < 1 or ``boundary`` is unknown.
+
+    Examples
+    --------
+    >>> graph_laplacian("natural", 3).toarray()
+    array([[ 1., -1.,  0.],
+           [-1.,  2., -1.],
+           [ 0., -1.,  1.]])
+    >>> graph_laplacian("periodic", 2).toarray()
+    array([[ 2., -2.],
+           [-2.,  2.]])
+    """
+    import scipy.sparse as sp
+
+    n = channel_count(n)
+    if boundary == "natural":
+        difference = sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(n - 1, n))
+        return (difference.T @ difference).tocsr()
+    if boundary == "periodic":
+        identity = sp.eye_array(n, format="csr")
+        shift = identity[np.roll(np.arange(n), 1)]
+        return (2 * identity - shift - shift.T).tocsr()
+    msg = f"boundary must be 'natural' or 'periodic', got {boundary!r}"
+    raise ValueError(msg)
+
+
+def gram_operator(metric: Metric, n: int) -> LinearOperator:
+    r"""Return M as a SciPy operator: sparse plus rank one, linear time per column.
+
+    .. math:: M k = \beta k + \gamma s L k + (\alpha-\beta)\,\bar k\,\mathbf 1
+
+    Raises
+    ------
+    ValueError
+        If ``n`` < 1.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> gram_operator(Metric.sobolev(2.0, spacing="unit"), 3) @ np.array([1.0, 0.0, 0.0])
+    array([ 2.33333333, -1.66666667,  0.33333333])
+    """
+    from scipy.sparse.linalg import LinearOperator
+
+    n = channel_count(n)
+    laplacian = graph_laplacian(metric.boundary, n)
+    alpha, beta, stiffness = metric.mean, metric.fluctuation, metric.stiffness(n)
+
+    def apply(k: NDArray[Any]) -> NDArray[Any]:
+        return beta * k + stiffness * (laplacian @ k) + (alpha - beta) * k.mean(axis=0)
+
+    # M is symmetric, so the adjoint is M itself.
+    return LinearOperator(
+        shape=(n, n), matvec=apply, rmatvec=apply, matmat=apply, rmatmat=apply, dtype=np.float64
+    )
+
+
+def gram_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
+    r"""Return M as a dense float64 matrix: the oracle of the tests, written from the definition.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` < 1.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> gram_matrix(Metric.reweighted_h0(3.0), 2)
+    array([[ 2., -1.],
+           [-1.,  2.]])
+    """
+    n = channel_count(n)
+    identity, projector = np.eye(n), np.full((n, n), 1.0 / n)
+    laplacian = graph_laplacian(metric.boundary, n).toarray()
+    gram: NDArray[np.float64] = (
+        metric.mean * projector
+        + metric.fluctuation * (identity - projector)
+        + metric.stiffness(n) * laplacian
+    )
+    return gram

@@ -1,0 +1,210 @@
+r"""k = M⁻¹g in linear time: one forward sweep, one backward sweep, closed by the mean.
+
+Split the gradient into its mean and its fluctuation, :math:`g = \bar g\mathbf 1 + r`. Then
+:math:`k = \bar g/\alpha + x`, and ``x`` is the solution *of mean zero* of
+
+.. math:: (\beta I + cL)\,x = r, \qquad c = \gamma s .
+
+If :math:`c = 0` then :math:`x = r/\beta`: the one line. Otherwise, on the path, eliminate from
+the first row on. With pivots :math:`c + E_i`,
+
+.. math::
+
+    E_0 = \beta, \qquad p_i = \frac{c}{c+E_i}, \qquad E_{i+1} = \beta + p_i E_i,
+
+the rows :math:`i < n-1` become :math:`(c+E_i)\,x_i - c\,x_{i+1} = y_i`, where
+:math:`y_0=r_0,\ y_{i+1} = r_{i+1} + p_i\,y_i`. The usual last step divides :math:`y_{n-1}` by the
+last pivot, which tends to 0 with :math:`\beta`: 0/0. It is not needed. The equations sum to
+:math:`\beta\sum_i x_i = 0`, so *the mean constraint replaces the last equation*: sweep backward
+from :math:`x_{n-1}=0`, then add the multiple of the homogeneous solution
+:math:`h_i = p_i p_{i+1}\cdots p_{n-2}` that makes the sum vanish. Nothing is divided by
+:math:`\beta`, no number overflows, and at :math:`\beta=0` every :math:`p_i = 1`, :math:`h = 1` and
+the two sweeps *are* the two running sums.
+
+On the cycle :math:`\beta I + cL = (c/q)(I-qS)(I-qS^T)` with :math:`q + 1/q = 2 + \beta/c`,
+:math:`0<q\le1`: two first-order recursions with constant factor. Each is closed by the same
+constraint; at :math:`\beta = 0` the first closure takes off the mean flux.
+
+Theorem 5 proves both for every n, theorem 7 bounds their rounding errors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdg_theory.checks import channel_count
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdg_theory.metric import Metric
+
+__all__ = ["SweepFactors", "riemannian_gradient", "split_mean", "sweep_factors"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SweepFactors:
+    r"""The numbers that the two sweeps need: they depend on the metric and on n, never on g.
+
+    ====================  ==============  ====================================================
+    symbol                field           shape and meaning
+    ====================  ==============  ====================================================
+    :math:`p`             ``carry``       (n-1,) what a sweep carries from row to row
+    :math:`1/(c+E)`       ``gain``        (n,) inverse pivots; the path's last is 0
+    :math:`h/\sum h`      ``closure``     (n,) homogeneous solution of the backward sweep
+    :math:`h/\sum h`      ``flux``        (n,) the same of the forward sweep (cycle only)
+    ====================  ==============  ====================================================
+    """
+
+    carry: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    closure: NDArray[np.float64]
+    flux: NDArray[np.float64] | None
+
+
+# A network has a handful of channel counts; a schedule brings new metrics at every step.
+@lru_cache(maxsize=256)
+def sweep_factors(metric: Metric, n: int) -> SweepFactors:
+    r"""Return the factors of the two sweeps for ``n`` output channels.
+
+    Parameters
+    ----------
+    metric
+        A metric with ``derivative`` > 0 (for ``derivative`` = 0 there is nothing to sweep).
+    n
+        Number of output channels of one group.
+
+    Raises
+    ------
+    ValueError
+        If ``metric.derivative`` is 0 or ``n`` < 1.
+
+    Examples
+    --------
+    At β = 0 the sweeps are running sums:
+
+    >>> from cdg_theory import Metric
+    >>> sweep_factors(Metric.sobolev(1.0), 4).carry
+    array([1., 1., 1.])
+    """
+    n = channel_count(n)
+    beta, c = metric.fluctuation, metric.stiffness(n)
+    if c == 0:
+        msg = f"{metric} has no derivative term, so there are no sweeps: its gradient is one line"
+        raise ValueError(msg)
+    if metric.boundary == "natural":
+        # E is a sum of positive terms: every pivot has full relative accuracy.
+        excess, pivots, carry = beta, [], []
+        for _ in range(n):
+            pivots.append(c + excess)
+            carry.append(c / pivots[-1])
+            excess = beta + carry[-1] * excess
+        carry_ = np.array(carry[:-1])
+        gain = 1.0 / np.array(pivots)
+        gain[-1] = 0.0  # the mean constraint stands in for the last equation
+        homogeneous = np.append(np.cumprod(carry_[::-1])[::-1], 1.0)
+        factors = SweepFactors(carry_, gain, homogeneous / homogeneous.sum(), None)
+    else:
+        # 1/q = 1 + E/c with E²/c = β(1 + E/c): the smaller root of q + 1/q = 2 + β/c.
+        pivot = c + beta / 2 + math.sqrt(beta) * math.sqrt(c + beta / 4)
+        q = c / pivot
+        powers: NDArray[np.float64] = np.power(q, np.arange(n, dtype=np.float64))
+        powers /= powers.sum()
+        factors = SweepFactors(
+            np.full(n - 1, q), np.full(n, 1.0 / pivot), powers[::-1].copy(), powers
+        )
+    for array in (factors.carry, factors.gain, factors.closure, factors.flux):
+        if array is not None:
+            array.setflags(write=False)
+    return factors
+
+
+def split_mean(g: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    r"""Return :math:`\bar g` and the fluctuation :math:`r = g - \bar g`, along axis 0.
+
+    The mean is taken off twice: the first pass leaves a mean of the size of the rounding error
+    of :math:`\bar g`, the second one of the size of the rounding error of ``r``. For a nearly
+    constant gradient and small weights this is the difference between a right and a wrong answer.
+    """
+    mean = g.mean(axis=0)
+    fluctuation = g - mean
+    rest = fluctuation.mean(axis=0)
+    return mean + rest, fluctuation - rest
+
+
+def _solve_fluctuation(r: NDArray[Any], metric: Metric) -> NDArray[Any]:
+    """Return the mean-zero solution x of (βI + cL)x = r, for r of mean zero, overwriting ``r``."""
+    n = len(r)
+    if metric.derivative == 0:
+        return r / metric.fluctuation
+    factors = sweep_factors(metric, n)
+
+    def column(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return weights.reshape(-1, *(1,) * (r.ndim - 1))
+
+    y = r
+    for i in range(n - 1):
+        y[i + 1] += factors.carry[i] * y[i]
+    if factors.flux is not None:
+        y -= column(factors.flux) * y.sum(axis=0)
+    x = column(factors.gain) * y
+    for i in reversed(range(n - 1)):
+        x[i] += factors.carry[i] * x[i + 1]
+    x -= column(factors.closure) * x.sum(axis=0)
+    return x
+
+
+def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
+    r"""Return :math:`k = M^{-1}g`, column by column, in time linear in the size of ``grad``.
+
+    Computed in float64 whatever the storage type, and rounded once at the end.
+
+    ==========  ===========  =========================================================
+    symbol      argument     meaning
+    ==========  ===========  =========================================================
+    :math:`g`   ``grad``     (n, ...) Euclidean gradient; axis 0 is the output channel
+    :math:`M`   ``metric``   see :class:`cdg_theory.Metric`
+    ==========  ===========  =========================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        The gradient in the metric, of the shape and dtype of ``grad``; ``grad`` is not changed.
+
+    Raises
+    ------
+    TypeError
+        If ``grad`` is not an array of floating-point numbers.
+    ValueError
+        If ``grad`` has no axis 0 or no rows.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> riemannian_gradient(np.array([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0))
+    array([2. , 2.5, 4.5])
+
+    Notes
+    -----
+    Theorem 5 (equals :math:`M^{-1}g` for every n), theorem 7 (rounding).
+    """
+    g = np.asarray(grad)
+    if not np.issubdtype(g.dtype, np.floating):
+        msg = f"grad must hold floating-point numbers, got dtype {g.dtype}; convert it first"
+        raise TypeError(msg)
+    if g.ndim == 0 or len(g) == 0:
+        msg = f"grad must have an axis 0 with at least one row, got shape {g.shape}"
+        raise ValueError(msg)
+    wide = g.astype(np.float64)
+    if metric.is_multiple_of_l2 or len(g) == 1:
+        # Exactly the ordinary gradient, bit for bit when the mean has weight 1.
+        k = wide / metric.mean
+    else:
+        mean, fluctuation = split_mean(wide)
+        k = mean / metric.mean + _solve_fluctuation(fluctuation, metric)
+    return k.astype(g.dtype, copy=False)

@@ -1,0 +1,83 @@
+"""What a tensor, an axis and a number of groups must be before anything is computed."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cdg_theory import Metric
+
+__all__ = ["check_arguments", "check_metric", "check_tensor"]
+
+_FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
+
+def check_metric(metric: object) -> None:
+    """Refuse anything but a Metric.
+
+    Raises
+    ------
+    TypeError
+        If ``metric`` is not a :class:`cdg_theory.Metric`.
+    """
+    if not isinstance(metric, Metric):
+        msg = (
+            f"metric must be a cdg_theory.Metric, got {metric!r} of type "
+            f"{type(metric).__name__}; for example Metric.reweighted_h0(10.0)"
+        )
+        raise TypeError(msg)
+
+
+def check_tensor(tensor: object, name: str = "grad") -> None:
+    """Refuse what is not a dense, floating-point tensor of a served dtype.
+
+    Raises
+    ------
+    TypeError
+        If ``tensor`` is not a tensor, or is sparse, quantized, complex, integer or of a float
+        type narrower than 16 bits.
+    """
+    if not isinstance(tensor, Tensor):
+        msg = f"{name} must be a torch.Tensor, got {type(tensor).__name__}"
+        raise TypeError(msg)
+    if tensor.layout is not torch.strided:
+        msg = f"{name} must be dense, got layout {tensor.layout}; call .to_dense() first"
+        raise TypeError(msg)
+    if tensor.dtype not in _FLOATS:
+        served = ", ".join(str(dtype).removeprefix("torch.") for dtype in _FLOATS)
+        msg = f"{name} must be one of {served}, got {tensor.dtype}; convert it first"
+        raise TypeError(msg)
+
+
+def check_arguments(tensor: object, metric: object, dim: object, groups: object, name: str) -> int:
+    """Check all arguments of a transform and return ``dim`` as a non-negative axis.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type.
+    ValueError
+        If ``dim`` is not an axis of the tensor, the axis is empty, or ``groups`` does not divide
+        it.
+    """
+    check_tensor(tensor, name)
+    check_metric(metric)
+    assert isinstance(tensor, Tensor)
+    for label, value in (("dim", dim), ("groups", groups)):
+        if isinstance(value, bool) or not isinstance(value, int | torch.SymInt):
+            msg = f"{label} must be an int, got {value!r} of type {type(value).__name__}"
+            raise TypeError(msg)
+    assert isinstance(dim, int)
+    assert isinstance(groups, int)
+    shape = tuple(tensor.shape)
+    if not -tensor.ndim <= dim < tensor.ndim:
+        msg = f"dim must be an axis of {name}, got dim={dim} for shape {shape}"
+        raise ValueError(msg)
+    size = shape[dim]
+    if size == 0:
+        msg = f"{name} has no output channels: axis {dim} of shape {shape} is empty"
+        raise ValueError(msg)
+    if groups < 1 or size % groups:
+        msg = f"groups must divide the {size} output channels of axis {dim}, got groups={groups}"
+        raise ValueError(msg)
+    return dim % tensor.ndim

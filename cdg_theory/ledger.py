@@ -1,0 +1,137 @@
+"""The theorem ledger: what is claimed, how a machine checks it, and whether it holds.
+
+Theorems are declared beside their proofs, one topic per module of :mod:`cdg_theory.proofs`, each
+module with a tuple ``THEOREMS``. This module collects them and runs their checks. Every theorem
+also carries a *perturbed* statement, false by a sign, a factor or an end condition, and its check
+must refuse it: a check that cannot fail proves nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["Result", "Theorem", "run", "theorems", "verify"]
+
+Kind = Literal["symbolic", "exact", "numeric"]
+
+
+@dataclass(frozen=True, slots=True)
+class Theorem:
+    """One entry of the ledger.
+
+    ==============  ==============================================================================
+    field           meaning
+    ==============  ==============================================================================
+    ``id``          ``"T5.inverse-path"``: the number of the theorem in the ledger and a slug
+    ``title``       a few words
+    ``statement``   the theorem in words, plain text
+    ``tex``         the theorem as a formula
+    ``scope``       for which n, weights, boundaries, functions, optimizers it is claimed
+    ``kind``        ``"symbolic"`` (for all n, weights, or functions of a class), ``"exact"``
+                    (rational arithmetic, no rounding, on drawn cases) or ``"numeric"`` (floating
+                    point, with a bound derived beforehand)
+    ``check``       ``check(perturbed)``: decides the statement, or by the same code the perturbed
+                    statement
+    ``perturbed``   the perturbed statement in words
+    ``page``        where the docs prove it, relative to ``docs/``
+    ==============  ==============================================================================
+    """
+
+    id: str
+    title: str
+    statement: str
+    tex: str
+    scope: str
+    kind: Kind
+    check: Callable[[bool], bool]
+    perturbed: str
+    page: str
+
+    @property
+    def number(self) -> int:
+        """The theorem's number in the ledger: 5 for ``"T5.inverse-path"``."""
+        return int(self.id[1 : self.id.index(".")])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check said: ``holds`` must be true, and false for a perturbed statement."""
+
+    id: str
+    statement: str
+    kind: Kind
+    holds: bool
+    seconds: float
+    perturbed: bool
+
+
+@cache
+def theorems() -> tuple[Theorem, ...]:
+    """Return every theorem, ordered by number, then as declared.
+
+    Raises
+    ------
+    ValueError
+        If two theorems share an id.
+
+    Examples
+    --------
+    >>> sorted({theorem.kind for theorem in theorems()} - {"exact", "numeric", "symbolic"})
+    []
+    """
+    from cdg_theory import proofs
+
+    found: dict[str, Theorem] = {}
+    for module in sorted(pkgutil.iter_modules(proofs.__path__), key=lambda info: info.name):
+        loaded = importlib.import_module(f"{proofs.__name__}.{module.name}")
+        for theorem in getattr(loaded, "THEOREMS", ()):
+            if theorem.id in found:
+                msg = f"two theorems have the id {theorem.id!r}; give one of them another slug"
+                raise ValueError(msg)
+            found[theorem.id] = theorem
+    return tuple(sorted(found.values(), key=lambda theorem: theorem.number))
+
+
+def run(ids: Iterable[str] | None = None, *, perturbed: bool = False) -> Iterator[Result]:
+    """Check theorems one after the other, yielding each result as it comes.
+
+    Raises
+    ------
+    ValueError
+        If an id is unknown.
+    """
+    chosen = {theorem.id: theorem for theorem in theorems()}
+    if ids is not None:
+        wanted = list(ids)
+        if unknown := [name for name in wanted if name not in chosen]:
+            msg = f"unknown theorem ids {unknown}; ledger.theorems() lists the {len(chosen)} known"
+            raise ValueError(msg)
+        chosen = {name: chosen[name] for name in wanted}
+    for theorem in chosen.values():
+        start = time.perf_counter()
+        holds = theorem.check(perturbed)
+        seconds = time.perf_counter() - start
+        statement = theorem.perturbed if perturbed else theorem.statement
+        yield Result(theorem.id, statement, theorem.kind, holds, seconds, perturbed)
+
+
+def verify(ids: Iterable[str] | None = None, *, perturbed: bool = False) -> tuple[Result, ...]:
+    """Check theorems (all of them, unless ``ids`` are given) and return the results.
+
+    With ``perturbed=True`` the perturbed statements are checked, and every result must come back
+    with ``holds=False``.
+
+    Raises
+    ------
+    ValueError
+        If an id is unknown.
+    """
+    return tuple(run(ids, perturbed=perturbed))

@@ -1,12 +1,14 @@
 """Channel-directed gradients for PyTorch: linear time, any optimizer, one line.
 
-``riemannian_gradient``  k = M⁻¹g along the output-channel axis of a tensor
-``apply_metric``         its inverse, g = Mk
+``riemannian_gradient``    k = M⁻¹g along the output-channel axis of a tensor
+``riemannian_gradients_``  the same for a list, in place
+``apply_metric``           its inverse, g = Mk
 """
 
 from __future__ import annotations
 
 from cdg_theory import Metric
+from cdg_torch.lists import riemannian_gradients_
 from cdg_torch.transform import apply_metric, riemannian_gradient
 
-__all__ = ["Metric", "apply_metric", "riemannian_gradient"]
+__all__ = ["Metric", "apply_metric", "riemannian_gradient", "riemannian_gradients_"]

@@ -1,0 +1,103 @@
+"""A list of gradients at once, in place or into given buffers: what an optimizer's step calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from cdg_theory import Metric
+from cdg_torch.checks import check_arguments
+from cdg_torch.transform import riemannian_gradient
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["riemannian_gradients_", "write_riemannian_gradients"]
+
+T = TypeVar("T")
+
+
+def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
+    """Return ``count`` values: the given sequence, or the given value over and over.
+
+    Raises
+    ------
+    ValueError
+        If the sequence is of another length.
+    """
+    if not isinstance(value, Sequence):
+        return [value] * count
+    if len(value) != count:
+        msg = f"{name} must be one value or one per tensor, got {len(value)} for {count} tensors"
+        raise ValueError(msg)
+    return list(value)
+
+
+def write_riemannian_gradients(
+    outs: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    metrics: Sequence[Metric],
+    dims: Sequence[int],
+    groups: Sequence[int],
+) -> None:
+    """Write M⁻¹g of every gradient into the buffer of the same index, which may be ``grads[i]``.
+
+    ``outs[i]`` has the shape, dtype and device of ``grads[i]``, and is either the same memory or
+    none of it. Arguments are checked before anything is written.
+    """
+    for grad, metric, dim, count in zip(grads, metrics, dims, groups, strict=True):
+        check_arguments(grad, metric, dim, count, "tensors")
+    with torch.no_grad():
+        for out, grad, metric, dim, count in zip(outs, grads, metrics, dims, groups, strict=True):
+            out.copy_(riemannian_gradient(grad, metric, dim=dim, groups=count))
+
+
+def riemannian_gradients_(
+    tensors: Sequence[Tensor],
+    metric: Metric | Sequence[Metric],
+    *,
+    dims: int | Sequence[int] = 0,
+    groups: int | Sequence[int] = 1,
+) -> None:
+    r"""Replace every gradient of a list by its gradient in the metric, :math:`k = M^{-1}g`.
+
+    For people who write their own optimizer: one call per step, no copy of the gradients.
+
+    ==========  ===========  =============================================================
+    symbol      argument     meaning
+    ==========  ===========  =============================================================
+    :math:`g`   ``tensors``  Euclidean gradients, overwritten
+    :math:`M`   ``metric``   see :class:`cdg_theory.Metric`; one, or one per tensor
+    (axis)      ``dims``     the output-channel axis; one, or one per tensor
+    (blocks)    ``groups``   contiguous blocks along the axis; one, or one per tensor
+    ==========  ===========  =============================================================
+
+    Autograd does not see it. The tensors must not share memory with each other. All arguments
+    are checked before anything is written.
+
+    Raises
+    ------
+    TypeError
+        As :func:`cdg_torch.riemannian_gradient`.
+    ValueError
+        As :func:`cdg_torch.riemannian_gradient`, or if a sequence has not one value per tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cdg_theory import Metric
+    >>> grads = [torch.tensor([1.0, 2.0, 6.0]), torch.tensor([[0.0, 4.0]])]
+    >>> riemannian_gradients_(grads, Metric.reweighted_h0(2.0), dims=[0, 1])
+    >>> grads
+    [tensor([2.0000, 2.5000, 4.5000]), tensor([[1., 3.]])]
+    """
+    count = len(tensors)
+    write_riemannian_gradients(
+        tensors,
+        tensors,
+        _one_each("metric", metric, count),
+        _one_each("dims", dims, count),
+        _one_each("groups", groups, count),
+    )

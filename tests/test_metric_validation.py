@@ -1,0 +1,91 @@
+"""A Metric lies in the cone mean > 0, fluctuation, derivative >= 0, not both 0 — or is refused."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+from cdg_theory import Metric
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"mean": 0.0}, ValueError, r"mean must be > 0, got 0\.0; .*1\.0 keeps it"),
+        ({"mean": -1}, ValueError, r"mean must be > 0, got -1\.0"),
+        ({"mean": math.nan}, ValueError, r"mean must be finite, got nan; 1\.0 keeps"),
+        ({"fluctuation": -0.5}, ValueError, r"fluctuation must be >= 0, got -0\.5; use 0\.0"),
+        ({"derivative": -1e-9}, ValueError, r"derivative must be >= 0, got -1e-09; use 0\.0"),
+        ({"derivative": math.inf}, ValueError, r"derivative must be finite, got inf; 0\.0 leaves"),
+        ({"fluctuation": 0.0}, ValueError, r"both 0, so the form is not definite; .*Metric\.l2"),
+        ({"mean": "1"}, TypeError, r"mean must be a real number, got '1' of type str"),
+        ({"mean": True}, TypeError, r"mean must be a real number, got True of type bool"),
+        ({"derivative": 1j}, TypeError, r"derivative must be a real number, got 1j"),
+        ({"fluctuation": None}, TypeError, r"fluctuation must be a real number, got None"),
+        ({"boundary": "dirichlet"}, ValueError, r"boundary must be one of 'natural', 'periodic'"),
+        ({"spacing": 2.0}, ValueError, r"spacing must be one of 'normalized', 'unit', got 2\.0"),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_refused_with_cause_value_and_cure(arguments, error, message) -> None:
+    with pytest.raises(error, match=message):
+        Metric(**arguments)
+
+
+@pytest.mark.parametrize("make", [Metric.reweighted_h0, Metric.sobolev, Metric.ordinary_sobolev])
+@pytest.mark.parametrize("lam", [0.0, -1.0, math.nan, math.inf, -math.inf])
+def test_strength_must_be_finite_and_positive(make, lam) -> None:
+    with pytest.raises(ValueError, match=r"lam must be finite.*got .*; use Metric\.l2\(\) for no"):
+        make(lam)
+
+
+def test_weights_are_positional_and_ends_are_not() -> None:
+    assert Metric(2, 3, 4).derivative == 4.0
+    with pytest.raises(TypeError):
+        Metric(1.0, 1.0, 1.0, "periodic")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("metric", "weights"),
+    [
+        (Metric.l2(), (1, 1, 0)),
+        (Metric.reweighted_h0(7), (1, 7, 0)),
+        (Metric.sobolev(7), (1, 0, 7)),
+        (Metric.ordinary_sobolev(7), (1, 1, 7)),
+        (Metric(np.float32(0.5), np.int64(2), -0.0), (0.5, 2, 0)),
+    ],
+    ids=str,
+)
+def test_members_of_the_family(metric, weights) -> None:
+    assert (metric.mean, metric.fluctuation, metric.derivative) == weights
+    assert all(type(weight) is float for weight in (metric.mean, metric.fluctuation))
+    assert (metric.boundary, metric.spacing) == ("natural", "normalized")
+    # -0.0 == 0.0, but prints and divides differently.
+    assert math.copysign(1, metric.derivative) == 1
+
+
+def test_only_equal_mean_and_fluctuation_without_derivative_is_a_multiple_of_l2() -> None:
+    assert Metric.l2().is_multiple_of_l2
+    assert Metric(3.0, 3.0).is_multiple_of_l2
+    assert not Metric(3.0, 3.0, 1e-300).is_multiple_of_l2
+    assert not Metric(3.0, 2.0).is_multiple_of_l2
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 512])
+def test_stiffness_follows_the_spacing(n) -> None:
+    assert Metric.sobolev(0.5).stiffness(n) == 0.5 * n**2
+    assert Metric.sobolev(0.5, spacing="unit").stiffness(n) == 0.5
+
+
+def test_is_a_value() -> None:
+    metric = Metric.sobolev(2.0, boundary="periodic", spacing="unit")
+    twin = Metric(1.0, 0.0, 2.0, boundary="periodic", spacing="unit")
+    assert metric == twin
+    assert hash(metric) == hash(twin)
+    assert metric != Metric.sobolev(2.0)
+    assert pickle.loads(pickle.dumps(metric)) == metric
+    assert copy.deepcopy(metric) == metric
+    with pytest.raises(AttributeError):
+        metric.mean = 2.0  # type: ignore[misc]

@@ -25,7 +25,9 @@ On the cycle :math:`\beta I + cL = (c/q)(I-qS)(I-qS^T)` with :math:`q + 1/q = 2 
 :math:`0<q\le1`: two first-order recursions with constant factor. Each is closed by the same
 constraint; at :math:`\beta = 0` the first closure takes off the mean flux.
 
-Theorem 5 proves both for every n, theorem 7 bounds their rounding errors.
+Theorem 5 proves both for every n, theorem 7 bounds their rounding errors. The proof is about this
+very code: everything between the factors and the result runs over any field, so that it can be
+executed on symbols, row by row for the induction, and on rational numbers.
 """
 
 from __future__ import annotations
@@ -44,7 +46,21 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Metric
 
-__all__ = ["SweepFactors", "riemannian_gradient", "split_mean", "sweep_factors"]
+__all__ = [
+    "SweepFactors",
+    "carry_backward",
+    "carry_forward",
+    "close",
+    "cycle_factors",
+    "cycle_pivot",
+    "path_factors",
+    "path_pivots",
+    "riemannian_gradient",
+    "solve_fluctuation",
+    "solve_gram",
+    "split_mean",
+    "sweep_factors",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +77,50 @@ class SweepFactors:
     ====================  ==============  ====================================================
     """
 
-    carry: NDArray[np.float64]
-    gain: NDArray[np.float64]
-    closure: NDArray[np.float64]
-    flux: NDArray[np.float64] | None
+    carry: NDArray[Any]
+    gain: NDArray[Any]
+    closure: NDArray[Any]
+    flux: NDArray[Any] | None
+
+
+def path_pivots(beta: Any, c: Any, n: int) -> tuple[list[Any], list[Any]]:
+    r"""Return the excesses :math:`E_i` and the carries :math:`p_i`, i < n, of the elimination.
+
+    .. math:: E_0 = \beta, \qquad p_i = \frac{c}{c+E_i}, \qquad E_{i+1} = \beta + p_i E_i
+
+    Over any field. Positive terms only: in floating point each has full relative accuracy.
+
+    Examples
+    --------
+    >>> path_pivots(2.0, 2.0, 2)
+    ([2.0, 3.0], [0.5, 0.4])
+    """
+    excess, carry = [beta], []
+    for i in range(n):
+        carry.append(c / (c + excess[i]))
+        excess.append(beta + carry[i] * excess[i])
+    return excess[:n], carry
+
+
+def path_factors(beta: Any, c: Any, n: int) -> SweepFactors:
+    r"""Return the factors for the path, :math:`\beta I + cL` with c > 0, over any field."""
+    excess, carry = path_pivots(beta, c, n)
+    gain = 1 / (c + np.array(excess))
+    gain[-1] = 0  # the mean constraint stands in for the last equation
+    carry_ = np.array(carry[:-1])
+    homogeneous = np.append(np.cumprod(carry_[::-1])[::-1], [1])
+    return SweepFactors(carry_, gain, homogeneous / homogeneous.sum(), None)
+
+
+def cycle_factors(c: Any, pivot: Any, n: int) -> SweepFactors:
+    r"""Return the factors for the cycle, over any field.
+
+    ``pivot`` is :math:`c/q` with :math:`q + 1/q = 2 + \beta/c`, the root with :math:`0<q\le1`.
+    """
+    q = c / pivot
+    powers = np.power(q, np.arange(n))
+    powers = powers / powers.sum()
+    return SweepFactors(np.full(n - 1, q), np.full(n, 1 / pivot), powers[::-1].copy(), powers)
 
 
 # A network has a handful of channel counts; a schedule brings new metrics at every step.
@@ -98,30 +154,21 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
         msg = f"{metric} has no derivative term, so there are no sweeps: its gradient is one line"
         raise ValueError(msg)
     if metric.boundary == "natural":
-        # E is a sum of positive terms: every pivot has full relative accuracy.
-        excess, pivots, carry = beta, [], []
-        for _ in range(n):
-            pivots.append(c + excess)
-            carry.append(c / pivots[-1])
-            excess = beta + carry[-1] * excess
-        carry_ = np.array(carry[:-1])
-        gain = 1.0 / np.array(pivots)
-        gain[-1] = 0.0  # the mean constraint stands in for the last equation
-        homogeneous = np.append(np.cumprod(carry_[::-1])[::-1], 1.0)
-        factors = SweepFactors(carry_, gain, homogeneous / homogeneous.sum(), None)
+        factors = path_factors(beta, c, n)
     else:
-        # 1/q = 1 + E/c with E²/c = β(1 + E/c): the smaller root of q + 1/q = 2 + β/c.
-        pivot = c + beta / 2 + math.sqrt(beta) * math.sqrt(c + beta / 4)
-        q = c / pivot
-        powers: NDArray[np.float64] = np.power(q, np.arange(n, dtype=np.float64))
-        powers /= powers.sum()
-        factors = SweepFactors(
-            np.full(n - 1, q), np.full(n, 1.0 / pivot), powers[::-1].copy(), powers
-        )
+        factors = cycle_factors(c, cycle_pivot(beta, c), n)
     for array in (factors.carry, factors.gain, factors.closure, factors.flux):
         if array is not None:
             array.setflags(write=False)
     return factors
+
+
+def cycle_pivot(beta: float, c: float) -> float:
+    r"""Return :math:`c/q`, where q is the smaller root of :math:`q + 1/q = 2 + \beta/c`.
+
+    .. math:: c/q = c + \beta/2 + \sqrt{\beta}\,\sqrt{c + \beta/4}
+    """
+    return c + beta / 2 + math.sqrt(beta) * math.sqrt(c + beta / 4)
 
 
 def split_mean(g: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -137,26 +184,48 @@ def split_mean(g: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return mean + rest, fluctuation - rest
 
 
-def _solve_fluctuation(r: NDArray[Any], metric: Metric) -> NDArray[Any]:
-    """Return the mean-zero solution x of (βI + cL)x = r, for r of mean zero, overwriting ``r``."""
-    n = len(r)
-    if metric.derivative == 0:
-        return r / metric.fluctuation
-    factors = sweep_factors(metric, n)
+def carry_forward(y: NDArray[Any], carry: NDArray[Any]) -> None:
+    r"""Run :math:`y_{i+1} \mathrel{+}= p_i\,y_i` down the rows of ``y``, in place."""
+    for i in range(len(carry)):
+        y[i + 1] += carry[i] * y[i]
 
-    def column(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return weights.reshape(-1, *(1,) * (r.ndim - 1))
 
-    y = r
-    for i in range(n - 1):
-        y[i + 1] += factors.carry[i] * y[i]
+def carry_backward(x: NDArray[Any], carry: NDArray[Any]) -> None:
+    r"""Run :math:`x_i \mathrel{+}= p_i\,x_{i+1}` up the rows of ``x``, in place."""
+    for i in reversed(range(len(carry))):
+        x[i] += carry[i] * x[i + 1]
+
+
+def _column(weights: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
+    return weights.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def close(u: NDArray[Any], homogeneous: NDArray[Any]) -> None:
+    r"""Add the multiple of the homogeneous solution that makes the sum over axis 0 vanish.
+
+    ``homogeneous`` is scaled to sum to 1.
+    """
+    u -= _column(homogeneous, u) * u.sum(axis=0)
+
+
+def solve_fluctuation(r: NDArray[Any], factors: SweepFactors) -> NDArray[Any]:
+    """Return the mean-zero x with (βI + cL)x = r, for r of mean zero; ``r`` is overwritten."""
+    carry_forward(r, factors.carry)
     if factors.flux is not None:
-        y -= column(factors.flux) * y.sum(axis=0)
-    x = column(factors.gain) * y
-    for i in reversed(range(n - 1)):
-        x[i] += factors.carry[i] * x[i + 1]
-    x -= column(factors.closure) * x.sum(axis=0)
+        close(r, factors.flux)
+    x = _column(factors.gain, r) * r
+    carry_backward(x, factors.carry)
+    close(x, factors.closure)
     return x
+
+
+def solve_gram(
+    g: NDArray[Any], alpha: Any, beta: Any, factors: SweepFactors | None
+) -> NDArray[Any]:
+    r"""Return :math:`k = \bar g/\alpha + x` over any field; no ``factors`` means c = 0."""
+    mean, r = split_mean(g)
+    x = r / beta if factors is None else solve_fluctuation(r, factors)
+    return mean / alpha + x
 
 
 def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
@@ -205,6 +274,6 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
         # Exactly the ordinary gradient, bit for bit when the mean has weight 1.
         k = wide / metric.mean
     else:
-        mean, fluctuation = split_mean(wide)
-        k = mean / metric.mean + _solve_fluctuation(fluctuation, metric)
+        factors = sweep_factors(metric, len(g)) if metric.derivative else None
+        k = solve_gram(wide, metric.mean, metric.fluctuation, factors)
     return k.astype(g.dtype, copy=False)

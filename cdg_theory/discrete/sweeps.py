@@ -51,8 +51,8 @@ __all__ = [
     "carry_backward",
     "carry_forward",
     "close",
+    "cycle_excess",
     "cycle_factors",
-    "cycle_pivot",
     "path_factors",
     "path_pivots",
     "riemannian_gradient",
@@ -107,20 +107,27 @@ def path_factors(beta: Any, c: Any, n: int) -> SweepFactors:
     excess, carry = path_pivots(beta, c, n)
     gain = 1 / (c + np.array(excess))
     gain[-1] = 0  # the mean constraint stands in for the last equation
-    carry_ = np.array(carry[:-1])
-    homogeneous = np.append(np.cumprod(carry_[::-1])[::-1], [1])
+    carry_ = np.array(carry)[:-1]
+    homogeneous = np.cumprod(np.append(c / c, carry_[::-1]))[::-1]  # c/c is the field's 1
     return SweepFactors(carry_, gain, homogeneous / homogeneous.sum(), None)
 
 
-def cycle_factors(c: Any, pivot: Any, n: int) -> SweepFactors:
+def cycle_factors(c: Any, excess: Any, n: int) -> SweepFactors:
     r"""Return the factors for the cycle, over any field.
 
-    ``pivot`` is :math:`c/q` with :math:`q + 1/q = 2 + \beta/c`, the root with :math:`0<q\le1`.
+    ``excess`` is :math:`E = c/q - c \ge 0` with :math:`q + 1/q = 2 + \beta/c`: the fixed point of
+    the path's elimination, :math:`E = \beta + qE`.
     """
+    pivot = c + excess
     q = c / pivot
     powers = np.power(q, np.arange(n))
     powers = powers / powers.sum()
     return SweepFactors(np.full(n - 1, q), np.full(n, 1 / pivot), powers[::-1].copy(), powers)
+
+
+def cycle_excess(beta: float, c: float) -> float:
+    r"""Return :math:`E = \beta/2 + \sqrt\beta\sqrt{c+\beta/4}`, the root >= 0 of E² = β(c+E)."""
+    return beta / 2 + math.sqrt(beta) * math.sqrt(c + beta / 4)
 
 
 # A network has a handful of channel counts; a schedule brings new metrics at every step.
@@ -156,19 +163,11 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     if metric.boundary == "natural":
         factors = path_factors(beta, c, n)
     else:
-        factors = cycle_factors(c, cycle_pivot(beta, c), n)
+        factors = cycle_factors(c, cycle_excess(beta, c), n)
     for array in (factors.carry, factors.gain, factors.closure, factors.flux):
         if array is not None:
             array.setflags(write=False)
     return factors
-
-
-def cycle_pivot(beta: float, c: float) -> float:
-    r"""Return :math:`c/q`, where q is the smaller root of :math:`q + 1/q = 2 + \beta/c`.
-
-    .. math:: c/q = c + \beta/2 + \sqrt{\beta}\,\sqrt{c + \beta/4}
-    """
-    return c + beta / 2 + math.sqrt(beta) * math.sqrt(c + beta / 4)
 
 
 def split_mean(g: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

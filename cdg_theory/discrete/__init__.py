@@ -7,11 +7,13 @@ or of the cycle (periodic). One concept per module:
 
 ``operators``  M, P and L, as SciPy operators and as the dense matrix that tests compare with
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
+``sharded``    the same when the rows lie in blocks on different ranks
 """
 
 from __future__ import annotations
 
 from cdg_theory.discrete.operators import gram_matrix, gram_operator, graph_laplacian
+from cdg_theory.discrete.sharded import shard_plan, sharded_gradient
 from cdg_theory.discrete.sweeps import SweepFactors, riemannian_gradient, sweep_factors
 
 __all__ = [
@@ -20,5 +22,7 @@ __all__ = [
     "gram_operator",
     "graph_laplacian",
     "riemannian_gradient",
+    "shard_plan",
+    "sharded_gradient",
     "sweep_factors",
 ]

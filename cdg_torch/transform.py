@@ -27,7 +27,7 @@ def _along_channels(
 ) -> Tensor:
     """Apply M (or its inverse) to the rows of each group, in float64; keep dtype and strides."""
     metric = Metric(*weights, boundary=boundary, spacing=spacing)  # type: ignore[arg-type]
-    blocks = (*tensor.shape[:dim], groups, -1, *tensor.shape[dim + 1 :])
+    blocks = (*tensor.shape[:dim], groups, tensor.shape[dim] // groups, *tensor.shape[dim + 1 :])
     rows = tensor.reshape(blocks).movedim(dim + 1, 0)
     result = (solve_gram if inverse else apply_gram)(rows.to(torch.float64), metric)
     # empty_like keeps channels_last and every other dense layout.

@@ -6,23 +6,39 @@ with :math:`P = \mathbf 1\mathbf 1^T/n` and :math:`L` the Laplacian of the path 
 or of the cycle (periodic). One concept per module:
 
 ``operators``  M, P and L, as SciPy operators and as the dense matrix that tests compare with
+``inverse``    M⁻¹ in closed form
+``spectrum``   eigenvalues, and the transforms (DCT-II, DFT) to their eigenvectors
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
 ``sharded``    the same when the rows lie in blocks on different ranks
 """
 
 from __future__ import annotations
 
+from cdg_theory.discrete.inverse import inverse_matrix
 from cdg_theory.discrete.operators import gram_matrix, gram_operator, graph_laplacian
 from cdg_theory.discrete.sharded import shard_plan, sharded_gradient
+from cdg_theory.discrete.spectrum import (
+    eigenvalues,
+    from_modes,
+    laplacian_eigenvalues,
+    spectral_gradient,
+    to_modes,
+)
 from cdg_theory.discrete.sweeps import SweepFactors, riemannian_gradient, sweep_factors
 
 __all__ = [
     "SweepFactors",
+    "eigenvalues",
+    "from_modes",
     "gram_matrix",
     "gram_operator",
     "graph_laplacian",
+    "inverse_matrix",
+    "laplacian_eigenvalues",
     "riemannian_gradient",
     "shard_plan",
     "sharded_gradient",
+    "spectral_gradient",
     "sweep_factors",
+    "to_modes",
 ]

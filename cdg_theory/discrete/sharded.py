@@ -17,7 +17,8 @@ Two adjacent blocks act like one (:func:`merge`), the empty block like none: the
 monoid, and the whole is the product of its parts whichever way it is cut.
 
 A block takes off its own mean before it sweeps, so that the moments of a nearly constant gradient
-are as small as its fluctuation. That fluctuation f obeys a balance, the sum of its rows of :math:`(\beta I+cL)x=f`,
+are as small as its fluctuation. That fluctuation f obeys a balance, the sum of its rows of
+:math:`(\beta I+cL)x=f`,
 
 .. math:: F + \pi_a B + \beta T = \sum_{a\le i<b} f_i = 0, \qquad \pi_a = p_{a-1}E_{a-1},
 

@@ -53,15 +53,15 @@ class Metric:
     :math:`L` the Laplacian of the path (natural) or of the cycle (periodic), and :math:`s = n^2`
     (normalized spacing) or :math:`s = 1` (unit spacing).
 
-    ==============  ==================  ====================================================
-    symbol          argument            meaning
-    ==============  ==================  ====================================================
-    :math:`\alpha`  ``mean``            weight of the mean over output channels, > 0
-    :math:`\beta`   ``fluctuation``     weight of what is left when the mean is taken off, >= 0
-    :math:`\gamma`  ``derivative``      weight of the derivative along output channels, >= 0
-    (end condition) ``boundary``        ``"natural"`` (Neumann) or ``"periodic"``
-    :math:`s`       ``spacing``         ``"normalized"`` (channels fill [0,1]) or ``"unit"``
-    ==============  ==================  ====================================================
+    ===============  ==================  ====================================================
+    symbol           argument            meaning
+    ===============  ==================  ====================================================
+    :math:`\alpha`   ``mean``            weight of the mean over output channels, > 0
+    :math:`\beta`    ``fluctuation``     weight of what is left when the mean is taken off, >= 0
+    :math:`\gamma`   ``derivative``      weight of the derivative along output channels, >= 0
+    (end condition)  ``boundary``        ``"natural"`` (Neumann) or ``"periodic"``
+    :math:`s`        ``spacing``         ``"normalized"`` (channels fill [0,1]) or ``"unit"``
+    ===============  ==================  ====================================================
 
     The weights are dimensionless; with unit spacing ``derivative`` is in channels squared.
     The library admits the convex cone :math:`\alpha>0,\ \beta,\gamma\ge0,\ \beta+\gamma>0`.

@@ -1,0 +1,20 @@
+"""Attaching a metric to an optimizer that somebody else wrote.
+
+``attach``    one line, any torch optimizer
+``attached``  the handle of an optimizer, if there is one
+``Rule``      which tensors, which metric
+``Handle``    what ``attach`` returns
+``Report``    what the metric acts on, and why the rest is left alone
+
+The optimizer stays the user's own: two step hooks do the work, and ``p.grad`` is raw again when
+the step is over.
+"""
+
+from __future__ import annotations
+
+from cdg_torch.attachment.attaching import attach, attached
+from cdg_torch.attachment.handle import Handle
+from cdg_torch.attachment.report import Report
+from cdg_torch.attachment.rules import Rule
+
+__all__ = ["Handle", "Report", "Rule", "attach", "attached"]

@@ -1,0 +1,183 @@
+"""The one line: ``cdg_torch.attach(optimizer, model, metric)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from cdg_torch.attachment.direction import check_decay_is_known
+from cdg_torch.attachment.handle import Handle, Options
+from cdg_torch.attachment.plan import make_plan
+from cdg_torch.attachment.refusals import check_arguments, parameters_of
+from cdg_torch.attachment.rules import Rule
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from cdg_theory import Metric
+
+__all__ = ["attach", "attached"]
+
+
+def attached(optimizer: Optimizer) -> Handle | None:
+    """Return the handle of an optimizer that a metric is attached to, else None.
+
+    A deep copy or an unpickled optimizer has a handle of its own, and this finds it.
+    """
+    return getattr(optimizer, "_cdg_handle", None)
+
+
+def _check_options(where: object, *, inplace: bool) -> None:
+    if where not in {"gradient", "update"}:
+        msg = f"where must be 'gradient' or 'update', got {where!r}"
+        raise ValueError(msg)
+    if where == "update" and inplace:
+        msg = "inplace=True goes with where='gradient': with 'update' no gradient is written"
+        raise ValueError(msg)
+
+
+def _check_selection(optimizer: Optimizer, model: nn.Module, rules: Sequence[Rule]) -> None:
+    """Refuse what would silently do nothing.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer holds none of the model's parameters, or a rule, or all of them, select
+        nothing.
+    """
+    plan = make_plan(model, rules)
+    if all(plan.entry(p) is None for p in parameters_of(optimizer)):
+        msg = (
+            "none of the optimizer's parameters belongs to the model; give the model that the "
+            "optimizer trains, as in attach(SGD(model.parameters(), ...), model, metric)"
+        )
+        raise ValueError(msg)
+    for index, rule in enumerate(rules[:-1]):
+        if index not in plan.matched_rules and not any(e.provisional for e in plan.entries):
+            msg = f"rules[{index}] selects no tensor of the model: {rule}; mend it or leave it out"
+            raise ValueError(msg)
+    if all(entry.rule is None and not entry.provisional for entry in plan.entries):
+        msg = (
+            "no tensor of the model is selected: by default the metric acts on the weights of "
+            "convolutions with more than one output channel per group; rules=[Rule(metric=..., "
+            "types=nn.Linear)] selects others"
+        )
+        raise ValueError(msg)
+
+
+def attach(
+    optimizer: Optimizer,
+    model: nn.Module,
+    metric: Metric | None,
+    *,
+    rules: Sequence[Rule] = (),
+    inplace: bool = False,
+    where: Literal["gradient", "update"] = "gradient",
+    match_norm: bool = False,
+    transform_decay: bool = False,
+    require_gradients: bool = True,
+    verbose: bool = False,
+) -> Handle:
+    r"""Make an optimizer descend along gradients in the metric, :math:`k = M^{-1}g`.
+
+    The optimizer stays what it is: the same object and class, the same ``state_dict()``, for
+    every scheduler and framework. Before the step, ``p.grad`` of the selected tensors is replaced
+    by its gradient in the metric; after the step, also after one that fails, it is what
+    ``backward()`` left there, bit for bit. A closure is followed each time it is called. The
+    order is unscale → clip → transform → step.
+
+    Parameters
+    ----------
+    optimizer
+        Any ``torch.optim`` optimizer, or one derived from ``torch.optim.Optimizer``.
+    model
+        The module that the parameters belong to. Which tensors, which axis, which groups: all is
+        read from its layers (:mod:`cdg_torch.layers`), and read again when parameters have been
+        replaced.
+    metric
+        The metric for the weights of convolutions, transposed ones included. None: for the tensors
+        that ``rules`` select and no others.
+    rules
+        Tried in order before the default; the first that selects a tensor wins. The handle works
+        on copies of its own.
+    inplace
+        Overwrite the gradients instead of keeping the raw ones: saves one copy of the selected
+        gradients. After the step ``p.grad`` then holds :math:`M^{-1}g`; a second step without
+        a new backward pass would transform it again.
+    where
+        ``"gradient"``: the optimizer is fed :math:`M^{-1}g`. ``"update"``: it is fed :math:`g`,
+        and the displacement :math:`d` that it makes is replaced by :math:`M^{-1}d`; for
+        optimizers such as Adam, which rescale the gradient number by number and so undo some of
+        the smoothing. Costs a copy of the selected weights; in bfloat16 weights the displacement
+        is only known to the weights' own rounding.
+    match_norm
+        Rescale each transformed tensor to the Euclidean norm it had before, so that smoothing and
+        step size can be told apart. A tensor with a NaN or an infinity is not rescaled.
+    transform_decay
+        Whether weight decay is smoothed as well. By default what the optimizer adds to the
+        gradient (coupled decay) enters untransformed. With ``where="update"`` coupled decay is
+        part of the displacement either way, and this decides about decoupled decay.
+    require_gradients
+        Refuse a step (without a closure) in which every gradient is None.
+    verbose
+        Print the report.
+
+    Returns
+    -------
+    Handle
+        Gives the report, changes the metric during training, detaches.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type; if the model is wrapped in FSDP1 or DeepSpeed, which
+        keep flattened gradients; if the optimizer is a wrapper that runs no hooks of its own.
+    ValueError
+        If the optimizer's parameters are not the model's, a rule or all of them select nothing,
+        or an option has no such value.
+    RuntimeError
+        If a metric is attached already.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from cdg_theory import Metric
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = attach(optimizer, model, Metric.reweighted_h0(10.0))
+    >>> print(handle.report())
+    tensor    shape    axis  groups  metric (mean, fluctuation, derivative)
+    --------  -------  ----  ------  --------------------------------------
+    0.weight  8×3×3×3  0     1       (1, 10, 0)
+    0.bias    8        -     -       no rule selects the bias of a Conv2d
+    1.weight  8        -     -       no rule selects the weight of a BatchNorm2d
+    1.bias    8        -     -       no rule selects the bias of a BatchNorm2d
+    <BLANKLINE>
+    acts on 1 of 4 tensors, 216 of 240 numbers
+    """
+    check_arguments(optimizer, model)
+    _check_options(where, inplace=inplace)
+    if attached(optimizer) is not None:
+        msg = (
+            "a metric is attached to this optimizer already, and a second one would transform its "
+            "gradients twice; assign handle.metric to change it, or call handle.detach() first"
+        )
+        raise RuntimeError(msg)
+    if transform_decay:
+        check_decay_is_known(optimizer)
+    ours = [*(replace(rule) for rule in rules), Rule(metric=metric)]
+    _check_selection(optimizer, model, ours)
+    options = Options(
+        inplace=inplace,
+        where=where,
+        match_norm=match_norm,
+        transform_decay=transform_decay,
+        require_gradients=require_gradients,
+    )
+    handle = Handle(optimizer, model, ours, options)
+    if verbose:
+        print(handle.report())  # noqa: T201 - asked for
+    return handle

@@ -1,0 +1,109 @@
+"""Weight decay, norms and displacements: how the transform meets what the optimizer adds.
+
+=========  ==========================================================  ==========================
+decay      what the base optimizer does                                by default, it enters
+=========  ==========================================================  ==========================
+coupled    adds λw to the gradient (SGD, Adam, RMSprop, …)             untransformed: M⁻¹g + λw
+decoupled  multiplies w by 1 − ηλ beside the gradient (AdamW, …)       untransformed
+=========  ==========================================================  ==========================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+__all__ = ["check_decay_is_known", "coupled_decay", "kept_fraction", "match_norms", "norms_of"]
+
+_COUPLED = (
+    "SGD",
+    "Adam",
+    "NAdam",
+    "RAdam",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "ASGD",
+    "RMSprop",
+)
+_DECOUPLED = ("AdamW", "Muon", "Adafactor")
+_WITHOUT = ("LBFGS", "Rprop", "SparseAdam")
+
+
+def _torch_name(optimizer: Optimizer) -> str:
+    """Return the name of the torch.optim class that the optimizer is or extends, else ""."""
+    for kind in type(optimizer).__mro__:
+        if kind.__module__.startswith("torch.optim") and kind.__name__ != "Optimizer":
+            return kind.__name__
+    return ""
+
+
+def _is_decoupled(optimizer: Optimizer, group: Mapping[str, Any]) -> bool:
+    return bool(group.get("decoupled_weight_decay")) or _torch_name(optimizer) in _DECOUPLED
+
+
+def check_decay_is_known(optimizer: Optimizer) -> None:
+    """Refuse an optimizer whose use of weight decay cannot be told from its class.
+
+    Raises
+    ------
+    ValueError
+        If it does not extend a class of ``torch.optim``.
+    """
+    if _torch_name(optimizer) not in (*_COUPLED, *_DECOUPLED, *_WITHOUT):
+        msg = (
+            f"transform_decay=True needs to know how {type(optimizer).__name__} applies its "
+            "weight decay, which is known for the optimizers of torch.optim only; leave it False"
+        )
+        raise ValueError(msg)
+
+
+def coupled_decay(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Tensor:
+    """Return c such that the base optimizer works with p.grad + c·p (up to an overall sign).
+
+    A fused optimizer under GradScaler holds gradients that are still scaled: so is c then.
+    """
+    rate = group.get("weight_decay", 0.0)
+    if not rate or _is_decoupled(optimizer, group):
+        return 0.0
+    # With maximize, the optimizer flips the gradient first and adds the decay afterwards.
+    signed = -rate if group.get("maximize") else rate
+    scale = getattr(optimizer, "grad_scale", None)
+    return signed if scale is None else signed * scale
+
+
+def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Tensor:
+    """Return 1 − ηλ, by which decoupled decay multiplies a parameter; 1 where there is none."""
+    rate = group.get("weight_decay", 0.0)
+    if not rate or not _is_decoupled(optimizer, group):
+        return 1.0
+    return 1.0 - group["lr"] * rate
+
+
+def _norm(tensor: Tensor) -> Tensor:
+    # Half types: a norm rounded to 8 or 11 bits would be the largest error of all.
+    narrow = tensor.dtype in {torch.float16, torch.bfloat16}
+    return torch.linalg.vector_norm(tensor, dtype=torch.float32 if narrow else None)
+
+
+def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor]) -> None:
+    """Rescale every result in place to the Euclidean norm that its tensor had before.
+
+    A tensor that is zero, or holds a NaN or an infinity, keeps its scale: its norm says nothing
+    of its other columns. No number leaves the device.
+    """
+    for result, wanted in zip(results, norms, strict=True):
+        ratio = wanted / _norm(result)
+        usable = torch.isfinite(ratio) & (ratio > 0)
+        result.mul_(torch.where(usable, ratio, torch.ones_like(ratio)).to(result.real.dtype))
+
+
+def norms_of(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return the Euclidean norms of the tensors, on their devices."""
+    return [_norm(tensor) for tensor in tensors]

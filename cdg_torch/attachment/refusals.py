@@ -1,0 +1,76 @@
+"""Set-ups in which a step hook would see something other than the model's gradients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["check_arguments", "parameters_of"]
+
+_FSDP1 = (
+    "the model is wrapped in FullyShardedDataParallel (FSDP1), which flattens parameters into "
+    "one-dimensional fragments: their output channels are gone; use FSDP2, "
+    "torch.distributed.fsdp.fully_shard, which shards each tensor along its first axis"
+)
+_DEEPSPEED = (
+    "the {what} belongs to DeepSpeed, which keeps gradients in flat partitions of its own, out "
+    "of reach of p.grad: nothing would be transformed; use torch's FSDP2 (fully_shard) or plain "
+    "DDP for this model, or call cdg_torch.riemannian_gradients_ on gradients you hold"
+)
+
+
+def _ancestry(thing: object) -> list[tuple[str, str]]:
+    # By name: neither package need be installed, and importing them takes seconds.
+    return [(kind.__module__, kind.__name__) for kind in type(thing).__mro__]
+
+
+def parameters_of(optimizer: Optimizer) -> list[Tensor]:
+    """Return the parameters that the optimizer holds now."""
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def _check_sharding(optimizer: Optimizer, model: nn.Module) -> None:
+    for module in model.modules():
+        for package, name in _ancestry(module):
+            if name == "FullyShardedDataParallel":
+                raise TypeError(_FSDP1)
+            if package.split(".")[0] == "deepspeed":
+                raise TypeError(_DEEPSPEED.format(what="model"))
+    if any(package.split(".")[0] == "deepspeed" for package, _ in _ancestry(optimizer)):
+        raise TypeError(_DEEPSPEED.format(what="optimizer"))
+    if any(hasattr(p, "ds_id") for p in model.parameters()):
+        raise TypeError(_DEEPSPEED.format(what="model (ZeRO-3 parameters)"))
+
+
+def check_arguments(optimizer: object, model: object) -> None:
+    """Refuse what is not an optimizer with step hooks and a module whose parameters it holds.
+
+    Raises
+    ------
+    TypeError
+        If either is of the wrong type, or of a kind whose gradients cannot be reached.
+    """
+    if not isinstance(optimizer, Optimizer):
+        msg = (
+            f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}; "
+            "give the optimizer itself, not its class or a wrapper around it"
+        )
+        raise TypeError(msg)
+    if not isinstance(model, nn.Module):
+        msg = (
+            f"model must be a torch.nn.Module, got {type(model).__name__}; the output-channel "
+            "axis is read from its layers"
+        )
+        raise TypeError(msg)
+    if "_optimizer_step_pre_hooks" not in vars(optimizer):
+        msg = (
+            f"{type(optimizer).__name__} wraps another optimizer and does not run its own step "
+            "hooks; attach to the optimizer inside, before it is wrapped"
+        )
+        raise TypeError(msg)
+    _check_sharding(optimizer, model)

@@ -1,0 +1,123 @@
+"""The report: what the metric acts on, and why the rest is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
+    from cdg_theory import Metric
+    from cdg_torch.attachment.plan import Plan
+
+__all__ = ["Report", "Row", "make_report"]
+
+
+def _short(metric: Metric) -> str:
+    weights = f"{metric.mean:g}, {metric.fluctuation:g}, {metric.derivative:g}"
+    tail = "" if metric.derivative == 0 else f", {metric.boundary}, {metric.spacing}"
+    return f"({weights}{tail})"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tensor: ``metric`` is None where it is left alone, and ``reason`` then says why.
+
+    ``also`` names the other places where a tied tensor stands.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dim: int | None
+    groups: int | None
+    metric: Metric | None
+    reason: str
+    also: tuple[str, ...] = ()
+
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """Return the row as text: tensor, shape, axis, groups, metric or reason."""
+        tied = f" = {' = '.join(self.also)}" if self.also else ""
+        what = self.reason if self.metric is None else _short(self.metric)
+        axis, groups = ("-" if x is None else str(x) for x in (self.dim, self.groups))
+        return self.name + tied, "×".join(map(str, self.shape)) or "scalar", axis, groups, what
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an attached metric acts on; ``print`` it, or iterate over its rows."""
+
+    rows: tuple[Row, ...]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def included(self) -> tuple[Row, ...]:
+        """The tensors that the metric acts on."""
+        return tuple(row for row in self.rows if row.metric is not None)
+
+    @property
+    def summary(self) -> str:
+        """One line: how many tensors, how many numbers."""
+
+        def numbers(rows: tuple[Row, ...]) -> int:
+            total = 0
+            for row in rows:
+                size = 1
+                for length in row.shape:
+                    size *= length
+                total += size
+            return total
+
+        return (
+            f"acts on {len(self.included)} of {len(self.rows)} tensors, "
+            f"{numbers(self.included):,} of {numbers(self.rows):,} numbers"
+        )
+
+    def __str__(self) -> str:
+        head = ("tensor", "shape", "axis", "groups", "metric (mean, fluctuation, derivative)")
+        table = [head, *(row.cells() for row in self.rows)]
+        widths = [max(len(line[column]) for line in table) for column in range(len(head) - 1)]
+        lines = [
+            "  ".join([*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[-1]])
+            for line in table
+        ]
+        lines.insert(1, "  ".join("-" * width for width in [*widths, len(head[-1])]))
+        return "\n".join([*lines, "", self.summary])
+
+
+def make_report(optimizer: Optimizer, plan: Plan) -> Report:
+    """Return the report of a plan: the optimizer's tensors first, then the model's others."""
+    held: dict[int, Tensor] = {id(p): p for g in optimizer.param_groups for p in g["params"]}
+    rows: list[Row] = []
+    absent: list[Row] = []
+    for entry in plan.entries:
+        lazy = entry.provisional
+        shape = () if lazy else tuple(entry.parameter.shape)
+        also = tuple(slot.name for slot in entry.slots[1:])
+        metric = None if entry.rule is None else entry.rule.metric
+        reason = entry.reason
+        if entry.rule is not None and entry.rule.metric is None:
+            reason = "its rule has metric None"
+        if not lazy and not entry.parameter.requires_grad:
+            metric, reason = None, "frozen (requires_grad=False)"
+        if id(entry.parameter) not in held:
+            absent.append(Row(entry.name, shape, None, None, None, "not in the optimizer", also))
+        elif metric is None:
+            rows.append(Row(entry.name, shape, None, None, None, reason, also))
+        else:
+            rows.append(Row(entry.name, shape, entry.dim, entry.groups, metric, "", also))
+    for index, group in enumerate(optimizer.param_groups):
+        for place, p in enumerate(group["params"]):
+            if plan.entry(p) is None:
+                name = f"<group {index}, parameter {place}>"
+                why = "not a parameter of this model"
+                rows.append(Row(name, tuple(p.shape), None, None, None, why))
+    return Report((*rows, *absent))

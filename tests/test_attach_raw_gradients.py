@@ -1,0 +1,145 @@
+"""After the step, failed or not, p.grad is the tensor that backward() left, bit for bit.
+
+In-place mode is the stated exception: there .grad holds M⁻¹g afterwards.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+import cdg_torch
+from cdg_torch import Metric
+
+METRIC = Metric.sobolev(0.3)
+
+
+def setup(optimizer=torch.optim.SGD, **options):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6))
+    optimizer = optimizer(model.parameters(), lr=0.1)
+    handle = cdg_torch.attach(optimizer, model, METRIC, **options)
+    return model, optimizer, handle
+
+
+def backward(model, seed=0) -> None:
+    x = torch.randn(3, 2, 5, 5, generator=torch.Generator().manual_seed(seed))
+    model(x)[:, :, 0].square().sum().backward()
+
+
+def snapshot(model):
+    return [(p.grad, p.grad.clone()) for p in model.parameters()]
+
+
+def assert_raw(model, before) -> None:
+    for p, (grad, values) in zip(model.parameters(), before, strict=True):
+        assert p.grad is grad
+        assert torch.equal(grad, values)
+
+
+@pytest.mark.parametrize("options", [{}, {"where": "update"}, {"match_norm": True}], ids=str)
+def test_restored_after_the_step(options) -> None:
+    model, optimizer, _ = setup(**options)
+    backward(model)
+    before = snapshot(model)
+    optimizer.step()
+    assert_raw(model, before)
+
+
+def test_the_optimizer_saw_the_gradient_in_the_metric() -> None:
+    model, optimizer, _ = setup()
+    backward(model)
+    weight = model[0].weight
+    k = cdg_torch.riemannian_gradient(weight.grad, METRIC)
+    expected = weight.detach() - 0.1 * k
+    optimizer.step()
+    torch.testing.assert_close(weight.detach(), expected, rtol=0, atol=1e-6)
+    assert not torch.equal(k, weight.grad)
+
+
+class Failing(torch.optim.SGD):
+    """Fails in the middle of its step."""
+
+    def step(self, closure=None):
+        if closure is not None:
+            closure()
+        super().step()
+        msg = "out of memory"
+        raise RuntimeError(msg)
+
+
+@pytest.mark.parametrize("with_closure", [False, True])
+@pytest.mark.parametrize("scheduler", ["none", "before", "after"])
+def test_restored_when_the_base_step_fails(with_closure: bool, scheduler: str) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6))
+    optimizer = Failing(model.parameters(), lr=0.1)
+    if scheduler == "before":
+        torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    cdg_torch.attach(optimizer, model, METRIC)
+    if scheduler == "after":
+        torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    seen = []
+
+    def closure():
+        optimizer.zero_grad()
+        backward(model)
+        seen[:] = snapshot(model)
+
+    closure()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        optimizer.step(*([closure] if with_closure else []))
+    assert_raw(model, seen)
+
+
+def test_restored_when_the_closure_fails() -> None:
+    model, optimizer, _ = setup()
+    backward(model)
+    before = snapshot(model)
+    calls = []
+
+    def closure():
+        assert_raw(model, before)
+        calls.append(1)
+        if len(calls) == 2:
+            msg = "no more data"
+            raise RuntimeError(msg)
+        return torch.tensor(1.0)
+
+    def twice():
+        closure_ = optimizer_closure[0]
+        closure_()
+        return closure_()
+
+    optimizer_closure = [closure]
+    with pytest.raises(RuntimeError, match="no more data"):
+        optimizer.step(twice)
+    assert_raw(model, before)
+
+
+def test_a_refused_gradient_changes_nothing() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Embedding(5, 4, sparse=True))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    rule = cdg_torch.Rule(metric=METRIC, types=nn.Embedding)
+    cdg_torch.attach(optimizer, model, METRIC, rules=[rule])
+    (model[0](torch.ones(1, 2, 3, 3)).sum() + model[1](torch.tensor([1])).sum()).backward()
+    weights = [p.detach().clone() for p in model.parameters()]
+    grad = model[0].weight.grad
+    with pytest.raises(TypeError, match=r"the gradient of 1\.weight must be dense"):
+        optimizer.step()
+    assert model[0].weight.grad is grad
+    assert all(torch.equal(p, w) for p, w in zip(model.parameters(), weights, strict=True))
+
+
+def test_in_place_mode_leaves_the_gradient_in_the_metric() -> None:
+    model, optimizer, _ = setup(inplace=True)
+    reference, reference_optimizer, _ = setup()
+    backward(model)
+    backward(reference)
+    pointer = model[0].weight.grad.data_ptr()
+    k = cdg_torch.riemannian_gradient(model[0].weight.grad, METRIC)
+    optimizer.step()
+    reference_optimizer.step()
+    assert model[0].weight.grad.data_ptr() == pointer
+    assert torch.equal(model[0].weight.grad, k)
+    for p, q in zip(model.parameters(), reference.parameters(), strict=True):
+        assert torch.equal(p, q)

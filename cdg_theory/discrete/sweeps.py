@@ -53,6 +53,7 @@ __all__ = [
     "close",
     "cycle_excess",
     "cycle_factors",
+    "eliminate_row",
     "path_factors",
     "path_pivots",
     "riemannian_gradient",
@@ -83,6 +84,12 @@ class SweepFactors:
     flux: NDArray[Any] | None
 
 
+def eliminate_row(beta: Any, c: Any, excess: Any) -> tuple[Any, Any]:
+    r"""Return :math:`p_i = c/(c+E_i)` and :math:`E_{i+1} = \beta + p_iE_i`, over any field."""
+    carry = c / (c + excess)
+    return carry, beta + carry * excess
+
+
 def path_pivots(beta: Any, c: Any, n: int) -> tuple[list[Any], list[Any]]:
     r"""Return the excesses :math:`E_i` and the carries :math:`p_i`, i < n, of the elimination.
 
@@ -97,8 +104,9 @@ def path_pivots(beta: Any, c: Any, n: int) -> tuple[list[Any], list[Any]]:
     """
     excess, carry = [beta], []
     for i in range(n):
-        carry.append(c / (c + excess[i]))
-        excess.append(beta + carry[i] * excess[i])
+        p, following = eliminate_row(beta, c, excess[i])
+        carry.append(p)
+        excess.append(following)
     return excess[:n], carry
 
 

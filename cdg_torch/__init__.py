@@ -4,6 +4,9 @@
 ``riemannian_gradients_``  the same for a list, in place
 ``apply_metric``           its inverse, g = Mk
 ``attach``                 any torch optimizer descends along k instead of g
+``SGD, Adam, AdamW``       torch's own, with the metric as an argument
+``LinearMetric``, …        metrics that move towards no smoothing during training
+``inner_product``, …       lengths, dual lengths and powers of M
 ``channel_correlation``    how alike a tensor's slices along an axis are
 """
 
@@ -12,18 +15,41 @@ from __future__ import annotations
 from cdg_theory import Metric
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
 from cdg_torch.correlation import channel_correlation
+from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
 from cdg_torch.lists import riemannian_gradients_
+from cdg_torch.optimizers import SGD, Adam, AdamW
+from cdg_torch.schedules import (
+    ConstantMetric,
+    CosineMetric,
+    LinearMetric,
+    MetricSchedule,
+    StepMetric,
+    blend,
+)
 from cdg_torch.transform import apply_metric, riemannian_gradient
 
 __all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "ConstantMetric",
+    "CosineMetric",
     "Handle",
+    "LinearMetric",
     "Metric",
+    "MetricSchedule",
     "Report",
     "Rule",
+    "StepMetric",
     "apply_metric",
     "attach",
     "attached",
+    "blend",
     "channel_correlation",
+    "dual_norm",
+    "inner_product",
+    "metric_norm",
+    "metric_power",
     "riemannian_gradient",
     "riemannian_gradients_",
 ]

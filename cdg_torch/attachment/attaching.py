@@ -78,6 +78,7 @@ def attach(
     match_norm: bool = False,
     transform_decay: bool = False,
     require_gradients: bool = True,
+    stats: bool = False,
     verbose: bool = False,
 ) -> Handle:
     r"""Make an optimizer descend along gradients in the metric, :math:`k = M^{-1}g`.
@@ -121,6 +122,8 @@ def attach(
         part of the displacement either way, and this decides about decoupled decay.
     require_gradients
         Refuse a step (without a closure) in which every gradient is None.
+    stats
+        Collect norms and channel correlations at every step, for :meth:`Handle.stats`.
     verbose
         Print the report.
 
@@ -176,6 +179,7 @@ def attach(
         match_norm=match_norm,
         transform_decay=transform_decay,
         require_gradients=require_gradients,
+        stats=stats,
     )
     handle = Handle(optimizer, model, ours, options)
     if verbose:

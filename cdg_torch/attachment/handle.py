@@ -16,7 +16,10 @@ from cdg_torch.attachment import guard
 from cdg_torch.attachment.direction import coupled_decay, kept_fraction, match_norms, norms_of
 from cdg_torch.attachment.lists import transform_list
 from cdg_torch.attachment.plan import Action, Entry, Plan, make_plan
+from cdg_torch.attachment.refusals import parameters_of
 from cdg_torch.attachment.report import Report, make_report
+from cdg_torch.attachment.statistics import Statistics, TensorStatistics
+from cdg_torch.geometry import dual_norm
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -38,6 +41,7 @@ class Options:
     match_norm: bool = False
     transform_decay: bool = False
     require_gradients: bool = True
+    stats: bool = False
 
 
 class _Sent(NamedTuple):
@@ -74,6 +78,8 @@ class Handle:
     ``metric``          the metric of the last rule; assign it to change it
     ``report()``        what the metric acts on, and why the rest is left alone
     ``apply_()``        transform now instead of in the step, to clip afterwards
+    ``dual_norm()``     the length of the gradient in the metric, for clipping
+    ``stats()``         norms and correlations of the last step, if asked for
     ``detach()``        leave the optimizer as it was
     ``state_dict()``    the metrics in force, for a checkpoint
     ==================  ====================================================================
@@ -90,6 +96,7 @@ class Handle:
         self.rules = tuple(rules)
         self.options = options
         self._plan: Plan | None = None
+        self._statistics = Statistics()
         self._sent: list[_Sent] = []
         self._saved: list[_Saved] = []
         self._applied = False
@@ -168,6 +175,44 @@ class Handle:
         self._sent = []
         self._transform()
         self._applied = True
+
+    def stats(self) -> dict[str, TensorStatistics]:
+        """Return norms and channel correlations, raw and transformed, of the last step.
+
+        By tensor name. Of the gradients, or with ``where="update"`` of the displacements; where a
+        closure ran several times, of its last run. Waits for the device.
+
+        Raises
+        ------
+        RuntimeError
+            If the handle was not attached with ``stats=True``.
+        """
+        if not self.options.stats:
+            msg = "statistics cost time at every step and are off; attach with stats=True"
+            raise RuntimeError(msg)
+        return self._statistics.read()
+
+    def dual_norm(self) -> Tensor:
+        r"""Return the length of the whole gradient in the metric, to clip raw gradients by.
+
+        :math:`\sqrt{\sum g^TM^{-1}g}` over the tensors that the metric acts on, the Euclidean
+        square for the others; a number in float64. Call it between ``backward()`` and the step.
+        """
+        actions = {id(job.parameter): job.action for job in self._jobs(need_gradient=True)}
+        squares = []
+        for p in parameters_of(self.optimizer):
+            if p.grad is not None:
+                g = torch.view_as_real(p.grad) if p.grad.is_complex() else p.grad
+                metric, dim, groups = actions.get(id(p), (None, 0, 1))
+                norm = (
+                    torch.linalg.vector_norm(g, dtype=torch.float64)
+                    if metric is None
+                    else dual_norm(g, metric, dim=dim, groups=groups)
+                )
+                squares.append(norm.square())
+        return (
+            torch.stack(squares).sum().sqrt() if squares else torch.zeros((), dtype=torch.float64)
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the metrics in force as plain numbers and strings.
@@ -290,6 +335,8 @@ class Handle:
         options = self.options
         actions = [job.action for job in jobs]
         names = [f"the gradient of {job.entry.name}" for job in jobs]
+        if options.stats:
+            self._statistics.before([job.entry.name for job in jobs], raws, actions)
         decays: list[float | Tensor] = [0.0] * len(jobs)
         if options.transform_decay:
             decays = [coupled_decay(self.optimizer, job.group) for job in jobs]
@@ -310,7 +357,10 @@ class Handle:
         if options.match_norm:
             match_norms(results, norms)
         # The base optimizer will add the decay itself: M⁻¹(g + λw) − λw + λw.
-        return add_decay(results, -1, inplace=True)
+        sent = add_decay(results, -1, inplace=True)
+        if options.stats:
+            self._statistics.after(sent, actions)
+        return sent
 
     def _restore(self) -> None:
         """Put the raw gradients back wherever ours still stands."""
@@ -387,11 +437,15 @@ class Handle:
     def _transform_updates(self) -> None:
         """Replace each displacement d = w⁺ − (1−ηλ)w by M⁻¹d."""
         saved = self._saved
+        actions = [x.action for x in saved]
         moved = [x.parameter - x.kept * x.before for x in saved]
         names = [f"the update of {x.name}" for x in saved]
-        results = transform_list(moved, [x.action for x in saved], names, inplace=False)
+        results = transform_list(moved, actions, names, inplace=False)
         if self.options.match_norm:
             match_norms(results, norms_of(moved))
+        if self.options.stats:
+            self._statistics.before([x.name for x in saved], moved, actions)
+            self._statistics.after(results, actions)
         for x, d, k in zip(saved, moved, results, strict=True):
             # w⁺ − (d − k), not w + k: where the step did nothing, not a bit changes.
             x.parameter.sub_(d.sub_(k))

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["check_arguments", "parameters_of"]
+__all__ = ["check_arguments", "check_model_is_given", "parameters_of"]
 
 _FSDP1 = (
     "the model is wrapped in FullyShardedDataParallel (FSDP1), which flattens parameters into "
@@ -74,3 +74,30 @@ def check_arguments(optimizer: object, model: object) -> None:
         )
         raise TypeError(msg)
     _check_sharding(optimizer, model)
+
+
+def check_model_is_given(params: object, model: object, name: str) -> nn.Module:
+    """Return the model of an optimizer that takes a model or parameters.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or two.
+    TypeError
+        If ``model`` is not a module.
+    """
+    if isinstance(params, nn.Module):
+        if model is not None and model is not params:
+            msg = f"{name} got two models; give the model first, or parameters and model="
+            raise ValueError(msg)
+        return params
+    if model is None:
+        msg = (
+            f"{name} got parameters without their model, and the output-channel axis is read from "
+            f"the model's layers; use {name}(model, ...) or {name}(params, ..., model=model)"
+        )
+        raise ValueError(msg)
+    if not isinstance(model, nn.Module):
+        msg = f"model must be a torch.nn.Module, got {type(model).__name__}"
+        raise TypeError(msg)
+    return model

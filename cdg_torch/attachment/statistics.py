@@ -1,0 +1,70 @@
+"""What the transform did to each tensor, on request: norms and channel correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from cdg_torch.correlation import channel_correlation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cdg_torch.attachment.plan import Action
+
+__all__ = ["Statistics", "TensorStatistics"]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorStatistics:
+    """One tensor at the last step; "raw" is before the transform.
+
+    The norms are Euclidean; the correlations are :func:`cdg_torch.channel_correlation` between
+    neighbouring output channels.
+    """
+
+    raw_norm: float
+    norm: float
+    raw_correlation: float
+    correlation: float
+
+
+def _measure(tensor: Tensor, action: Action) -> Tensor:
+    real = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).detach()
+    return torch.stack(
+        [
+            torch.linalg.vector_norm(real, dtype=torch.float64),
+            channel_correlation(real, action.dim, groups=action.groups),
+        ]
+    )
+
+
+class Statistics:
+    """Collects on the device, and moves numbers to the host only when they are read."""
+
+    def __init__(self) -> None:
+        self._names: tuple[str, ...] = ()
+        self._raw: list[Tensor] = []
+        self._sent: list[Tensor] = []
+
+    def before(
+        self, names: Sequence[str], tensors: Sequence[Tensor], actions: Sequence[Action]
+    ) -> None:
+        """Measure the tensors before the transform."""
+        self._names = tuple(names)
+        self._raw = [_measure(t, action) for t, action in zip(tensors, actions, strict=True)]
+
+    def after(self, tensors: Sequence[Tensor], actions: Sequence[Action]) -> None:
+        """Measure them after it."""
+        self._sent = [_measure(t, action) for t, action in zip(tensors, actions, strict=True)]
+
+    def read(self) -> dict[str, TensorStatistics]:
+        """Return the numbers of the last step; waits for the device."""
+        result = {}
+        for name, raw, sent in zip(self._names, self._raw, self._sent, strict=True):
+            (raw_norm, raw_correlation), (norm, correlation) = raw.tolist(), sent.tolist()
+            result[name] = TensorStatistics(raw_norm, norm, raw_correlation, correlation)
+        return result

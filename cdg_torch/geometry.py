@@ -1,0 +1,167 @@
+r"""Lengths and angles in the metric: inner product, norms, and the powers :math:`M^p`.
+
+The inner product is :math:`\langle h,k\rangle_M = \sum h^T M k`, summed over columns and groups:
+with :math:`M=I` it is the dot product of two tensors, and it is the one in which the library's
+:math:`k = M^{-1}g` *is* the gradient, :math:`\langle k,h\rangle_M = \sum g\,h` for every h.
+(The integral of the continuum is this sum divided by n, on both sides of that equation.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from cdg_torch.checks import check_arguments
+from cdg_torch.transform import apply_metric, riemannian_gradient
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cdg_theory import Metric
+
+__all__ = ["dual_norm", "inner_product", "metric_norm", "metric_power"]
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return torch.linalg.vecdot(a.double().reshape(-1), b.double().reshape(-1))
+
+
+def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
+    r"""Return :math:`\langle h,k\rangle_M = \sum h^TMk`, a number in float64. Linear time.
+
+    ==========  ===========  =============================================================
+    symbol      argument     meaning
+    ==========  ===========  =============================================================
+    :math:`h`   ``h``        tangent vector, any shape and dense layout
+    :math:`k`   ``k``        another, of the same shape
+    :math:`M`   ``metric``   see :class:`cdg_theory.Metric`
+    (axis)      ``dim``      the output-channel axis
+    (blocks)    ``groups``   contiguous blocks along ``dim``, each with a metric of its own
+    ==========  ===========  =============================================================
+
+    Raises
+    ------
+    TypeError
+        As :func:`cdg_torch.riemannian_gradient`.
+    ValueError
+        As :func:`cdg_torch.riemannian_gradient`, or if the shapes differ.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> h = torch.tensor([1.0, 3.0])
+    >>> inner_product(h, h, Metric.reweighted_h0(10.0)).item()  # 2·2² + 10·(1² + 1²)
+    28.0
+    """
+    check_arguments(h, metric, dim, groups, "h")
+    check_arguments(k, metric, dim, groups, "k")
+    if h.shape != k.shape:
+        msg = f"h and k must have the same shape, got {tuple(h.shape)} and {tuple(k.shape)}"
+        raise ValueError(msg)
+    return _dot(h, apply_metric(k.double(), metric, dim=dim, groups=groups))
+
+
+def metric_norm(h: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
+    r"""Return :math:`\|h\|_M = \sqrt{\langle h,h\rangle_M}`, a number in float64. Linear time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`inner_product`.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> metric_norm(torch.tensor([3.0, 4.0]), Metric.l2()).item()
+    5.0
+    """
+    return inner_product(h, h, metric, dim=dim, groups=groups).clamp_min(0).sqrt()
+
+
+def dual_norm(g: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
+    r"""Return :math:`\|g\|_{M^*} = \sqrt{g^TM^{-1}g}`, the length of the gradient in the metric.
+
+    The largest slope of the loss among directions of unit length,
+    :math:`\max_{\|h\|_M=1}\sum g\,h`, and equal to :math:`\|M^{-1}g\|_M`: what to clip by. A
+    number in float64, in linear time; arguments as :func:`inner_product`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`cdg_torch.riemannian_gradient`.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> dual_norm(torch.tensor([1.0, 3.0]), Metric.reweighted_h0(2.0)).item()  # √(2·2² + 2/2)
+    3.0
+    """
+    check_arguments(g, metric, dim, groups, "g")
+    k = riemannian_gradient(g.double(), metric, dim=dim, groups=groups)
+    return _dot(g, k).clamp_min(0).sqrt()
+
+
+def _eigenvalues(metric: Metric, n: int, period: int) -> Tensor:
+    """Return the eigenvalues of M for the frequencies of a real FFT of length ``period``."""
+    m = torch.arange(period // 2 + 1, dtype=torch.float64)
+    # The path is half a cycle of twice the length, so both boundaries read sin²(πm/period).
+    laplacian = 4 * torch.sin(math.pi * m / period).square()
+    values = metric.fluctuation + metric.stiffness(n) * laplacian
+    values[0] = metric.mean
+    return values
+
+
+def metric_power(
+    tensor: Tensor, metric: Metric, exponent: float, *, dim: int = 0, groups: int = 1
+) -> Tensor:
+    r"""Return :math:`M^p` applied to a tensor: any real power, :math:`p=\pm\tfrac12` above all.
+
+    .. math:: M^p = V\,\mathrm{diag}(\mu_m^p)\,V^T
+
+    with the cosines (natural) or the Fourier vectors (periodic) as V. In the coordinates
+    :math:`w = M^{-1/2}v` descent in the metric is plain gradient descent (theorem 9).
+
+    ==========  ============  ============================================================
+    symbol      argument      meaning
+    ==========  ============  ============================================================
+    :math:`p`   ``exponent``  any finite number; 1 is ``apply_metric``, −1 the gradient
+    ==========  ============  ============================================================
+
+    The other arguments are those of :func:`cdg_torch.riemannian_gradient`. Differentiable. By
+    FFT: :math:`O(n\log n)` per column and some ten copies of the tensor in float64. It serves
+    analysis; no optimizer step needs it. The path is extended by its mirror image to a cycle.
+
+    Raises
+    ------
+    TypeError
+        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not a real number.
+    ValueError
+        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not finite.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> metric = Metric.sobolev(0.5)
+    >>> g = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
+    >>> half = metric_power(metric_power(g, metric, -0.5), metric, -0.5)
+    >>> torch.allclose(half, riemannian_gradient(g, metric))
+    True
+    """
+    axis = check_arguments(tensor, metric, dim, groups, "tensor")
+    if isinstance(exponent, bool) or not isinstance(exponent, int | float):
+        msg = f"exponent must be a real number, got {exponent!r}"
+        raise TypeError(msg)
+    if not math.isfinite(exponent):
+        msg = f"exponent must be finite, got {exponent}"
+        raise ValueError(msg)
+    blocks = (*tensor.shape[:axis], groups, -1, *tensor.shape[axis + 1 :])
+    rows = tensor.double().reshape(blocks).movedim(axis + 1, -1)
+    n = rows.shape[-1]
+    natural = metric.boundary == "natural"
+    cycle = torch.cat([rows, rows.flip(-1)], -1) if natural else rows
+    period = cycle.shape[-1]
+    multipliers = _eigenvalues(metric, n, period).pow(exponent).to(tensor.device)
+    result = torch.fft.irfft(torch.fft.rfft(cycle) * multipliers, n=period)[..., :n]
+    return result.movedim(-1, axis + 1).flatten(axis, axis + 1).to(tensor.dtype)

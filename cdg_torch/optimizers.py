@@ -1,0 +1,137 @@
+r"""SGD, Adam and AdamW in a metric: torch's own classes, with one more argument.
+
+Each is a subclass of its namesake in ``torch.optim`` with :func:`cdg_torch.attach` called once,
+so schedulers, checkpoints and mixed precision see what they know. Where the metric is
+``Metric.l2()`` the steps are torch's, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from cdg_theory import Metric
+from cdg_torch.attachment import Handle, attach
+from cdg_torch.attachment.refusals import check_model_is_given
+
+__all__ = ["SGD", "Adam", "AdamW"]
+
+_ATTACH = (
+    "rules",
+    "inplace",
+    "where",
+    "match_norm",
+    "transform_decay",
+    "require_gradients",
+    "stats",
+    "verbose",
+)
+
+
+class _InMetric(torch.optim.Optimizer):
+    """What the three classes share; stands before torch's class in the bases."""
+
+    _cdg_handle: Handle
+
+    def __init__(
+        self,
+        params: nn.Module | Iterable[Any],
+        *args: Any,
+        metric: Metric,
+        model: nn.Module | None = None,
+        **kwargs: Any,
+    ) -> None:
+        options = {name: kwargs.pop(name) for name in _ATTACH if name in kwargs}
+        model = check_model_is_given(params, model, type(self).__name__)
+        if isinstance(params, nn.Module):
+            params = params.parameters()
+        super().__init__(params, *args, **kwargs)
+        attach(self, model, metric, **options)
+
+    @property
+    def handle(self) -> Handle:
+        """What :func:`cdg_torch.attach` returned: report, metric, schedule state, and so on."""
+        return self._cdg_handle
+
+
+class SGD(_InMetric, torch.optim.SGD):
+    r"""``torch.optim.SGD`` along gradients in the metric.
+
+    .. math:: v \leftarrow \mu v + M^{-1}g + \lambda w, \qquad w \leftarrow w - \eta v
+
+    Parameters
+    ----------
+    params
+        The model; or parameters or parameter groups, together with ``model=``.
+    *args, **kwargs
+        As for ``torch.optim.SGD`` (lr, momentum, weight_decay, nesterov, foreach, fused, …), and
+        the keywords of :func:`cdg_torch.attach`.
+    metric
+        The metric for the weights of convolutions.
+    model
+        The module from whose layers the output-channel axes are read.
+
+    Raises
+    ------
+    ValueError
+        If parameters are given without ``model=``; else as :func:`cdg_torch.attach`.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from cdg_theory import Metric
+    >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+    >>> optimizer = SGD(model, lr=0.1, momentum=0.9, metric=Metric.reweighted_h0(10.0))
+    >>> isinstance(optimizer, torch.optim.SGD)
+    True
+    >>> SGD(model.parameters(), lr=0.1, metric=Metric.l2())
+    Traceback (most recent call last):
+    ...
+    ValueError: SGD got parameters without their model, and the output-channel axis is read ...
+    """
+
+
+class Adam(_InMetric, torch.optim.Adam):
+    r"""``torch.optim.Adam`` along gradients in the metric: moments of :math:`M^{-1}g`.
+
+    Arguments as :class:`SGD`, those of ``torch.optim.Adam`` in place of SGD's. Adam divides each
+    number by its own root mean square and so undoes some of the smoothing; ``where="update"``
+    smooths what it proposes instead.
+
+    Raises
+    ------
+    ValueError
+        As :class:`SGD`.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from cdg_theory import Metric
+    >>> model = nn.Conv2d(3, 8, 3)
+    >>> optimizer = Adam(model, lr=1e-3, metric=Metric.sobolev(1.0), where="update")
+    >>> optimizer.handle.report().summary
+    'acts on 1 of 2 tensors, 216 of 224 numbers'
+    """
+
+
+class AdamW(_InMetric, torch.optim.AdamW):
+    r"""``torch.optim.AdamW`` along gradients in the metric; the decay is untransformed.
+
+    Arguments as :class:`SGD`, those of ``torch.optim.AdamW`` in place of SGD's.
+
+    Raises
+    ------
+    ValueError
+        As :class:`SGD`.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from cdg_theory import Metric
+    >>> model = nn.Conv2d(3, 8, 3)
+    >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
+    >>> optimizer = AdamW(groups, lr=1e-3, model=model, metric=Metric.sobolev(1.0))
+    """

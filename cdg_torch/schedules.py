@@ -1,0 +1,217 @@
+r"""Metrics that move during training, inside the cone: :math:`(1-t)\,M_0 + t\,I`.
+
+From strong smoothing to none: the coarse-to-fine reading of Sobolev gradients. The weights are
+blended, not ``lam``: as λ → 0 the Sobolev metric does not tend to no smoothing, it diverges.
+
+=================  ==========================================================================
+``ConstantMetric``  t = 0
+``LinearMetric``    t = s / S
+``CosineMetric``    t = ½ (1 − cos(π s / S))
+``StepMetric``      t = 1 − q^⌊s / P⌋
+=================  ==========================================================================
+
+s counts the calls of ``step()``, and t stays at its last value after S steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from cdg_theory import Metric
+
+if TYPE_CHECKING:
+    from cdg_torch.attachment import Handle
+
+__all__ = [
+    "ConstantMetric",
+    "CosineMetric",
+    "LinearMetric",
+    "MetricSchedule",
+    "StepMetric",
+    "blend",
+]
+
+
+def blend(metric: Metric, t: float) -> Metric:
+    r"""Return :math:`(1-t)\,M + t\,I`: the metric at t = 0, ``Metric.l2()`` at t = 1.
+
+    The weights are :math:`((1-t)\alpha+t,\ (1-t)\beta+t,\ (1-t)\gamma)`: the cone is convex, so
+    every t between gives a metric. Boundary and spacing are kept.
+
+    Raises
+    ------
+    ValueError
+        If t is not in [0, 1].
+
+    Examples
+    --------
+    >>> blend(Metric.sobolev(8.0), 0.25)
+    Metric(mean=1.0, fluctuation=0.25, derivative=6.0, boundary='natural', spacing='normalized')
+    >>> blend(Metric.sobolev(8.0), 1.0).is_multiple_of_l2
+    True
+    """
+    if not 0 <= t <= 1:
+        msg = f"t must be in [0, 1], got {t}; 0 is the metric itself and 1 is no smoothing"
+        raise ValueError(msg)
+    s = 1.0 - t
+    return replace(
+        metric,
+        mean=s * metric.mean + t,
+        fluctuation=s * metric.fluctuation + t,
+        derivative=s * metric.derivative,
+    )
+
+
+def _count(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        msg = f"{name} must be a whole number >= 1, got {value!r}"
+        raise ValueError(msg)
+    return value
+
+
+class MetricSchedule:
+    r"""Moves the metrics of a handle towards no smoothing; used like a torch scheduler.
+
+    Call ``step()`` after each ``optimizer.step()``, or once per epoch. Every rule of the handle
+    moves from the metric it has when the schedule is made; rules without one stay without.
+    A subclass gives :meth:`t`.
+
+    Parameters
+    ----------
+    handle
+        What :func:`cdg_torch.attach` returned.
+
+    Examples
+    --------
+    >>> import torch, cdg_torch
+    >>> model = torch.nn.Conv2d(3, 8, 3)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = cdg_torch.attach(optimizer, model, Metric.sobolev(4.0))
+    >>> schedule = LinearMetric(handle, steps=2)
+    >>> schedule.step()
+    >>> handle.metric.fluctuation, handle.metric.derivative
+    (0.5, 2.0)
+    """
+
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
+        self.start = tuple(rule.metric for rule in handle.rules)
+        self.last_step = 0
+        self._assign()
+
+    def t(self, step: int) -> float:
+        """Return how far towards no smoothing step number ``step`` lies, between 0 and 1.
+
+        Raises
+        ------
+        NotImplementedError
+            In the base class.
+        """
+        raise NotImplementedError
+
+    def _assign(self) -> None:
+        t = self.t(self.last_step)
+        for rule, start in zip(self.handle.rules, self.start, strict=True):
+            if start is not None:
+                rule.metric = blend(start, t)
+
+    def step(self) -> None:
+        """Go one step on, and put the metrics of that step in force."""
+        self.last_step += 1
+        self._assign()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the step and the metrics at the start, as plain numbers and strings."""
+        fields = ("mean", "fluctuation", "derivative", "boundary", "spacing")
+        return {
+            "last_step": self.last_step,
+            "start": [
+                None if metric is None else {name: getattr(metric, name) for name in fields}
+                for metric in self.start
+            ],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Resume: the metrics of the saved step are put in force.
+
+        Raises
+        ------
+        ValueError
+            If the schedule was saved with another number of rules.
+        """
+        start = tuple(None if fields is None else Metric(**fields) for fields in state["start"])
+        if len(start) != len(self.start):
+            msg = (
+                f"the schedule was saved with {len(start)} rules, the handle has "
+                f"{len(self.start)}; attach with the same rules"
+            )
+            raise ValueError(msg)
+        self.start = start
+        self.last_step = int(state["last_step"])
+        self._assign()
+
+
+class ConstantMetric(MetricSchedule):
+    """No movement: t = 0. A placeholder where a schedule is expected."""
+
+    def t(self, step: int) -> float:  # noqa: ARG002
+        """Return 0."""
+        return 0.0
+
+
+class LinearMetric(MetricSchedule):
+    """Linear: t = s / S, then 1.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number >= 1.
+    """
+
+    def __init__(self, handle: Handle, *, steps: int) -> None:
+        self.steps = _count("steps", steps)
+        super().__init__(handle)
+
+    def t(self, step: int) -> float:
+        """Return min(s / S, 1)."""
+        return min(step / self.steps, 1.0)
+
+
+class CosineMetric(LinearMetric):
+    """Half a cosine: t = ½ (1 − cos(π s / S)), then 1; slow at both ends.
+
+    Raises
+    ------
+    ValueError
+        If ``steps`` is not a whole number >= 1.
+    """
+
+    def t(self, step: int) -> float:
+        """Return ½ (1 − cos(π s / S)) up to S, then 1."""
+        return 0.5 * (1.0 - math.cos(math.pi * super().t(step)))
+
+
+class StepMetric(MetricSchedule):
+    """In steps: every P steps the distance to no smoothing is multiplied by q.
+
+    Raises
+    ------
+    ValueError
+        If ``every`` is not a whole number >= 1, or ``factor`` is not in [0, 1).
+    """
+
+    def __init__(self, handle: Handle, *, every: int, factor: float = 0.1) -> None:
+        self.every = _count("every", every)
+        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 <= factor < 1:
+            msg = f"factor must be in [0, 1), got {factor!r}; 0 stops smoothing at the first step"
+            raise ValueError(msg)
+        self.factor: float = float(factor)
+        super().__init__(handle)
+
+    def t(self, step: int) -> float:
+        """Return 1 − q^⌊s / P⌋."""
+        return 1.0 - self.factor ** (step // self.every)

@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import MethodType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["install", "uninstall"]
 
-_COPYING = ("__deepcopy__", "__reduce_ex__", "__getstate__")
+_COPYING = ("__deepcopy__", "__reduce_ex__")
 
 
 def _guarded_step(optimizer: Optimizer, handle: Handle) -> Callable[..., Any]:
@@ -52,13 +52,33 @@ def _unguarded(optimizer: Optimizer) -> Iterator[None]:
 
 
 def _set_state(optimizer: Optimizer, state: tuple[Any, Handle]) -> None:
-    """Unpickle: first what torch pickled, then the attachment."""
+    """Unpickle: first what torch pickled, then the attachment.
+
+    Raises
+    ------
+    TypeError
+        If the handle serves another optimizer: then this is ``copy.copy``, not pickle.
+    """
+    del vars(optimizer)["__setstate__"]
     plain, handle = state
+    if getattr(handle, "optimizer", optimizer) is not optimizer:
+        msg = (
+            f"a shallow copy of this {type(optimizer).__name__} would share its state but drop "
+            "the attached metric silently; use copy.deepcopy, or handle.detach() first"
+        )
+        raise TypeError(msg)
     if hasattr(optimizer, "__setstate__"):
         optimizer.__setstate__(plain)
     else:
         vars(optimizer).update(plain)
     handle._install(optimizer)
+
+
+def _make(make: Callable[..., Optimizer], args: tuple[Any, ...]) -> Optimizer:
+    """Make an optimizer that takes its state through :func:`_set_state`."""
+    optimizer = make(*args)
+    vars(optimizer)["__setstate__"] = functools.partial(_set_state, optimizer)
+    return optimizer
 
 
 def install(optimizer: Optimizer, handle: Handle) -> None:
@@ -79,20 +99,12 @@ def install(optimizer: Optimizer, handle: Handle) -> None:
             reduced = optimizer.__reduce_ex__(max(protocol, 2))
         assert isinstance(reduced, tuple)
         make, args, plain = reduced[:3]
-        return make, args, (plain, handle), None, None, _set_state
-
-    def getstate() -> NoReturn:
-        msg = (
-            f"a shallow copy of this {type(optimizer).__name__} would share its state but drop "
-            "the attached metric silently; use copy.deepcopy, or handle.detach() first"
-        )
-        raise TypeError(msg)
+        return _make, (make, args), (plain, handle)
 
     vars(optimizer).update(
         step=_guarded_step(optimizer, handle),
         __deepcopy__=deepcopy,
         __reduce_ex__=reduce_ex,
-        __getstate__=getstate,
     )
 
 

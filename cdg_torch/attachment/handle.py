@@ -101,6 +101,7 @@ class Handle:
         self._saved: list[_Saved] = []
         self._applied = False
         self._unused_closure = False
+        self._depth = 0
 
     def _install(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -372,6 +373,7 @@ class Handle:
 
     def _settle(self) -> None:
         """Leave nothing behind, however the step ended."""
+        self._depth = 0
         self._restore()
         self._saved = []
         self._unused_closure = False
@@ -394,14 +396,20 @@ class Handle:
         self, optimizer: Optimizer, args: Args, kwargs: Kwargs
     ) -> tuple[Args, Kwargs] | None:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")
-        if not self._applied:
+        self._depth += 1
+        # A step that calls super().step() may run the hooks twice: inside, what the outer hook
+        # has done stands, and only gradients that have come since are transformed.
+        if self._depth == 1 and not self._applied:
             self._restore()
         if not callable(closure):
             self._check_gradients()
+        if self._depth > 1 and self._saved:
+            return None
         if self.options.where == "update":
             self._save(optimizer, need_gradient=not callable(closure))
             return None
         if not callable(closure):
+            self._unused_closure = False
             self._transform()
             return None
         self._unused_closure = True
@@ -410,6 +418,9 @@ class Handle:
         return args, {**kwargs, "closure": self._around(closure)}
 
     def _after_step(self, optimizer: Optimizer, args: Args, kwargs: Kwargs) -> None:  # noqa: ARG002
+        self._depth -= 1
+        if self._depth > 0:
+            return
         unused = self._unused_closure
         if self._saved:
             self._transform_updates()

@@ -1,0 +1,128 @@
+"""Docstrings on the site: references to re-exported names, and lists of names as lists."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docutils import nodes
+    from sphinx.addnodes import pending_xref
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+OURS = ("cdg_theory", "cdg_torch")
+# Other projects are named, not linked: the site is built and read without a network.
+OTHERS = {
+    "abc", "argparse", "collections", "contextlib", "dataclasses", "enum", "flint", "fractions",
+    "functools", "lightning", "matplotlib", "nn", "np", "numba", "numbers", "numpy", "os",
+    "pathlib", "plt", "rich", "scipy", "sklearn", "sp", "sympy", "torch", "torchmetrics", "triton",
+    "typer", "types", "typing", "typing_extensions",
+}  # fmt: skip
+# Names that annotations use without their module, and aliases of types.
+UNQUALIFIED = {
+    "Any", "ArrayLike", "Boundary", "Callable", "Fraction", "Hashable", "Iterable", "Iterator",
+    "LinearOperator", "Literal", "Mapping", "Module", "NDArray", "Optimizer", "Parameter", "Path",
+    "Record", "Self", "Sequence", "Spacing", "Tensor", "csr_array", "optional",
+}  # fmt: skip
+
+
+def _locate(name: str) -> Any:
+    """Return the object with a dotted name, or None."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        try:
+            for part in parts[cut:]:
+                found = getattr(found, part)
+        except AttributeError:
+            return None
+        return found
+    return None
+
+
+def _canonical(found: Any) -> str | None:
+    """Return the name under which the API pages document an object."""
+    if inspect.ismodule(found):
+        return found.__name__
+    module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+    return f"{module}.{name}" if module and name else None
+
+
+def resolve(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Element
+) -> nodes.Element | None:
+    """Resolve :class:`cdg_theory.Metric`, documented where it is defined; let others' names be."""
+    if node.get("refdomain") != "py":
+        return None
+    target = node["reftarget"]
+    root = target.split(".")[0]
+    if root in OTHERS or target in UNQUALIFIED:
+        return contnode
+    candidates = [target] if root in OURS else []
+    if module := node.get("py:module"):
+        candidates.append(f"{module}.{target}")
+    domain = env.domains["py"]
+    for candidate in candidates:
+        found = _locate(candidate)
+        if found is None:
+            continue
+        name = _canonical(found)
+        # Data, private classes and dunder methods exist, but the pages have no entry for them.
+        if name is None or name.split(".")[0] not in OURS or name.rpartition(".")[2][0] == "_":
+            return contnode
+        for role in ("obj", "mod"):
+            link = domain.resolve_xref(env, node["refdoc"], app.builder, role, name, node, contnode)
+            if link is not None:
+                return link
+    return None
+
+
+_NAMED = re.compile(r"^(``[^`]+``)\s{2,}(\S.*)$")
+
+
+def list_names(
+    _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Turn aligned lines "``name``  what it is" in a module's docstring into a list."""
+    if what != "module":
+        return
+    out: list[str] = []
+    for paragraph in "\n".join(lines).split("\n\n"):
+        rows = paragraph.split("\n")
+        # A row of a table looks the same; a table has borders.
+        if any(_NAMED.match(row) for row in rows) and not any(
+            set(row) == {"=", " "} for row in rows
+        ):
+            started = False
+            for row in rows:
+                if match := _NAMED.match(row):
+                    out += ([] if started else [""]) + [f"* {match[1]}: {match[2]}"]
+                    started = True
+                else:
+                    out.append(f"  {row.strip()}" if started else row)
+        else:
+            out += rows
+        out.append("")
+    lines[:] = out
+
+
+def skip_aliases(
+    _app: Sphinx, _what: str, _name: str, found: object, _skip: bool, _options: object
+) -> bool | None:
+    """Leave out type aliases: autodoc takes ``dict[str, Any]`` for a class and fails on it."""
+    return True if isinstance(found, types.GenericAlias) else None
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect the hooks."""
+    app.connect("autodoc-skip-member", skip_aliases)
+    app.connect("missing-reference", resolve)
+    app.connect("autodoc-process-docstring", list_names)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

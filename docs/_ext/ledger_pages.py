@@ -1,0 +1,292 @@
+"""The ledger of theorems and the claims of the tests, as directives.
+
+``ledger-table``    one row per theorem, with what its check says at this build
+``ledger-entries``  each theorem in full: statement, scope, the refused variant, proof, tests, code
+``ledger-entry``    one theorem in full, by id
+``test-claims``     what each test file claims, from its docstring
+``{thm}`` (role)    a link to a theorem's entry, by id
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import json
+import pkgutil
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+from notebooks import sources_digest
+from sphinx.roles import XRefRole
+from sphinx.util.docutils import SphinxDirective
+
+from cdg_theory import ledger, proofs
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+ROOT = Path(__file__).parents[2]
+KIND = {
+    "symbolic": "symbolic: for all n, weights or functions of its scope",
+    "exact": "exact: rational arithmetic, no rounding, on drawn cases",
+    "numeric": "numeric: floating point, with a bound derived beforehand",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check said of the statement and of the perturbed statement."""
+
+    holds: bool
+    refused: bool
+    seconds: float
+
+    @property
+    def words(self) -> str:
+        """The verdict for the reader."""
+        if self.holds and self.refused:
+            return "holds; variant refused"
+        return "**FAILS**" if not self.holds else "**variant not refused**"
+
+
+_VERIFY = """
+import json, sys
+from cdg_theory import ledger
+rows = {r.id: [r.holds, r.seconds] for r in ledger.run()}
+for r in ledger.run(perturbed=True):
+    rows[r.id].append(r.holds)
+json.dump(rows, sys.stdout)
+"""
+
+
+@functools.cache
+def verdicts() -> dict[str, Verdict]:
+    """Run the whole ledger, unless it has been run on these very sources.
+
+    Raises
+    ------
+    RuntimeError
+        If a statement fails or a perturbed statement is not refused: such a site is not built.
+    """
+    cache = ROOT / "docs" / "_build" / "ledger" / f"{sources_digest(ROOT)}.json"
+    if not cache.is_file():
+        done = subprocess.run(
+            [sys.executable, "-c", _VERIFY], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text(done.stdout, encoding="utf-8")
+    rows = json.loads(cache.read_text(encoding="utf-8"))
+    found = {name: Verdict(row[0], not row[2], row[1]) for name, row in rows.items()}
+    if wrong := [name for name, row in found.items() if not (row.holds and row.refused)]:
+        msg = f"the ledger does not hold: {wrong}; run `cdg verify --theory`"
+        raise RuntimeError(msg)
+    return found
+
+
+@functools.cache
+def homes() -> dict[str, str]:
+    """Return, for each theorem, the module that declares it."""
+    found = {}
+    for info in pkgutil.iter_modules(proofs.__path__):
+        name = f"{proofs.__name__}.{info.name}"
+        for theorem in getattr(import_module(name), "THEOREMS", ()):
+            found[theorem.id] = name
+    return found
+
+
+def claim(path: Path) -> str:
+    """Return the docstring of a test file."""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+
+
+_NUMBERS = re.compile(r"\b[Tt]heorems?\s+(\d+(?:(?:\s*(?:,|and|to|–|-)\s*)+\d+)*)|\bT(\d+)\.")
+
+
+def numbers(text: str) -> set[int]:
+    """Return the theorem numbers that a text names: "theorems 5 and 7", "T11.sharded".
+
+    Examples
+    --------
+    >>> sorted(numbers("Theorems 5, 7 and 11 (T12.mesh)"))
+    [5, 7, 11, 12]
+    """
+    found = set()
+    for match in _NUMBERS.finditer(text):
+        found |= {int(number) for number in re.findall(r"\d+", match[1] or match[2])}
+    return found
+
+
+@functools.cache
+def claims() -> dict[str, tuple[str, str]]:
+    """Return, for each test file, its claim and its text."""
+    return {
+        path.name: (claim(path), path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+    }
+
+
+def tests_of(theorem: ledger.Theorem) -> list[str]:
+    """Return the test files that name the theorem by id, or its number in their docstring."""
+    by_id = [name for name, (_, text) in claims().items() if theorem.id in text]
+    return by_id or [
+        name for name, (docstring, _) in claims().items() if theorem.number in numbers(docstring)
+    ]
+
+
+def label(theorem_id: str) -> str:
+    """Return the anchor of a theorem's entry."""
+    return "ledger-" + theorem_id.lower().replace(".", "-")
+
+
+def test_label(name: str) -> str:
+    """Return the anchor of a test file's claim."""
+    return "claim-" + name.removesuffix(".py").replace("_", "-")
+
+
+def check_source(theorem: ledger.Theorem) -> str:
+    """Return the source of the theorem's check, or nothing where Python does not know it."""
+    check: Any = theorem.check
+    while isinstance(check, functools.partial):
+        check = check.func
+    try:
+        return inspect.getsource(inspect.unwrap(check))
+    except (TypeError, OSError):
+        return ""
+
+
+def proof_link(theorem: ledger.Theorem) -> str:
+    """Return a link to the page that proves the theorem, from any page."""
+    page = theorem.page.partition("#")[0].removesuffix(".md")
+    exists = (ROOT / "docs" / f"{page}.md").is_file()
+    return f"{{doc}}`proof </{page}>`" if exists else f"`{theorem.page}`"
+
+
+def entry(theorem: ledger.Theorem) -> list[str]:
+    """Return the theorem's entry as lines of MyST, without its heading."""
+    verdict = verdicts()[theorem.id]
+    tests = ", ".join(f"[](#{test_label(name)})" for name in tests_of(theorem))
+    lines = [
+        theorem.statement,
+        "",
+        "$$",
+        theorem.tex,
+        "$$",
+        "",
+        "Scope",
+        f": {theorem.scope}",
+        "",
+        "Check",
+        f": {KIND[theorem.kind]}",
+        "",
+        "At this build",
+        f": {verdict.words} ({verdict.seconds:.2g} s)",
+        "",
+        "Refused variant",
+        f": {theorem.perturbed}",
+        "",
+        "Where",
+        f": {proof_link(theorem)}; {{py:mod}}`{homes()[theorem.id]}`; tests: {tests or 'none'}",
+        "",
+    ]
+    if source := check_source(theorem):
+        fence = "```"
+        lines += ["::::{dropdown} The check", f"{fence}python", source.rstrip(), fence, "::::", ""]
+    return lines
+
+
+class _Generated(SphinxDirective):
+    """A directive whose content is MyST that Python writes."""
+
+    def lines(self) -> list[str]:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        # The page depends on the sources: build it afresh whenever they change.
+        self.env.note_reread()
+        return self.parse_text_to_nodes("\n".join(self.lines()), allow_section_headings=True)
+
+
+class LedgerTable(_Generated):
+    """One row per theorem."""
+
+    def lines(self) -> list[str]:
+        rows = ["| id | theorem | check | at this build | proof |", "| --- " * 5 + "|"]
+        for theorem in ledger.theorems():
+            rows.append(
+                f"| [{theorem.id}](#{label(theorem.id)}) | {theorem.title} | {theorem.kind} "
+                f"| {verdicts()[theorem.id].words} | {proof_link(theorem)} |"
+            )
+        return rows
+
+
+class LedgerEntries(_Generated):
+    """Every theorem in full."""
+
+    def lines(self) -> list[str]:
+        lines = []
+        for theorem in ledger.theorems():
+            lines += [f"({label(theorem.id)})=", f"## {theorem.id}: {theorem.title}", ""]
+            lines += entry(theorem)
+        return lines
+
+
+class LedgerEntry(_Generated):
+    """One theorem in full, in a box."""
+
+    required_arguments = 1
+
+    def lines(self) -> list[str]:
+        wanted = self.arguments[0]
+        for theorem in ledger.theorems():
+            if theorem.id == wanted:
+                title = f"[{theorem.id}](#{label(theorem.id)}): {theorem.title}"
+                return [f":::::{{admonition}} {title}", *entry(theorem), ":::::"]
+        msg = f"unknown theorem id {wanted!r}; ledger.theorems() lists the known ones"
+        raise self.error(msg)
+
+
+class TestClaims(_Generated):
+    """What each test file claims."""
+
+    def lines(self) -> list[str]:
+        lines = []
+        for name, (docstring, _) in claims().items():
+            named = ", ".join(f"theorem {number}" for number in sorted(numbers(docstring)))
+            lines += [
+                f"({test_label(name)})=",
+                f"## {name}",
+                "",
+                # Docstrings are prose in reStructuredText's manner: double backquotes are code.
+                docstring.replace("``", "`"),
+                "",
+                *([f"*Names {named}.*", ""] if named else []),
+            ]
+        return lines
+
+
+class TheoremRole(XRefRole):
+    """``{thm}`T5.inverse-path``` links to the entry of that theorem."""
+
+    def process_link(
+        self, env: Any, refnode: Any, has_explicit_title: bool, title: str, target: str
+    ) -> tuple[str, str]:
+        del env, has_explicit_title
+        refnode["refdomain"], refnode["reftype"], refnode["refexplicit"] = "std", "ref", True
+        return title, label(target)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives and the role."""
+    app.add_directive("ledger-table", LedgerTable)
+    app.add_directive("ledger-entries", LedgerEntries)
+    app.add_directive("ledger-entry", LedgerEntry)
+    app.add_directive("test-claims", TestClaims)
+    app.add_role("thm", TheoremRole())
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

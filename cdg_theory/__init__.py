@@ -1,6 +1,7 @@
 """Channel-directed gradients: the theory, checked by machine.
 
 ``Metric``      the metric family, as declared data
+``continuum``   the metric on functions of the output channel: gradients, kernels, spectra, noise
 ``discrete``    the metric on n output channels: matrices, inverses, linear-time algorithms
 ``ledger``      the theorems, each with a machine check and a perturbed statement it must refuse
 
@@ -9,9 +10,23 @@ Importing this package loads NumPy and nothing heavier; SymPy and SciPy come whe
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from cdg_theory import discrete, ledger
 from cdg_theory.metric import Metric
 
-__all__ = ["Metric", "discrete", "ledger"]
+if TYPE_CHECKING:
+    from cdg_theory import continuum as continuum
+
+__all__ = ["Metric", "continuum", "discrete", "ledger"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # SymPy takes half a second to load: the continuum comes when somebody asks for it.
+    if name == "continuum":
+        return importlib.import_module("cdg_theory.continuum")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -1,0 +1,161 @@
+r"""Functions of the output channel :math:`o\in[0,1]`, their integrals, and how two are told equal.
+
+==================  ==========================================================================
+symbol              here
+==================  ==========================================================================
+:math:`o`           ``o``, the output channel as a continuous variable
+:math:`s`           ``s``, the channel where a unit gradient sits (the source of a kernel)
+:math:`h(o)`        ``generic("h")``, an arbitrary smooth function: nothing is assumed of it
+:math:`\int u\,do`  ``integral(u)``, linear, left unevaluated on arbitrary functions
+:math:`\bar u`      ``mean(u)``, the same integral, since the interval has length 1
+==================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+__all__ = [
+    "expanded",
+    "generic",
+    "integral",
+    "mean",
+    "o",
+    "polynomial",
+    "s",
+    "trigonometric",
+    "vanishes",
+]
+
+o = sp.Symbol("o", real=True)
+s = sp.Symbol("s", real=True)
+
+
+def expanded(u: Any) -> Any:
+    """Return ``u`` as a sum of products, with denominators left in factors.
+
+    SymPy's own ``expand`` would multiply an exp(-o) into them, and hide which factors depend on o.
+
+    Examples
+    --------
+    >>> mu = sp.Symbol("mu")
+    >>> expanded((o + 1) * sp.exp(-o) / (mu + 1))
+    o*exp(-o)/(mu + 1) + exp(-o)/(mu + 1)
+    """
+    u = sp.sympify(u)
+    denominators = {
+        power: sp.Dummy()
+        for power in u.atoms(sp.Pow)
+        if power.base.is_Add and power.exp.is_negative and o not in power.free_symbols
+    }
+    back = {name: power for power, name in denominators.items()}
+    return sp.expand(u.xreplace(denominators)).xreplace(back)
+
+
+def generic(name: str) -> Any:
+    """Return an arbitrary smooth function of o, known by its name only."""
+    return sp.Function(name, real=True)(o)
+
+
+def polynomial(degree: int, name: str = "a") -> Any:
+    """Return a polynomial of the given degree whose coefficients are symbols.
+
+    Examples
+    --------
+    >>> polynomial(2)
+    a0 + a1*o + a2*o**2
+    """
+    return sp.Add(*(sp.Symbol(f"{name}{j}", real=True) * o**j for j in range(degree + 1)))
+
+
+def trigonometric(modes: int, name: str = "b") -> Any:
+    r"""Return :math:`b_0+\sum_m b_m\cos(m\pi o)+c_m\sin(m\pi o)` with symbols as coefficients.
+
+    Examples
+    --------
+    >>> trigonometric(1)
+    b0 + b1*cos(pi*o) + b1_*sin(pi*o)
+    """
+    total = sp.Symbol(f"{name}0", real=True)
+    for m in range(1, modes + 1):
+        cosine, sine = (sp.Symbol(f"{name}{m}{tail}", real=True) for tail in ("", "_"))
+        total += cosine * sp.cos(m * sp.pi * o) + sine * sp.sin(m * sp.pi * o)
+    return total
+
+
+def integral(u: Any, lower: Any = 0, upper: Any = 1) -> Any:
+    r"""Return :math:`\int u\,do`, linear in ``u``, constants taken out of it.
+
+    Known functions are integrated; where an arbitrary function of o stands under the integral,
+    the integral stays as it is.
+
+    Examples
+    --------
+    >>> h = generic("h")
+    >>> integral(3 * h + 2 * o)
+    3*Integral(h(o), (o, 0, 1)) + 1
+    """
+    total = sp.Integer(0)
+    for term in sp.Add.make_args(expanded(u)):
+        constant, varying = term.as_independent(o, as_Add=False)
+        # An inner integral over o is a number: o is bound in it.
+        numbers = [factor for factor in sp.Mul.make_args(varying) if o not in factor.free_symbols]
+        constant *= sp.Mul(*numbers)
+        varying = sp.Mul(*(f for f in sp.Mul.make_args(varying) if o in f.free_symbols))
+        if varying.has(AppliedUndef):
+            total += constant * sp.Integral(varying, (o, lower, upper))
+        else:
+            antiderivative = sp.integrate(varying, o)
+            total += constant * (antiderivative.subs(o, upper) - antiderivative.subs(o, lower))
+    return total
+
+
+def mean(u: Any) -> Any:
+    r"""Return :math:`\bar u=\int_0^1 u\,do`.
+
+    Examples
+    --------
+    >>> mean(polynomial(2))
+    a0 + a1/2 + a2/3
+    """
+    return integral(u)
+
+
+def vanishes(expression: Any) -> bool:
+    """Whether an expression in powers, exponentials and trigonometric functions is identically 0.
+
+    Everything periodic or hyperbolic is written in exponentials, every exponential of a monomial
+    gets a symbol of its own, and the numerator of what is left, now a rational function, is
+    expanded: it is a decision, not a search for a simplification.
+
+    Examples
+    --------
+    >>> vanishes(sp.cosh(o) ** 2 - sp.sinh(o) ** 2 - 1)
+    True
+    >>> vanishes(sp.cosh(o) ** 2 + sp.sinh(o) ** 2 - 1)
+    False
+    """
+    rational = sp.expand(sp.sympify(expression).rewrite(sp.exp), power_exp=True)
+    if rational == 0:
+        return True
+    names: dict[Any, tuple[Any, Any]] = {}
+    for exponential in rational.atoms(sp.exp):
+        coefficient, monomial = exponential.args[0].expand().as_coeff_Mul()
+        names[exponential] = (coefficient, monomial)
+    # exp(x) and exp(x/2) are powers of one symbol, so that no relation between them is lost.
+    finest: dict[Any, Any] = {}
+    for coefficient, monomial in names.values():
+        step = finest.get(monomial, sp.Integer(1))
+        finest[monomial] = sp.Rational(1, sp.ilcm(step.q, sp.Rational(coefficient).q))
+    symbols = {monomial: sp.Dummy() for monomial in finest}
+    rational = rational.xreplace(
+        {
+            exponential: symbols[monomial] ** (coefficient / finest[monomial])
+            for exponential, (coefficient, monomial) in names.items()
+        }
+    )
+    numerator, _ = sp.fraction(sp.together(rational))
+    return bool(sp.expand(numerator) == 0)

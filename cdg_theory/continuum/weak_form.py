@@ -1,0 +1,176 @@
+r"""From the definition of the gradient to a differential equation and its end conditions.
+
+The gradient k of a loss with ordinary gradient g is *defined* by the weak form
+
+.. math:: \langle k,h\rangle = \int_0^1 g\,h\,do \qquad\text{for every } h .
+
+To read an equation for k off it, move every derivative from h to k. :func:`integrate_by_parts`
+does that on any integrand that is linear in an arbitrary function h, and checks its own work by
+differentiating it. What stands beside h under the integral is the Euler–Lagrange operator; what
+stands beside h at the ends gives the end conditions.
+
+For the family the code finds, with :math:`\beta` and :math:`\gamma` any symbols,
+
+.. math:: -\gamma k'' + \beta k + (\alpha-\beta)\,\bar k = g, \qquad \gamma k'(0) = \gamma k'(1) = 0
+    \ \text{(natural)},\qquad k(0)=k(1),\ \gamma k'(0)=\gamma k'(1)\ \text{(periodic)}.
+
+Theorem 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from cdg_theory.continuum.functions import generic, integral, o, vanishes
+
+if TYPE_CHECKING:
+    from cdg_theory.continuum.inner_product import InnerProduct
+    from cdg_theory.metric import Boundary
+
+__all__ = ["StrongForm", "integrate_by_parts", "strong_form", "weak_residual"]
+
+
+def integrate_by_parts(density: Any, h: Any) -> tuple[Any, Any]:
+    r"""Return (X, F) with ``density`` = h X + F′, for a density linear in the arbitrary function h.
+
+    Each term :math:`c\,h^{(j)}` becomes :math:`(-1)^j c^{(j)} h` and leaves
+    :math:`\sum_{i<j} (-1)^i c^{(i)} h^{(j-1-i)}` in the flux F.
+
+    Raises
+    ------
+    ValueError
+        If the density is not linear in ``h`` and its derivatives.
+
+    Examples
+    --------
+    >>> h, k = generic("h"), generic("k")
+    >>> integrate_by_parts(h.diff(o) * k.diff(o), h)
+    (-Derivative(k(o), (o, 2)), h(o)*Derivative(k(o), o))
+    """
+    order = max(
+        (d.derivative_count for d in density.atoms(sp.Derivative) if d.expr == h), default=0
+    )
+    jet = [h, *(sp.Derivative(h, (o, j)) for j in range(1, order + 1))]
+    remainder = sp.expand(density)
+    coefficients = [remainder.coeff(jet[order])]
+    for j in range(order - 1, -1, -1):
+        coefficients.insert(0, remainder.coeff(jet[j]))
+    operator, flux = sp.Integer(0), sp.Integer(0)
+    for j, coefficient in enumerate(coefficients):
+        operator += (-1) ** j * sp.diff(coefficient, o, j)
+        flux += sum((-1) ** i * sp.diff(coefficient, o, i) * jet[j - 1 - i] for i in range(j))
+    # The product rule has the last word.
+    if sp.expand(h * operator + sp.diff(flux, o) - density) != 0:
+        msg = f"the density must be linear in {h} and its derivatives, got {density}"
+        raise ValueError(msg)
+    return operator, flux
+
+
+@dataclass(frozen=True)
+class StrongForm:
+    r"""What the weak form asks of k: an equation inside, conditions at the ends.
+
+    =================  ===========================================================================
+    field              meaning
+    =================  ===========================================================================
+    ``operator``       the expression in ``unknown`` that must equal g inside (0, 1)
+    ``flux``           what stands beside h at an end: :math:`[\,\text{flux}\cdot h\,]_0^1`
+    ``unknown``        the arbitrary function k that both are written in
+    ``boundary``       which h are allowed, hence which end conditions follow
+    =================  ===========================================================================
+    """
+
+    operator: Any
+    flux: Any
+    unknown: Any
+    boundary: Boundary
+
+    def apply(self, k: Any) -> Any:
+        """Return the Euler–Lagrange operator applied to ``k``."""
+        return _substitute(self.operator, self.unknown, k)
+
+    def flux_of(self, k: Any) -> Any:
+        """Return the flux of ``k`` as a function of o."""
+        return _substitute(self.flux, self.unknown, k)
+
+    def end_conditions(self, left: Any, right: Any | None = None) -> list[Any]:
+        """Return the expressions that must vanish at the ends.
+
+        A function in two pieces is given as ``left`` (which holds at o = 0) and ``right`` (at 1).
+        Natural: h(0) and h(1) are free, so the flux vanishes at each end. Periodic: k(0) = k(1) is
+        asked of k itself, and h(0) = h(1) is free, so the flux is the same at both ends. With no
+        derivative in the form there is no flux and nothing is asked.
+        """
+        right = left if right is None else right
+        if self.flux == 0:
+            return []
+        start = self.flux_of(left).subs(o, 0)
+        stop = self.flux_of(right).subs(o, 1)
+        if self.boundary == "natural":
+            return [start, stop]
+        return [right.subs(o, 1) - left.subs(o, 0), stop - start]
+
+    def is_solved_by(self, k: Any, g: Any) -> bool:
+        """Whether ``k`` satisfies the weak form with *every* test function.
+
+        The equation and the conditions are checked as identities; integration by parts, run
+        backwards, then gives the weak form for arbitrary h.
+        """
+        return vanishes(self.apply(k) - g) and all(map(vanishes, self.end_conditions(k)))
+
+
+def _substitute(expression: Any, unknown: Any, k: Any) -> Any:
+    # Integrals of k over [0, 1] are numbers; ours knows how to integrate term by term.
+    means = {
+        number: integral(number.function.subs(unknown, k).doit())
+        for number in expression.atoms(sp.Integral)
+    }
+    return expression.xreplace(means).subs(unknown, k).doit()
+
+
+def strong_form(inner: InnerProduct) -> StrongForm:
+    r"""Derive the Euler–Lagrange operator and the flux from :math:`\langle k,h\rangle`.
+
+    Examples
+    --------
+    >>> from cdg_theory.continuum import InnerProduct
+    >>> a, b, c = sp.symbols("alpha beta gamma", positive=True)
+    >>> form = strong_form(InnerProduct(a, b, c))
+    >>> k = generic("k")
+    >>> sp.collect(form.operator, [b, c]) == (
+    ...     -c * k.diff(o, 2) + b * (k - integral(k)) + a * integral(k)
+    ... )
+    True
+    >>> form.flux
+    gamma*Derivative(k(o), o)
+    """
+    h, k = generic("h"), generic("k")
+    operator, flux = sp.Integer(0), sp.Integer(0)
+    for term in sp.Add.make_args(inner(h, k)):
+        # Each term is numbers times one integral of h: a mean of k beside it is a number.
+        inside = [factor for factor in sp.Mul.make_args(term) if factor.has(h)]
+        (integral_of_h,) = inside
+        number = sp.Mul(*(f for f in sp.Mul.make_args(term) if not f.has(h)))
+        part, end = integrate_by_parts(integral_of_h.function, h)
+        operator += number * part
+        flux += number * end.coeff(h)
+    return StrongForm(sp.expand(operator), sp.expand(flux), k, inner.boundary)
+
+
+def weak_residual(inner: InnerProduct, k: Any, g: Any, h: Any) -> Any:
+    r"""Return :math:`\langle k,h\rangle-\int gh\,do`, which a gradient k makes 0 for every h.
+
+    Examples
+    --------
+    The gradient in H̃¹ of a loss whose ordinary gradient is g = o, against every polynomial of
+    degree 3:
+
+    >>> from cdg_theory.continuum import InnerProduct, polynomial
+    >>> k = o**2 / 4 - o**3 / 6 + sp.Rational(11, 24)
+    >>> weak_residual(InnerProduct.sobolev(1), k, o, polynomial(3))
+    0
+    """
+    return sp.expand(inner(k, h) - integral(g * h))

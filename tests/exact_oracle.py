@@ -1,0 +1,78 @@
+"""The gradient without rounding, for the very floats a test holds, and what rounding may add.
+
+The oracle solves the dense system in rational numbers: it shares no formula with the library. The
+allowance follows the sweeps with every number replaced by its modulus.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import flint
+import numpy as np
+
+from cdg_theory.discrete.sweeps import carry_backward, carry_forward, split_mean, sweep_factors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdg_theory import Metric
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def rational(value: float) -> flint.fmpq:
+    return flint.fmpq(*float(value).as_integer_ratio())
+
+
+def exact_gram(metric: Metric, n: int) -> flint.fmpq_mat:
+    """M = αP + β(I−P) + cL, from the definition, neighbour by neighbour."""
+    alpha, beta = rational(metric.mean), rational(metric.fluctuation)
+    c = rational(metric.stiffness(n))
+    rows = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]
+    edges = [(i, i + 1) for i in range(n - 1)]
+    if metric.boundary == "periodic":
+        edges.append((n - 1, 0))
+    for i, j in edges:
+        rows[i][i] += c
+        rows[j][j] += c
+        rows[i][j] -= c
+        rows[j][i] -= c
+    return flint.fmpq_mat(rows)
+
+
+def exact_gradient(g: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
+    """M⁻¹g for a matrix of columns, solved in rational numbers, rounded once."""
+    n, columns = g.shape
+    right = flint.fmpq_mat(n, columns, [rational(value) for value in g.ravel()])
+    k = exact_gram(metric, n).solve(right)
+    return np.array([[int(k[i, j].p) / int(k[i, j].q) for j in range(columns)] for i in range(n)])
+
+
+def rounding_allowance(g: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
+    r"""Return what rounding may add to k, entry by entry.
+
+    An entry is a sum of products of at most 2n + 4 factors (carries, a gain, closing weights), each
+    a float with at most 4 roundings of its own, added in at most 2n + 4 steps: fewer than
+    16(n + 8) roundings, each of at most eps times the sum of the moduli. The moduli are those of
+    the same sweeps with closures that add; a constant of the size of the fluctuation stands for
+    what the subtraction of its mean leaves.
+    """
+    n = len(g)
+    mean, r = split_mean(g)
+    size = np.abs(r) + np.abs(r).max(axis=0)
+    if metric.is_multiple_of_l2 or n == 1:
+        return 2 * EPS * np.abs(g) / metric.mean
+    if metric.derivative == 0:
+        x = size / metric.fluctuation
+    else:
+        factors = sweep_factors(metric, n)
+        carry_forward(size, factors.carry)
+        if factors.flux is not None:
+            size += factors.flux[:, None] * size.sum(axis=0)
+        x = factors.gain[:, None] * size
+        carry_backward(x, factors.carry)
+        x += factors.closure[:, None] * x.sum(axis=0)
+    # The mean itself is known to n roundings of the mean modulus.
+    mean_modulus = np.abs(mean) + np.abs(g).mean(axis=0)
+    return 16 * (n + 8) * EPS * x + (n + 4) * EPS * mean_modulus / metric.mean

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
 import inspect
 import re
 import types
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+
 if TYPE_CHECKING:
-    from docutils import nodes
-    from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -22,12 +25,26 @@ OTHERS = {
     "pathlib", "plt", "rich", "scipy", "sklearn", "sp", "sympy", "torch", "torchmetrics", "triton",
     "typer", "types", "typing", "typing_extensions",
 }  # fmt: skip
-# Names that annotations use without their module, and aliases of types.
-UNQUALIFIED = {
-    "Any", "ArrayLike", "Boundary", "Callable", "DTensor", "Fraction", "Hashable", "Iterable",
-    "Iterator", "LinearOperator", "Literal", "Mapping", "Module", "NDArray", "Optimizer", "Parameter", "Path",
-    "Record", "Self", "Sequence", "Spacing", "Tensor", "csr_array", "optional",
-}  # fmt: skip
+
+
+@functools.cache
+def _imports(module: str) -> dict[str, str]:
+    """Return the names a module imports, those for type checkers alone included."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def qualify(_app: Sphinx, doctree: nodes.document) -> None:
+    """Give a bare name in an annotation the module that it is imported from."""
+    for node in doctree.findall(pending_xref):
+        module = node.get("py:module")
+        if node.get("refdomain") == "py" and module and "." not in node["reftarget"]:
+            node["reftarget"] = _imports(module).get(node["reftarget"], node["reftarget"])
 
 
 def _locate(name: str) -> Any:
@@ -63,7 +80,7 @@ def resolve(
         return None
     target = node["reftarget"]
     root = target.split(".")[0]
-    if root in OTHERS or target in UNQUALIFIED:
+    if root in OTHERS:
         return contnode
     candidates = [target] if root in OURS else []
     if module := node.get("py:module"):
@@ -81,7 +98,8 @@ def resolve(
             link = domain.resolve_xref(env, node["refdoc"], app.builder, role, name, node, contnode)
             if link is not None:
                 return link
-    return None
+    # A role in a docstring must lead somewhere; an annotation may name an alias of a type.
+    return None if isinstance(contnode, nodes.literal) else contnode
 
 
 _NAMED = re.compile(r"^(``[^`]+``)\s{2,}(\S.*)$")
@@ -123,6 +141,7 @@ def skip_aliases(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the hooks."""
     app.connect("autodoc-skip-member", skip_aliases)
+    app.connect("doctree-read", qualify)
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", list_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,111 @@
+"""In a real browser the pages are quiet, show their formulas, fit a phone, and call nobody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.docs import browser, pages
+
+# The API pages share one template: these stand for them.
+SAMPLES = {"cdg_theory.metric.html", "cdg_theory.discrete.sweeps.html", "cdg_torch.html"}
+WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+
+# Text that a reader sees and that looks like TeX. Code and what MathJax keeps for screen readers
+# are left out.
+RAW_TEX = r"""
+const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+const found = [];
+while (walker.nextNode()) {
+  const node = walker.currentNode;
+  if (node.parentElement.closest('pre, code, script, style, mjx-container')) continue;
+  if (/\\[a-zA-Z]{2,}|\\\(|\\\[|\$\$/.test(node.data)) found.push(node.data.trim());
+}
+return found;
+"""
+FORMULAS = """
+const all = [...document.querySelectorAll('.math')];
+return {
+  wanted: all.length,
+  shown: all.filter((e) => e.querySelector('mjx-container mjx-math')).length,
+  mathml: document.querySelectorAll('mjx-assistive-mml math').length,
+  errors: document.querySelectorAll('mjx-merror').length,
+};
+"""
+# An error from MathJax's parser is drawn in its own element; overflow is judged by the page, since
+# wide formulas and tables scroll inside their own boxes.
+OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth;"
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with browser.chromium(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
+
+
+def visited(site: Path) -> list[Path]:
+    return [
+        path
+        for path in pages.html_files(site)
+        if "_modules" not in path.parts
+        and ("generated" not in path.parts or path.name in SAMPLES)
+        and path.name not in {"genindex.html", "py-modindex.html", "search.html"}
+    ]
+
+
+def test_every_page(site: Path, driver: Any) -> None:
+    formulas = 0
+    paths = visited(site)
+    assert len(paths) >= 15
+    for path in paths:
+        name = path.relative_to(site).as_posix()
+        browser.set_width(driver, *WIDTHS["desktop"])
+        browser.open_page(driver, path)
+        counts = driver.execute_script(FORMULAS)
+        assert counts["shown"] == counts["wanted"], f"{name}: {counts}"
+        assert counts["mathml"] >= counts["wanted"], f"{name}: {counts}"
+        assert counts["errors"] == 0, f"{name}: MathJax marks an error"
+        assert driver.execute_script(RAW_TEX) == [], name
+        formulas += counts["wanted"]
+        for label, size in WIDTHS.items():
+            browser.set_width(driver, *size)
+            assert driver.execute_script(OVERFLOW) <= 0, f"{name} is wider than a {label}"
+        assert browser.complaints(driver) == [], name
+        strangers = [
+            url for url in browser.requests(driver) if not url.startswith(("file:", "data:"))
+        ]
+        assert strangers == [], name
+    assert formulas >= 100
+
+
+@pytest.mark.parametrize(
+    ("planted", "script", "healthy"),
+    [
+        (r"<article>so \frac{1}{2} it is</article>", RAW_TEX, []),
+        ("<article><p style='width: 5000px'>wide</p></article>", OVERFLOW, 0),
+    ],
+    ids=["raw TeX", "too wide"],
+)
+def test_a_planted_fault_is_seen(
+    driver: Any, tmp_path: Path, planted: str, script: str, healthy: object
+) -> None:
+    page = tmp_path / "planted.html"
+    page.write_text(f"<!doctype html><title>x</title><body>{planted}</body>", encoding="utf-8")
+    browser.open_page(driver, page)
+    seen = driver.execute_script(script)
+    assert seen != healthy
+    assert not isinstance(seen, int) or seen > 0
+
+
+def test_planted_noise_and_requests_are_seen(driver: Any, tmp_path: Path) -> None:
+    page = tmp_path / "planted.html"
+    page.write_text(
+        "<!doctype html><title>x</title><body><script>console.error('oh')</script>"
+        "<img src='http://127.0.0.1:9/x.png'></body>",
+        encoding="utf-8",
+    )
+    browser.requests(driver)
+    browser.open_page(driver, page)
+    assert any("oh" in line for line in browser.complaints(driver))
+    assert any(url.startswith("http:") for url in browser.requests(driver))

@@ -1,0 +1,135 @@
+"""What is compared: a base optimizer, a metric, and where and along which axis it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import torch
+
+from cdg_theory import Metric
+from cdg_torch.attachment import Rule, attach
+from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+
+__all__ = ["OPTIMIZERS", "Direction", "Method"]
+
+Direction = Literal["output", "input"]
+
+# The learning rate comes from the run; everything else is the same for every method.
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr=lr, momentum=0.9),
+    "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr=lr),
+    "adamw": lambda parameters, lr: torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01),
+}
+
+
+def _input_rules(model: nn.Module, metric: Metric) -> list[Rule]:
+    """Return one rule per convolution with several input channels, along that axis."""
+    rules = []
+    for slot in parameter_slots(model):
+        output = output_axis(slot.layer, slot.role) if slot.role == "weight" else None
+        if output is None or not isinstance(slot.layer, CONVOLUTIONS):
+            continue
+        # Axes 0 and 1 of a convolution's weight are its channels, whichever way round.
+        axis = 1 - output.dim
+        assert slot.parameter is not None
+        if slot.parameter.shape[axis] > 1:
+            rules.append(Rule(metric=metric, name=slot.name, dim=axis))
+    return rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A base optimizer and what is done to its gradients.
+
+    ================  ==================================================================
+    field             meaning
+    ================  ==================================================================
+    ``name``          what tables and figures call it
+    ``optimizer``     ``"sgd"`` (momentum 0.9), ``"adam"`` or ``"adamw"`` (decay 0.01)
+    ``metric``        a :class:`cdg_theory.Metric`, or None for the base optimizer
+    ``direction``     ``"output"`` channels, as in the paper, or ``"input"`` channels
+    ``where``         smooth the ``"gradient"``, or the ``"update"`` the optimizer makes
+    ``match_norm``    rescale to the norm before: comparison at equal update norm
+    ================  ==================================================================
+
+    Raises
+    ------
+    ValueError
+        If the optimizer or the direction is unknown.
+
+    Examples
+    --------
+    >>> method = Method.parse({"name": "H⁰", "metric": {"fluctuation": 10.0}})
+    >>> method.metric
+    Metric(mean=1.0, fluctuation=10.0, derivative=0.0, boundary='natural', spacing='normalized')
+    >>> Method.parse(method.as_dict()) == method
+    True
+    """
+
+    name: str
+    optimizer: str = "sgd"
+    metric: Metric | None = None
+    direction: Direction = "output"
+    where: Literal["gradient", "update"] = "gradient"
+    match_norm: bool = False
+
+    def __post_init__(self) -> None:
+        for field, choices in (
+            ("optimizer", tuple(OPTIMIZERS)),
+            ("direction", get_args(Direction)),
+            ("where", ("gradient", "update")),
+        ):
+            value = getattr(self, field)
+            if value not in choices:
+                msg = f"{field} must be one of {', '.join(choices)}, got {value!r}"
+                raise ValueError(msg)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the optimizer is fed the raw gradient."""
+        return self.metric is None
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any]) -> Method:
+        """Return the method that a table of plain values describes.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown or a value is none of the choices.
+        """
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(table) - known):
+            msg = f"unknown keys of a method: {unknown}; known are {sorted(known)}"
+            raise ValueError(msg)
+        values = dict(table)
+        if values.get("metric") is not None:
+            values["metric"] = Metric(**values["metric"])
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values that :meth:`parse` reads."""
+        table = {field.name: getattr(self, field.name) for field in fields(self)}
+        table["metric"] = None if self.metric is None else asdict(self.metric)
+        return table
+
+    def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:
+        """Return the optimizer for a model, with the metric attached."""
+        optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr)
+        if self.metric is not None:
+            rules = _input_rules(model, self.metric) if self.direction == "input" else []
+            attach(
+                optimizer,
+                model,
+                None if self.direction == "input" else self.metric,
+                rules=rules,
+                where=self.where,
+                match_norm=self.match_norm,
+            )
+        return optimizer

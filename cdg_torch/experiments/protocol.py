@@ -1,0 +1,188 @@
+"""An experiment as data, and the protocol every one follows.
+
+1. *Select*: each method is trained with each learning rate of one grid, on the same few seeds;
+   the rate with the best mean validation score is its own. The test images are not looked at.
+2. *Final*: each method is trained with its rate on fresh seeds, the same for every method, and
+   meets the test images once, when its training is over.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from cdg_torch.experiments.harness import execute
+from cdg_torch.experiments.methods import Method
+from cdg_torch.experiments.runs import Record, Run
+
+__all__ = ["Cell", "Experiment", "choose_rates", "conduct"]
+
+Cell = tuple[str, int]
+"""A method's name and a batch size: what a learning rate is chosen for."""
+
+# Seeds of the two stages never meet.
+_SELECT_SEEDS_FROM = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """What is trained: one task, one network, several methods, one grid and budget for all.
+
+    ====================  ==============================================================
+    field                 meaning
+    ====================  ==============================================================
+    ``name``              names the files of the results
+    ``data, options``     the data set and the arguments of its loader
+    ``model``             the network
+    ``methods``           the first without a metric is the baseline of its optimizer
+    ``rates``             learning rates, the same grid for every method
+    ``batches``           batch sizes
+    ``epochs``            passes over the training images
+    ``select_seeds``      how many seeds choose the learning rate
+    ``final_seeds``       how many seeds the comparison is made on
+    ``augment``           shift and mirror the training images
+    ====================  ==============================================================
+
+    Raises
+    ------
+    ValueError
+        If a list is empty, two methods share a name, or there are fewer than two final seeds.
+    """
+
+    name: str
+    data: str
+    model: str
+    methods: tuple[Method, ...]
+    rates: tuple[float, ...]
+    batches: tuple[int, ...] = (8,)
+    epochs: int = 1
+    select_seeds: int = 2
+    final_seeds: int = 5
+    augment: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("methods", "rates", "batches"):
+            if not getattr(self, name):
+                msg = f"{name} of experiment {self.name!r} must not be empty"
+                raise ValueError(msg)
+        names = [method.name for method in self.methods]
+        if len(set(names)) < len(names):
+            msg = f"methods of experiment {self.name!r} share a name: {names}; rename one"
+            raise ValueError(msg)
+        if self.select_seeds < 1 or self.final_seeds < 2 or self.epochs < 1:
+            msg = (
+                "select_seeds and epochs must be >= 1 and final_seeds >= 2, got "
+                f"{self.select_seeds}, {self.epochs} and {self.final_seeds}"
+            )
+            raise ValueError(msg)
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any]) -> Experiment:
+        """Return the experiment that a table of plain values describes.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown, missing, or a value is none of the choices.
+        """
+        known = {entry.name for entry in fields(cls)}
+        unknown = sorted(set(table) - known)
+        missing = sorted({"name", "data", "model", "methods", "rates"} - set(table))
+        if unknown or missing:
+            msg = (
+                f"keys of an experiment: unknown {unknown}, missing {missing}; known are "
+                f"{', '.join(sorted(known))}"
+            )
+            raise ValueError(msg)
+        values = dict(table)
+        values["methods"] = tuple(Method.parse(method) for method in table["methods"])
+        values["rates"] = tuple(float(rate) for rate in table["rates"])
+        if "batches" in table:
+            values["batches"] = tuple(int(batch) for batch in table["batches"])
+        return cls(**values)
+
+    def _run(self, method: Method, batch: int, rate: float, seed: int, stage: str) -> Run:
+        return Run(
+            data=self.data,
+            options=self.options,
+            model=self.model,
+            method=method,
+            lr=rate,
+            seed=seed,
+            batch=batch,
+            epochs=self.epochs,
+            augment=self.augment,
+            stage=stage,
+        )
+
+    def select_runs(self) -> list[Run]:
+        """Return the runs that choose the learning rates."""
+        seeds = range(_SELECT_SEEDS_FROM, _SELECT_SEEDS_FROM + self.select_seeds)
+        return [
+            self._run(method, batch, rate, seed, "select")
+            for seed, batch, method, rate in itertools.product(
+                seeds, self.batches, self.methods, self.rates
+            )
+        ]
+
+    def final_runs(self, rates: Mapping[Cell, float]) -> list[Run]:
+        """Return the runs that the comparison is made on."""
+        return [
+            self._run(method, batch, rates[method.name, batch], seed, "final")
+            for seed, batch, method in itertools.product(
+                range(self.final_seeds), self.batches, self.methods
+            )
+        ]
+
+    @property
+    def run_count(self) -> int:
+        """How many runs there are in both stages."""
+        cells = len(self.methods) * len(self.batches)
+        return cells * (len(self.rates) * self.select_seeds + self.final_seeds)
+
+
+def choose_rates(records: Iterable[Record]) -> dict[Cell, float]:
+    """Return the learning rate of each method and batch: best mean validation score.
+
+    Equal scores are told apart by the validation loss, NaN being the worst.
+    """
+    trials: dict[Cell, dict[float, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        run = record["run"]
+        if run["stage"] == "select":
+            cell = (run["method"]["name"], run["batch"])
+            trials[cell][run["lr"]].append(record["results"])
+
+    def merit(results: list[dict[str, Any]]) -> tuple[float, float]:
+        loss = fmean(result["curve"][-1]["loss"] for result in results)
+        score = fmean(result["validation"] for result in results)
+        return score, -loss if loss == loss else float("-inf")
+
+    return {
+        cell: max(by_rate, key=lambda rate: merit(by_rate[rate]))
+        for cell, by_rate in trials.items()
+    }
+
+
+def conduct(
+    experiment: Experiment,
+    path: Path,
+    *,
+    workers: int | None = None,
+    on_record: Callable[[Record], None] | None = None,
+) -> list[Record]:
+    """Do both stages; return all records in the order of the experiment, not of completion.
+
+    Records that ``path`` holds already are taken from there: after a kill, the same call goes on.
+    """
+    select = experiment.select_runs()
+    chosen = execute(select, path, workers=workers, on_record=on_record)
+    final = experiment.final_runs(choose_rates(chosen.values()))
+    records = execute(final, path, workers=workers, on_record=on_record)
+    return [chosen[run.key] for run in select] + [records[run.key] for run in final]

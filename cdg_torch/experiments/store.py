@@ -1,0 +1,55 @@
+"""Records as JSON lines: each appended whole, and found again after a kill at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from cdg_torch.experiments.runs import Record
+
+__all__ = ["append", "read"]
+
+
+def read(path: Path) -> dict[str, Record]:
+    """Return the records of a file by key; an empty dict if there is no file.
+
+    A kill can leave the last line cut short. Such a tail, recognised by the missing newline, is
+    removed from the file: its run will be done again.
+
+    Raises
+    ------
+    ValueError
+        If any other line is not a record: the file is not ours, or was edited.
+    """
+    if not path.exists():
+        return {}
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+    records: dict[str, Record] = {}
+    for number, line in enumerate(content[:whole].splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            records[record["key"]] = record
+        except (ValueError, KeyError, TypeError) as error:
+            msg = f"line {number} of {path} is not a record; mend it, or move the file away"
+            raise ValueError(msg) from error
+    return records
+
+
+def append(path: Path, record: Record) -> None:
+    """Append one record as one line, in one write, and wait until the disk has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(record, allow_nan=True, ensure_ascii=False) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        view = memoryview(line.encode())
+        while view:  # a write may be partial; then the tail is completed, or cut by a kill
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,17 +1,17 @@
 """Which axis of a weight is the output channel: read from the module, never from the shape.
 
-=====================  ====  ==========  ====================================================
-module                 axis  blocks      because torch stores the weight as
-=====================  ====  ==========  ====================================================
-``Conv1d–3d``          0     ``groups``  (out, in / groups, *kernel)
-``ConvTranspose1d–3d`` 1     1           (in, out / groups, *kernel): axis 1 is one group's
-                                         outputs already and is never split again
-``Linear``             0     1           (out, in)
-``Embedding``          1     1           (tokens, features)
-bias of a convolution  0     ``groups``  (out,)
-bias of ``Linear``     0     1           (out,)
-norm layers            0     1           (channels,)
-=====================  ====  ==========  ====================================================
+======================  ====  ==========  ===================================================
+module                  axis  blocks      because torch stores the weight as
+======================  ====  ==========  ===================================================
+``Conv1d–3d``           0     ``groups``  (out, in / groups, *kernel)
+``ConvTranspose1d–3d``  1     1           (in, out / groups, *kernel): axis 1 is one group's
+                                          outputs already and is never split again
+``Linear``              0     1           (out, in)
+``Embedding``           1     1           (tokens, features)
+bias of a convolution   0     ``groups``  (out,)
+bias of ``Linear``      0     1           (out,)
+norm layers             0     1           (channels,)
+======================  ====  ==========  ===================================================
 
 The lazy modules and every subclass follow their base class. Other modules have no known axis.
 """

@@ -3,12 +3,12 @@ r"""Metrics that move during training, inside the cone: :math:`(1-t)\,M_0 + t\,I
 From strong smoothing to none: the coarse-to-fine reading of Sobolev gradients. The weights are
 blended, not ``lam``: as λ → 0 the Sobolev metric does not tend to no smoothing, it diverges.
 
-=================  ==========================================================================
+==================  =========================================================================
 ``ConstantMetric``  t = 0
 ``LinearMetric``    t = s / S
 ``CosineMetric``    t = ½ (1 − cos(π s / S))
 ``StepMetric``      t = 1 − q^⌊s / P⌋
-=================  ==========================================================================
+==================  =========================================================================
 
 s counts the calls of ``step()``, and t stays at its last value after S steps.
 """

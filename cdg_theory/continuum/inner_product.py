@@ -34,15 +34,15 @@ _WEIGHTS = tuple(sp.Dummy(name, positive=True) for name in ("alpha", "gamma", "m
 class InnerProduct:
     r"""One member of the family, with numbers or symbols as weights.
 
-    ==============  =============  =======================================================
-    symbol          field          meaning
-    ==============  =============  =======================================================
+    ==============  ===============  =====================================================
+    symbol          field            meaning
+    ==============  ===============  =====================================================
     :math:`\alpha`  ``mean``         weight of the mean
     :math:`\beta`   ``fluctuation``  weight of the fluctuation :math:`h-\bar h`
     :math:`\gamma`  ``derivative``   weight of the derivative
     (space)         ``boundary``     ``"natural"``: all functions with a square-integrable
                                      derivative; ``"periodic"``: those with h(0) = h(1)
-    ==============  =============  =======================================================
+    ==============  ===============  =====================================================
 
     Nothing is refused here: theorem 1 asks for which weights the form is definite, so it needs
     the others too.

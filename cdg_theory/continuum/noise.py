@@ -8,11 +8,11 @@ channels of variance :math:`\sigma^2`, in the orthonormal modes). The gradient k
 .. math:: \sum_{m\ge1}\frac1{\Lambda_m^2} = \iint \bigl(G-\tfrac1\alpha\bigr)^2 do\,ds
     = -\frac{d}{d\beta}\int\bigl(G(o,o)-\tfrac1\alpha\bigr)\,do ,
 
-=====================  =========================  =============================
-member                 natural                    periodic
-=====================  =========================  =============================
-Sobolev :math:`(1,0,\gamma)`  :math:`1/90\gamma^2`  :math:`1/720\gamma^2`
-=====================  =========================  =============================
+============================  =====================  ======================
+member                        natural                periodic
+============================  =====================  ======================
+Sobolev :math:`(1,0,\gamma)`  :math:`1/90\gamma^2`   :math:`1/720\gamma^2`
+============================  =====================  ======================
 
 and on a long chain of channels one unit apart, per channel,
 

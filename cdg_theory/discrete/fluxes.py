@@ -49,14 +49,14 @@ __all__ = ["FluxMap", "flux_map"]
 class FluxMap:
     r"""What one block hands over, and what it makes of all blocks' numbers; both linear.
 
-    ============================================  ===========  ==================================
-    symbol                                        field        shape and meaning
-    ============================================  ===========  ==================================
-    :math:`x^Y`, and :math:`x^1` or :math:`x^X`   ``probes``   (numbers-1, b-a): dot products with
+    =============================================  ==========  ==================================
+    symbol                                         field       shape and meaning
+    =============================================  ==========  ==================================
+    :math:`x^Y`, and :math:`x^1` or :math:`x^X`    ``probes``  (numbers-1, b-a): dot products with
                                                                the block's fluctuation
     :math:`(z \mapsto \text{level}-\bar g/\alpha,  ``ends``    (3, blocks·numbers)
     \varphi_a, \varphi_b)`
-    ============================================  ===========  ==================================
+    =============================================  ==========  ==================================
 
     The vector z holds, block by block, the offset of the block's mean from the mean of all, and
     the block's other numbers.

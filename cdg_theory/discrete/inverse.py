@@ -66,7 +66,7 @@ def path_entry(lo: Any, hi: Any, n: Any) -> Any:
 
 
 def cycle_entry(d: Any, n: Any) -> Any:
-    r"""Return :math:`L^+_{ij}` of the cycle, d = |i−j| (or n − d, which gives the same)."""
+    r"""Return :math:`L^+_{ij}` of the cycle, d = abs(i−j) (or n − d, which gives the same)."""
     return (n**2 - 1) / (12 * n) - d * (n - d) / (2 * n)
 
 

@@ -177,16 +177,16 @@ class BlockFactors:
 class ShardPlan:
     r"""How n rows are split, and what each block's sweeps need.
 
-    =====================  ==============  ======================================================
-    symbol                 field           meaning
-    =====================  ==============  ======================================================
-    :math:`\alpha,\beta`   ``mean``,       weights of the metric
-                           ``fluctuation``
-    :math:`b-a`            ``sizes``       rows of each block, uneven or empty as they come
-    (factors)              ``blocks``      one per block; none if there is nothing to sweep
-    :math:`c, E`           ``seam``        the cycle's; None on the path
-    (number)               ``numbers``     what a block hands over per column: 0, 1 or 3
-    =====================  ==============  ======================================================
+    ======================  ===============  ====================================================
+    symbol                  field            meaning
+    ======================  ===============  ====================================================
+    :math:`\alpha,\ \beta`  ``mean``,        weights of the metric
+                            ``fluctuation``
+    :math:`b-a`             ``sizes``        rows of each block, uneven or empty as they come
+    (factors)               ``blocks``       one per block; none if there is nothing to sweep
+    :math:`c, E`            ``seam``         the cycle's; None on the path
+    (number)                ``numbers``      what a block hands over per column: 0, 1 or 3
+    ======================  ===============  ====================================================
     """
 
     mean: Any

@@ -3,9 +3,9 @@
 ======================  ====  ==========  ===================================================
 module                  axis  blocks      because torch stores the weight as
 ======================  ====  ==========  ===================================================
-``Conv1d–3d``           0     ``groups``  (out, in / groups, *kernel)
-``ConvTranspose1d–3d``  1     1           (in, out / groups, *kernel): axis 1 is one group's
-                                          outputs already and is never split again
+``Conv1d–3d``           0     ``groups``  ``(out, in / groups, *kernel)``
+``ConvTranspose1d–3d``  1     1           ``(in, out / groups, *kernel)``: axis 1 is one
+                                          group's outputs already and is never split again
 ``Linear``              0     1           (out, in)
 ``Embedding``           1     1           (tokens, features)
 bias of a convolution   0     ``groups``  (out,)

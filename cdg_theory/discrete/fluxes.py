@@ -54,8 +54,10 @@ class FluxMap:
     =============================================  ==========  ==================================
     :math:`x^Y`, and :math:`x^1` or :math:`x^X`    ``probes``  (numbers-1, b-a): dot products with
                                                                the block's fluctuation
-    :math:`(z \mapsto \text{level}-\bar g/\alpha,  ``ends``    (3, blocks·numbers)
-    \varphi_a, \varphi_b)`
+    (linear in z)                                  ``ends``    (3, blocks·numbers): gives
+                                                               :math:`\text{level}-\bar g/\alpha`,
+                                                               :math:`\varphi_a`,
+                                                               :math:`\varphi_b`
     =============================================  ==========  ==================================
 
     The vector z holds, block by block, the offset of the block's mean from the mean of all, and

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 __all__ = ["app", "main"]
@@ -18,6 +21,40 @@ app = typer.Typer(
 @app.callback()
 def _root() -> None:
     """Keep subcommands as subcommands, however few there are."""
+
+
+@app.command("verify")
+def _verify(
+    quick: Annotated[bool, typer.Option("--quick", help="A few of each, under 20 s.")] = False,
+    theory: Annotated[bool, typer.Option("--theory", help="Only the theorems.")] = False,
+    json: Annotated[Path | None, typer.Option(help="Write everything as JSON.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write a Markdown report.")] = None,
+) -> None:
+    """Check every theorem, and every torch path against exact arithmetic."""  # noqa: DOC501
+    from cdg_torch.cli.verify import verify
+
+    if not verify(quick=quick, theory=theory, json=json, markdown=markdown):
+        raise typer.Exit(code=1)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for results and figure.")] = Path(
+        "results/demo"
+    ),
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes; one per core.")] = None,
+) -> None:
+    """Verify the mathematics, train on handwritten digits, say what comes out.
+
+    Raises
+    ------
+    Exit
+        With code 1, if the verification fails.
+    """
+    from cdg_torch.cli.demo import demo as run
+
+    if not run(output, workers=workers):
+        raise typer.Exit(code=1)
 
 
 def main() -> None:

@@ -1,0 +1,16 @@
+r"""Certificates: any solver against the exact gradient in the metric, with a derived bound.
+
+``draws``        the gradients a certificate tries, by kind
+``oracle``       the exact solution, enclosed between rational numbers: integers only
+``judging``      certify: draw, solve, compare, judge
+``certificate``  the verdict, as a record
+
+The bound is theorem 7's, :mod:`cdg_theory.rounding`.
+"""
+
+from __future__ import annotations
+
+from cdg_theory.certificates.certificate import Certificate, Finding
+from cdg_theory.certificates.judging import certify
+
+__all__ = ["Certificate", "Finding", "certify"]

@@ -1,0 +1,196 @@
+r"""certify: any solver against the exact gradient, entry by entry, within theorem 7's bound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdg_theory.certificates.certificate import Certificate, Finding
+from cdg_theory.certificates.draws import KINDS, draw_column
+from cdg_theory.certificates.oracle import enclose_gradient, scaled_integers
+from cdg_theory.checks import channel_count
+from cdg_theory.formats import FloatFormat, float_format
+from cdg_theory.metric import Metric
+from cdg_theory.rounding import forward_error_bound
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdg_theory.certificates.oracle import Enclosure
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Solver", "certify"]
+
+#: (n, columns) gradient -> (n, columns) result, anything that NumPy reads as float64.
+Solver = Callable[[Any], Any]
+
+#: The enclosure of the exact solution is this many times narrower than the bound it judges by.
+NARROWER = 2.0**-20
+
+
+def certify(
+    solve: Solver,
+    metric: Metric,
+    n: int,
+    *,
+    columns: int = 16,
+    dtype: str = "float64",
+    accumulator: str = "float64",
+    seed: int = 0,
+) -> Certificate:
+    r"""Compare any solver of :math:`Mk=g` with the exact solution, and judge it by theorem 7.
+
+    Draws gradients of every kind in :mod:`~cdg_theory.certificates.draws`, calls the solver once
+    with all of them, and encloses the exact gradient of these very floats between rational
+    numbers (:mod:`~cdg_theory.certificates.oracle`). The error is reported in ulp at the largest
+    entry of each column; every single entry must meet its bound.
+
+    ==================  ===============  ========================================================
+    symbol              argument         meaning
+    ==================  ===============  ========================================================
+    :math:`g\mapsto k`  ``solve``        takes an (n, columns) array: float64 or float32, or for
+                                         the half types float32 that holds representable values;
+                                         returns what ``numpy.asarray(result, float64)`` can read
+    :math:`M`           ``metric``       see :class:`cdg_theory.Metric`
+    :math:`n`           ``n``            number of output channels
+    (draws)             ``columns``      how many gradients; below 8 not every kind is drawn
+    :math:`u_{out}`     ``dtype``        storage type: ``"float64"``, ``"float32"``,
+                                         ``"float16"`` or ``"bfloat16"``
+    :math:`u`           ``accumulator``  type of the solver's arithmetic, named likewise
+    (draws)             ``seed``         same seed, same gradients
+    ==================  ===============  ========================================================
+
+    Returns
+    -------
+    Certificate
+        Whether the solver ``holds``, and where it is worst.
+
+    Raises
+    ------
+    TypeError
+        If ``solve`` is not callable, ``metric`` is not a metric, or an integer is not one.
+    ValueError
+        If an argument is out of range, the solver returns another shape than it was given, or no
+        gradient of this dtype has a result that the dtype can hold.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric, discrete
+    >>> metric = Metric.sobolev(0.5)
+    >>> certify(lambda g: discrete.riemannian_gradient(g, metric), metric, 64).holds
+    True
+    >>> certify(lambda g: g, metric, 64).holds
+    False
+
+    Notes
+    -----
+    Theorem 7. The bound is that of the sweeps with an accumulator of the given type. Another
+    algorithm may be just as right and not meet it, when it is less accurate.
+    """
+    if not callable(solve):
+        msg = f"solve must be callable, got {solve!r} of type {type(solve).__name__}"
+        raise TypeError(msg)
+    if not isinstance(metric, Metric):
+        msg = f"metric must be a cdg_theory.Metric, got {metric!r} of type {type(metric).__name__}"
+        raise TypeError(msg)
+    n = channel_count(n)
+    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
+        msg = f"columns must be an integer >= 1, got {columns!r}"
+        raise ValueError(msg)
+    fmt = float_format(dtype)
+    names = list(KINDS)
+    kinds = [names[j % len(names)] for j in range(columns)]
+    g = _draw(kinds, metric, n, fmt, seed)
+    limit = forward_error_bound(g, metric, dtype=dtype, accumulator=accumulator)
+    exact = enclose_gradient(g, metric, limit.bound.min(axis=0) * NARROWER)
+    findings = _findings(_call(solve, g, fmt), exact, limit.bound, kinds, fmt)
+    return Certificate(metric, n, dtype, accumulator, columns, seed, findings)
+
+
+def _draw(kinds: list[str], metric: Metric, n: int, fmt: FloatFormat, seed: int) -> Array:
+    """Return columns of the given kinds, scaled so that gradient and result fit the format.
+
+    Raises
+    ------
+    ValueError
+        If none does.
+    """
+    rng = np.random.default_rng(seed)
+    g = np.stack([draw_column(kind, n, fmt, rng) for kind in kinds], axis=1)
+    k = np.abs(forward_error_bound(g, metric).gradient).max(axis=0)
+    # frexp: the largest entry lies below 2**exponent. Two bits are left for the solver's errors.
+    room = fmt.max_exp - 2 - np.maximum(np.frexp(np.abs(g).max(axis=0))[1], np.frexp(k)[1])
+    # A result below the normal numbers would be judged by its last bits alone: lift it.
+    lift = np.where(k > 0, fmt.min_exp + fmt.precision - np.frexp(k)[1], 0)
+    # Scaling by a power of two changes no digit, unless the smallest entry leaves the range.
+    scaled: Array = fmt.round(np.ldexp(g, np.minimum(np.maximum(lift, 0), room)))
+    if not np.abs(scaled).max(axis=0).all():
+        msg = (
+            f"{metric} amplifies so much at n = {n} that no gradient of {fmt.name} has a "
+            f"gradient in the metric that {fmt.name} can hold; use a wider dtype"
+        )
+        raise ValueError(msg)
+    return scaled
+
+
+def _call(solve: Solver, g: Array, fmt: FloatFormat) -> Array:
+    """Return what the solver makes of a copy of ``g``.
+
+    Raises
+    ------
+    ValueError
+        If it is of another shape.
+    """
+    carrier = np.float64 if fmt.name == "float64" else np.float32
+    result = np.asarray(solve(g.astype(carrier)), dtype=np.float64)
+    if result.shape != g.shape:
+        msg = f"solve must return the shape it is given, {g.shape}, got {result.shape}"
+        raise ValueError(msg)
+    return result
+
+
+def _findings(
+    got: Array, exact: Enclosure, bound: Array, kinds: list[str], fmt: FloatFormat
+) -> tuple[Finding, ...]:
+    """Return the worst entry of each kind, by the quotient of error and bound."""
+    finite = np.isfinite(got)
+    scale = exact.scale
+    # Flooring the result to the common scale moves it by less than one unit.
+    distance = abs(scaled_integers(np.where(finite, got, 0.0), scale) - exact.center)
+    worst_case = distance + exact.radius + 1
+    worst: dict[str, tuple[float, Finding]] = {}
+    for column, kind in enumerate(kinds):
+        size = int(abs(exact.center[:, column]).max())
+        unit = fmt.ulp_exponent(size.bit_length() - 1 - scale) if size else fmt.ulp_exponent(-9999)
+        errors = np.where(
+            finite[:, column], [_ldexp(e, -scale - unit) for e in worst_case[:, column]], np.inf
+        )
+        bounds = np.ldexp(bound[:, column], -unit)
+        row = int(np.argmax(errors / bounds))
+        ratio = float(errors[row] / bounds[row])
+        if kind not in worst or ratio > worst[kind][0]:
+            finding = Finding(
+                kind,
+                float(errors[row]),
+                float(bounds[row]),
+                row,
+                column,
+                _ldexp(exact.center[row, column], -scale),
+                float(got[row, column]),
+            )
+            worst[kind] = ratio, finding
+    return tuple(finding for _, finding in worst.values())
+
+
+def _ldexp(integer: int, exponent: int) -> float:
+    """Return integer·2**exponent as a float, infinite where it overflows."""
+    # Keep 64 bits: a Python integer can exceed the range of float where the product does not.
+    excess = max(0, abs(integer).bit_length() - 64)
+    try:
+        return math.ldexp(float(integer >> excess), exponent + excess)
+    except OverflowError:
+        return math.copysign(math.inf, integer)

@@ -1,0 +1,176 @@
+r"""The cases to certify: torch paths × metrics × dtypes × layouts × numbers of output channels.
+
+Each is certified by :func:`cdg_theory.certify`: drawn gradients, the
+exact solution, theorem 7's bound.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from cdg_theory import Metric
+from cdg_theory.certificates import Certificate, certify
+from cdg_torch.transform import riemannian_gradient
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["LAYOUTS", "METRICS", "PATHS", "Case", "CaseResult", "cases", "run_cases", "solver"]
+
+#: Columns per case: two of each kind of gradient.
+COLUMNS = 16
+
+METRICS: dict[str, Metric] = {
+    "L²": Metric.l2(),
+    "H⁰ λ=10": Metric.reweighted_h0(10.0),
+    "H⁰ λ=0.1, α=2": Metric(2.0, 0.1, 0.0),
+    "Sobolev λ=0.11": Metric.sobolev(0.11),
+    "Sobolev λ=0.11 periodic": Metric.sobolev(0.11, boundary="periodic"),
+    "Sobolev λ=50 unit": Metric.sobolev(50.0, spacing="unit"),
+    "H¹ λ=0.1": Metric.ordinary_sobolev(0.1),
+    "H¹ λ=2 periodic unit": Metric.ordinary_sobolev(2.0, boundary="periodic", spacing="unit"),
+    "(1, 1e-12, 10)": Metric(1.0, 1e-12, 10.0),
+    "(1, 1e-12, 10) periodic": Metric(1.0, 1e-12, 10.0, boundary="periodic"),
+    "(3, 1e-12, 1e12)": Metric(3.0, 1e-12, 1e12),
+    "(1, 1e6, 1e-6) periodic": Metric(1.0, 1e6, 1e-6, boundary="periodic"),
+}
+
+DTYPES: dict[str, torch.dtype] = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+
+#: k = M⁻¹g along an axis, in groups.
+Transform = Callable[[Tensor, Metric, int, int], Tensor]
+
+
+def _reference(g: Tensor, metric: Metric, dim: int, groups: int) -> Tensor:
+    return riemannian_gradient(g, metric, dim=dim, groups=groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One implementation: what it is called, how it is called, which dtypes it serves."""
+
+    name: str
+    transform: Transform
+    dtypes: tuple[str, ...] = tuple(DTYPES)
+
+
+PATHS: dict[str, Path] = {path.name: path for path in (Path("transform", _reference),)}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an (n, columns) matrix lies in a tensor: there, and back."""
+
+    name: str
+    pack: Callable[[Tensor], Tensor]
+    unpack: Callable[[Tensor], Tensor]
+    dim: int = 0
+    groups: int = 1
+
+
+def _sliced(g: Tensor) -> Tensor:
+    holder = torch.full((g.shape[0], 2 * g.shape[1]), torch.nan, dtype=g.dtype)
+    holder[:, ::2] = g
+    return holder[:, ::2]
+
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        Layout("contiguous", lambda g: g.contiguous(), lambda k: k),
+        Layout("axis 1", lambda g: g.T.contiguous(), lambda k: k.T, dim=1),
+        Layout("transposed", lambda g: g.T.contiguous().T, lambda k: k),
+        Layout(
+            "channels_last",
+            lambda g: g.reshape(len(g), -1, 2, 2).to(memory_format=torch.channels_last),
+            lambda k: k.reshape(len(k), -1),
+        ),
+        Layout("every other", _sliced, lambda k: k),
+        Layout(
+            "two groups",
+            lambda g: torch.cat(g.chunk(2, dim=1), dim=0),
+            lambda k: torch.cat(k.chunk(2, dim=0), dim=1),
+            groups=2,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one certificate is about; the fields are keys of this module's tables."""
+
+    path: str
+    metric: str
+    n: int
+    dtype: str
+    layout: str
+
+    def __str__(self) -> str:
+        return f"{self.path}, {self.metric}, n = {self.n}, {self.dtype}, {self.layout}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """A case, its certificate, and how long it took."""
+
+    case: Case
+    certificate: Certificate
+    seconds: float
+
+
+def solver(path: Path, metric: Metric, dtype: str, layout: Layout) -> Callable[[Any], Any]:
+    """Return a NumPy solver around a torch transform, for :func:`cdg_theory.certify`."""
+
+    def solve(g: NDArray[Any]) -> NDArray[np.float64]:
+        tensor = layout.pack(torch.from_numpy(g).to(DTYPES[dtype]))
+        k = path.transform(tensor, metric, layout.dim, layout.groups)
+        return layout.unpack(k).to(torch.float64).numpy()
+
+    return solve
+
+
+def cases(*, quick: bool = False) -> list[Case]:
+    """Return the cases to certify: all of them, or a few of each kind."""
+    if not quick:
+        sizes = (1, 2, 3, 5, 16, 64, 257, 1024, 4096)
+        # Long columns need no second look at how they lie in memory.
+        product = itertools.product(PATHS, METRICS, sizes, DTYPES, LAYOUTS)
+        return [
+            Case(path, metric, n, dtype, layout)
+            for path, metric, n, dtype, layout in product
+            if dtype in PATHS[path].dtypes and (n <= 64 or layout == "contiguous")
+        ]
+    chosen = [
+        Case(path, metric, n, dtype, "contiguous")
+        for path, metric, n, dtype in itertools.product(PATHS, METRICS, (1, 2, 3, 64, 512), DTYPES)
+        if dtype in PATHS[path].dtypes
+    ]
+    chosen += [
+        Case(path, metric, 12, "float32", layout)
+        for path, metric, layout in itertools.product(PATHS, METRICS, LAYOUTS)
+    ]
+    return chosen
+
+
+def run_cases(chosen: list[Case]) -> Iterator[CaseResult]:
+    """Certify one case after the other."""
+    for case in chosen:
+        metric = METRICS[case.metric]
+        solve = solver(PATHS[case.path], metric, case.dtype, LAYOUTS[case.layout])
+        start = time.perf_counter()
+        certificate = certify(solve, metric, case.n, columns=COLUMNS, dtype=case.dtype)
+        yield CaseResult(case, certificate, time.perf_counter() - start)

@@ -108,8 +108,29 @@ def integral(u: Any, lower: Any = 0, upper: Any = 1) -> Any:
         if varying.has(AppliedUndef):
             total += constant * sp.Integral(varying, (o, lower, upper))
         else:
-            antiderivative = sp.integrate(varying, o)
+            antiderivative = _antiderivative(varying)
             total += constant * (antiderivative.subs(o, upper) - antiderivative.subs(o, lower))
+    return total
+
+
+def _antiderivative(u: Any) -> Any:
+    r"""Return an antiderivative, at once for :math:`o^j` times one exponential, cosine or sine.
+
+    There SymPy's search is slow, and integrating by parts j times is not:
+    :math:`\int o^jf=\sum_i(-1)^i\,(o^j)^{(i)}F_{i+1}`, with F_i the i-th antiderivative of f.
+    """
+    waves = [f for f in sp.Mul.make_args(u) if isinstance(f, (sp.exp, sp.cos, sp.sin))]
+    power = u / waves[0] if len(waves) == 1 else None
+    if power is None or not power.is_polynomial(o) or sp.diff(waves[0].args[0], o, 2) != 0:
+        return sp.integrate(u, o)
+    frequency = sp.diff(waves[0].args[0], o)
+    total, wave = sp.Integer(0), waves[0]
+    while power != 0:
+        # The antiderivative of f is its derivative over ±c²: + for exp, − for cos and sin.
+        sign = 1 if isinstance(wave, sp.exp) or wave.has(sp.exp) else -1
+        wave = sign * sp.diff(wave, o) / frequency**2
+        total += power * wave
+        power = -sp.diff(power, o)
     return total
 
 

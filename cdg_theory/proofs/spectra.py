@@ -1,0 +1,162 @@
+r"""Theorem 2: modes, eigenvalues, and that no mode is missing."""
+
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import sympy as sp
+
+from cdg_theory.continuum import InnerProduct, o, strong_form
+from cdg_theory.continuum.functions import vanishes
+from cdg_theory.continuum.noise import fluctuation_power, fluctuation_trace
+from cdg_theory.continuum.spectrum import (
+    eigenvalue,
+    end_determinant,
+    first_frequency,
+    mode_number,
+    modes,
+)
+from cdg_theory.ledger import Theorem
+from cdg_theory.metric import Boundary
+
+__all__ = ["THEOREMS"]
+
+PAGE = "theory/spectra-and-limits.md"
+BOUNDARIES = get_args(Boundary)
+
+
+def _modes(perturbed: bool) -> bool:
+    """Apply the derived operator and end conditions to the modes, m a symbol."""
+    alpha, beta, gamma = sp.symbols("alpha beta gamma", positive=True)
+    for boundary in BOUNDARIES:
+        inner = InnerProduct(alpha, beta, gamma, boundary)
+        form, omega = strong_form(inner), first_frequency(boundary) * mode_number
+        claimed = beta + gamma * omega**2
+        # Perturbed: sines on the interval, which do not end flat.
+        waves = modes(boundary)
+        if perturbed and boundary == "natural":
+            waves = (sp.sin(omega * o),)
+        if not all(form.is_solved_by(wave, claimed * wave) for wave in waves):
+            return False
+        if sp.expand(eigenvalue(inner) - claimed) != 0 or eigenvalue(inner, 0) != alpha:
+            return False
+    return True
+
+
+def _frequencies(perturbed: bool) -> bool:
+    """Find every zero of the end conditions' determinant in two periods, and m of them beyond."""
+    omega = sp.Symbol("omega", positive=True)
+    for boundary in BOUNDARIES:
+        first = first_frequency(boundary) * (2 if perturbed else 1)
+        determinant = end_determinant(boundary, omega)
+        found = sp.solveset(determinant, omega, sp.Interval.Lopen(0, 2 * first))
+        # sin and 1 − cos have period 2π, so two intervals of length ω₁ show all there is.
+        if found != sp.FiniteSet(first, 2 * first):
+            return False
+        if sp.simplify(determinant.subs(omega, first * mode_number)) != 0:
+            return False
+    return True
+
+
+def _complete(perturbed: bool) -> bool:
+    r"""Sum the smoothing factors and compare with the kernel's trace (Mercer's theorem).
+
+    All factors are positive: a missing mode would leave the sum too small.
+    """
+    gamma = sp.Symbol("gamma", positive=True)
+    for boundary in BOUNDARIES:
+        inner = InnerProduct.sobolev(gamma, boundary)
+        # Perturbed: every second mode only.
+        number = 2 * mode_number if perturbed else mode_number
+        per_mode = len(modes(boundary))
+        for power, kernel_side in ((1, fluctuation_trace), (2, fluctuation_power)):
+            factor = per_mode / eigenvalue(inner, number) ** power
+            total = sp.summation(factor, (mode_number, 1, sp.oo))
+            if not vanishes(total - kernel_side(inner)):
+                return False
+    return True
+
+
+def _complete_general(perturbed: bool) -> bool:
+    r"""Enclose the sum of the factors of the general member, and find the trace inside.
+
+    The factors fall with m, so what a sum up to N leaves out lies between the integral from N + 1
+    and the integral from N, :math:`\frac{1}{\omega_1\sqrt{\beta\gamma}}
+    (\frac\pi2-\arctan(N\omega_1\sqrt{\gamma/\beta}))`.
+    """
+    terms = 2000
+    for boundary in BOUNDARIES:
+        inner = InnerProduct.general(boundary)
+        symbolic = fluctuation_trace(inner)
+        omega, per_mode = float(first_frequency(boundary)), len(modes(boundary))
+        for gamma, mu in ((0.3, 1.0), (1e-3, 20.0), (2.0, 0.1)):
+            values = dict(
+                zip(sp.symbols("alpha gamma mu", positive=True), (1, gamma, mu), strict=True)
+            )
+            trace = float(sp.N(symbolic.subs(values), 20))
+            beta = gamma * mu**2 * (1.01 if perturbed else 1)
+            partial = math.fsum(1 / (beta + gamma * (omega * m) ** 2) for m in range(1, terms + 1))
+
+            def rest(start: int, beta: float = beta, gamma: float = gamma) -> float:
+                root = math.sqrt(beta * gamma)
+                return math.atan2(beta, root * omega * start) / (omega * root)
+
+            # Correctly rounded sum, a handful of roundings per term.
+            slack = 8 * 2.0**-52 * trace
+            low, high = (per_mode * (partial + rest(start)) for start in (terms + 1, terms))
+            if not low - slack <= trace <= high + slack:
+                return False
+    return True
+
+
+THEOREMS = (
+    Theorem(
+        id="T2.modes",
+        title="modes and eigenvalues",
+        statement="cos mπo (natural), cos and sin of 2mπo (periodic) satisfy the end conditions, "
+        "and the operator only multiplies them, by β + γπ²m² or β + 4γπ²m²; the constant by α.",
+        tex=r"\Lambda_m=\beta+\gamma\omega_1^2m^2,\quad\Lambda_0=\alpha",
+        scope="all m ≥ 1, all weights, both boundaries",
+        kind="symbolic",
+        check=_modes,
+        perturbed="The same with sines on the interval.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T2.frequencies",
+        title="there are no other frequencies",
+        statement="A wave satisfies the end conditions exactly at the multiples of π (natural) or "
+        "of 2π (periodic).",
+        tex=r"\omega^2\sin\omega=0,\qquad 2\omega(1-\cos\omega)=0",
+        scope="all frequencies > 0, both boundaries",
+        kind="symbolic",
+        check=_frequencies,
+        perturbed="The same with every second multiple.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T2.mercer",
+        title="the modes are all there is",
+        statement="The smoothing factors of the Sobolev member add up to the trace of its kernel, "
+        "and their squares to the integral of its square: no mode is missing.",
+        tex=r"\sum_m\Lambda_m^{-1}=\int(G(o,o)-\tfrac1\alpha)\,do,\qquad"
+        r"\sum_m\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
+        scope="channel-directed Sobolev, all γ > 0, both boundaries",
+        kind="symbolic",
+        check=_complete,
+        perturbed="The same with every second mode.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T2.mercer-general",
+        title="the modes are all there is, general member",
+        statement="The trace of the general kernel lies in an enclosure of the sum of its factors.",
+        tex=r"\sum_m\frac1{\beta+\gamma\omega_1^2m^2}=\int(G(o,o)-\tfrac1\alpha)\,do",
+        scope="three drawn pairs of weights, both boundaries; tail enclosed by integrals",
+        kind="numeric",
+        check=_complete_general,
+        perturbed="The same with β larger by 1 %.",
+        page=PAGE,
+    ),
+)

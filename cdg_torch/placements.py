@@ -8,7 +8,8 @@ placement on a mesh dimension      what a rank does
 ``Replicate``                      computes alone, as all others do
 ``Partial`` sum or average         computes alone: M⁻¹ is linear, the sum of the parts follows
 any of them on a dimension of 1    computes alone
-``Shard`` along the axis twice     refused, as are strided shards along it and other reductions
+``Shard`` along the axis twice     refused, as are strided shards along it, other reductions, and
+                                   meshes whose ranks do not count upwards
 =================================  ============================================================
 
 Everything here is read from metadata that all ranks share, so all of them decide alike: either
@@ -36,7 +37,7 @@ def cutting_dimension(tensor: DTensor, dim: int, name: str) -> int | None:
     ------
     ValueError
         If the placements leave a rank with rows that are not one contiguous block, or with parts
-        whose reduction is not linear.
+        whose reduction is not linear, or if the mesh does not count its ranks upwards.
     """
     mesh, placements = tensor.device_mesh, tensor.placements
     cutting = []
@@ -66,6 +67,14 @@ def cutting_dimension(tensor: DTensor, dim: int, name: str) -> int | None:
             f"placements {placements} on a mesh of shape {tuple(mesh.shape)}; one mesh dimension "
             "may cut that axis, with Shard(); place another axis, or Replicate(), on the others "
             "(fully_shard takes shard_placement_fn=lambda parameter: Shard(1))"
+        )
+        raise ValueError(msg)
+    ranks = mesh.mesh
+    if bool((ranks.diff(dim=cutting[0]) < 0).any()):
+        msg = (
+            f"{name} lies on the mesh {ranks.tolist()}, whose ranks do not count upwards: torch's "
+            "own scatter and gather disagree there about who holds which rows; make the mesh with "
+            "init_device_mesh, or list the ranks in rising order"
         )
         raise ValueError(msg)
     return cutting[0]

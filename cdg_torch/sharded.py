@@ -87,7 +87,10 @@ def _coefficients(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Cut:
-    """A tensor some of whose groups lie on several ranks: the local rows, and who has the rest."""
+    """A tensor some of whose groups lie on several ranks: the local rows, and who has the rest.
+
+    ``rank`` is the place along the mesh dimension ``mesh_dim``, which cuts the rows.
+    """
 
     out: Tensor
     grad: Tensor
@@ -96,11 +99,7 @@ class _Cut:
     mesh: DeviceMesh
     mesh_dim: int
     layout: RowLayout
-
-    @property
-    def rank(self) -> int:
-        """Return the place of this rank along the mesh dimension that cuts the rows."""
-        return self.mesh.get_local_rank(self.mesh_dim)
+    rank: int
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -171,12 +170,6 @@ def _exchange(cuts: Sequence[_Cut]) -> Iterator[tuple[_Cut, Tensor]]:
     group = mesh.get_group(mesh_dim)
     gathered = mine.new_empty(group.size(), len(mine))
     dist.all_gather(list(gathered.unbind()), mine, group=group)
-    # A process group counts its ranks upwards; a mesh may list them in another order.
-    place: list[Any] = list(mesh.get_coordinate() or ())
-    place[mesh_dim] = slice(None)
-    order = [dist.get_group_rank(group, rank) for rank in mesh.mesh[tuple(place)].tolist()]
-    if order != sorted(order):
-        gathered = gathered[order]
     return zip(cuts, torch.split(gathered, lengths, 1), strict=True)
 
 
@@ -225,13 +218,14 @@ def _divide(
     """
     mesh, n = grad.device_mesh, grad.shape[dim]
     mesh_dim = cutting_dimension(grad, dim, name)
-    if mesh.get_coordinate() is None:
+    place = mesh.get_coordinate()
+    if place is None:
         return None, None
     mine, given = out.to_local(), grad.to_local()
     alone = _Alone(mine, given, metric, dim, groups) if given.numel() else None
     if mesh_dim is None:
         return alone, None
-    layout, rank = row_layout(n, groups, mesh.size(mesh_dim)), mesh.get_local_rank(mesh_dim)
+    layout, rank = row_layout(n, groups, mesh.size(mesh_dim)), place[mesh_dim]
     share = layout.shares[rank]
     if given.shape[dim] != share.rows:
         msg = (
@@ -248,7 +242,7 @@ def _divide(
         whole = [tensor.narrow(dim, share.start, size) for tensor in (mine, given)]
         alone = _Alone(whole[0], whole[1], metric, dim, share.groups) if size else None
     # A rank without rows hands over zeros: the collective needs it.
-    cut = _Cut(mine, given, metric, dim, mesh, mesh_dim, layout) if layout.parts else None
+    cut = _Cut(mine, given, metric, dim, mesh, mesh_dim, layout, rank) if layout.parts else None
     return alone, cut
 
 

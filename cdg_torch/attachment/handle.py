@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch._compile import _disable_dynamo
 
 from cdg_theory import Metric
 from cdg_torch.attachment import guard
@@ -371,6 +372,7 @@ class Handle:
         self._sent = []
         self._applied = False
 
+    @_disable_dynamo
     def _settle(self) -> None:
         """Leave nothing behind, however the step ended."""
         self._depth = 0
@@ -392,6 +394,9 @@ class Handle:
 
         return evaluate
 
+    # Dynamo is not to trace the hooks of a compiled step: they are Python's business. The public
+    # torch.compiler.disable would import all of Dynamo here; this one waits until it is needed.
+    @_disable_dynamo
     def _before_step(
         self, optimizer: Optimizer, args: Args, kwargs: Kwargs
     ) -> tuple[Args, Kwargs] | None:
@@ -417,6 +422,7 @@ class Handle:
             return (args[0], self._around(closure), *args[2:]), kwargs
         return args, {**kwargs, "closure": self._around(closure)}
 
+    @_disable_dynamo
     def _after_step(self, optimizer: Optimizer, args: Args, kwargs: Kwargs) -> None:  # noqa: ARG002
         self._depth -= 1
         if self._depth > 0:

@@ -131,7 +131,7 @@ class BlockRows:
     symbol                           field           shape and meaning
     ===============================  ==============  ===========================================
     :math:`p_a \ldots p_{b-2}`       ``carry``       (b-a-1,) carried from row to row
-    :math:`p_{b-1}`                  ``carry_out``   carried over the right end (1 at the last)
+    :math:`p_{b-1}`                  ``carry_out``   carried over the right end (1 at the path's)
     :math:`1/(c+E_i)`                ``gain``        (b-a,) inverse pivots; the path's last is 0
     ===============================  ==============  ===========================================
     """
@@ -252,16 +252,14 @@ def path_plan(alpha: Any, beta: Any, c: Any, sizes: Sequence[int]) -> ShardPlan:
 
 def cycle_plan(alpha: Any, c: Any, excess: Any, sizes: Sequence[int]) -> ShardPlan:
     r"""Return the plan for the cycle with c > 0, over any field; :math:`E^2 = \beta(c+E)`."""
-    n, pivot = sum(sizes), c + excess
+    pivot = c + excess
     q, beta = c / pivot, excess * (excess / pivot)
-    blocks, start = [], 0
-    for size in sizes:
-        stop = start + size
-        last = stop == n
-        rows = BlockRows(np.full(max(0, size - 1), q), 1 if last else q, np.full(size, 1 / pivot))
-        blocks.append(_plan_block(rows, Moments(q if last else 1, q * excess, beta)))
-        start = stop
-    return ShardPlan(alpha, beta, tuple(sizes), 3, tuple(blocks), seam=(c, excess))
+    balance = Moments(1, q * excess, beta)
+    blocks = tuple(
+        _plan_block(BlockRows(np.full(max(0, size - 1), q), q, np.full(size, 1 / pivot)), balance)
+        for size in sizes
+    )
+    return ShardPlan(alpha, beta, tuple(sizes), 3, blocks, seam=(c, excess))
 
 
 @lru_cache(maxsize=256)

@@ -122,10 +122,15 @@ def _path(perturbed: bool) -> bool:
     last = (beta + c) * v - c * u + sums.subs(S, -v)
 
     zeros = [backward, base, step, sums_base, sums_step, last]
-    small = all(
-        _runs_exactly(n, sweeps.path_factors(beta, c, n), beta, periodic=False) for n in (2, 3)
+    return (
+        bool(pivots)
+        and vanish(zeros)
+        and _closes()
+        and _path_factors()
+        and all(
+            _runs_exactly(n, sweeps.path_factors(beta, c, n), beta, periodic=False) for n in (2, 3)
+        )
     )
-    return bool(pivots) and vanish(zeros) and _closes() and _path_factors() and small
 
 
 def _path_factors() -> bool:
@@ -167,11 +172,14 @@ def _cycle(perturbed: bool) -> bool:
     ratios = [h[i + 1] - q * h[i] for i in range(3)]
     mirrored = factors.closure - h[::-1]
     constants = [*(factors.carry - q), *(factors.gain - q / c), sum(h) - 1]
-    small = all(
-        _runs_exactly(n, sweeps.cycle_factors(c, E, n), weight, periodic=True) for n in (2, 3)
-    )
     zeros = [factored, forward, backward, closing, *ratios, *mirrored, *constants]
-    return vanish(zeros) and _closes() and small
+    return (
+        vanish(zeros)
+        and _closes()
+        and all(
+            _runs_exactly(n, sweeps.cycle_factors(c, E, n), weight, periodic=True) for n in (2, 3)
+        )
+    )
 
 
 def _running_sums(perturbed: bool) -> bool:

@@ -5,13 +5,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from cdg_torch.experiments.data.canvases import canvases
+from cdg_torch.experiments.data.cifar import cifar10, cifar100
 from cdg_torch.experiments.data.dataset import Dataset, Split
 from cdg_torch.experiments.data.digits import digits
+from cdg_torch.experiments.data.fashion import fashion
+from cdg_torch.experiments.data.folders import image_folder, mask_folder
 
 __all__ = ["DATASETS", "Dataset", "Split", "load"]
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
+    "canvases": canvases,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
     "digits": digits,
+    "fashion": fashion,
+    "images": image_folder,
+    "masks": mask_folder,
 }
 
 

@@ -3,6 +3,8 @@
 ``riemannian_gradient``    k = M⁻¹g along the output-channel axis of a tensor
 ``riemannian_gradients_``  the same for a list, in place
 ``apply_metric``           its inverse, g = Mk
+``backend``                which implementation serves: reference, CPU or GPU kernels
+``metric_operand``         a metric as a tensor, for compiled functions
 ``attach``                 any torch optimizer descends along k instead of g
 ``SGD, Adam, AdamW``       torch's own, with the metric as an argument
 ``LinearMetric``, …        metrics that move towards no smoothing during training
@@ -14,9 +16,11 @@ from __future__ import annotations
 
 from cdg_theory import Metric
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
+from cdg_torch.backends import backend
 from cdg_torch.correlation import channel_correlation
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
 from cdg_torch.lists import riemannian_gradients_
+from cdg_torch.operands import metric_operand
 from cdg_torch.optimizers import SGD, Adam, AdamW
 from cdg_torch.schedules import (
     ConstantMetric,
@@ -44,11 +48,13 @@ __all__ = [
     "apply_metric",
     "attach",
     "attached",
+    "backend",
     "blend",
     "channel_correlation",
     "dual_norm",
     "inner_product",
     "metric_norm",
+    "metric_operand",
     "metric_power",
     "riemannian_gradient",
     "riemannian_gradients_",

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cdg_theory import Metric
 
-__all__ = ["check_arguments", "check_metric", "check_tensor"]
+__all__ = ["check_arguments", "check_metric", "check_operand", "check_tensor"]
 
 _FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -49,6 +49,23 @@ def check_tensor(tensor: object, name: str = "grad") -> None:
         raise TypeError(msg)
 
 
+def check_operand(operand: Tensor) -> None:
+    """Refuse a tensor that cannot be the operand of a metric.
+
+    Raises
+    ------
+    ValueError
+        If it is not a float64 CPU tensor of 5 numbers.
+    """
+    if operand.shape != (5,) or operand.dtype != torch.float64 or operand.device.type != "cpu":
+        msg = (
+            "metric must be a Metric or a float64 CPU tensor of 5 numbers, got "
+            f"{operand.dtype} of shape {tuple(operand.shape)} on {operand.device}; "
+            "cdg_torch.metric_operand(metric) makes one"
+        )
+        raise ValueError(msg)
+
+
 def check_arguments(tensor: object, metric: object, dim: object, groups: object, name: str) -> int:
     """Check all arguments of a transform and return ``dim`` as a non-negative axis.
 
@@ -61,7 +78,10 @@ def check_arguments(tensor: object, metric: object, dim: object, groups: object,
         it.
     """
     check_tensor(tensor, name)
-    check_metric(metric)
+    if isinstance(metric, Tensor):
+        check_operand(metric)
+    else:
+        check_metric(metric)
     assert isinstance(tensor, Tensor)
     for label, value in (("dim", dim), ("groups", groups)):
         if isinstance(value, bool) or not isinstance(value, int | torch.SymInt):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 from cdg_theory import Metric
-from cdg_torch.checks import check_arguments
-from cdg_torch.transform import riemannian_gradient
+from cdg_torch.checks import check_arguments, check_metric, check_tensor
+from cdg_torch.dispatch import write_all
+from cdg_torch.operands import metric_operand
+from cdg_torch.operators import write_operator
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +38,13 @@ def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
     return list(value)
 
 
+@lru_cache(maxsize=4096)
+def _axis(shape: tuple[int, ...], dtype: torch.dtype, dim: int, groups: int) -> int:
+    """Check what does not depend on a tensor's memory, once for every shape."""
+    stand_in = torch.empty(shape, dtype=dtype, device="meta")
+    return check_arguments(stand_in, Metric.l2(), dim, groups, "tensors")
+
+
 def write_riemannian_gradients(
     outs: Sequence[Tensor],
     grads: Sequence[Tensor],
@@ -46,12 +56,25 @@ def write_riemannian_gradients(
 
     ``outs[i]`` has the shape, dtype and device of ``grads[i]``, and is either the same memory or
     none of it. Arguments are checked before anything is written.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`cdg_torch.riemannian_gradient`.
     """
-    for grad, metric, dim, count in zip(grads, metrics, dims, groups, strict=True):
-        check_arguments(grad, metric, dim, count, "tensors")
+    arguments = zip(grads, metrics, dims, groups, strict=True)
+    if torch.compiler.is_compiling():
+        axes = [check_arguments(*one, "tensors") for one in arguments]
+        operands = torch.stack([metric_operand(metric) for metric in metrics])
+        write_operator(outs, grads, operands, axes, groups)
+        return
+    axes = []
+    for grad, metric, dim, count in arguments:
+        check_tensor(grad, "tensors")
+        check_metric(metric)
+        axes.append(_axis(grad.shape, grad.dtype, dim, count))
     with torch.no_grad():
-        for out, grad, metric, dim, count in zip(outs, grads, metrics, dims, groups, strict=True):
-            out.copy_(riemannian_gradient(grad, metric, dim=dim, groups=count))
+        write_all(outs, grads, metrics, axes, groups)
 
 
 def riemannian_gradients_(

@@ -1,0 +1,121 @@
+"""Which implementation of k = M⁻¹g serves a tensor: the reference, the CPU or the GPU kernels.
+
+==============  =============================================================================
+``reference``   plain PyTorch, any device: the readable version, :mod:`cdg_torch.reference`
+``cpu``         Numba, tensors in main memory: :mod:`cdg_torch.kernels.cpu`
+``gpu``         Triton, tensors on a CUDA device: :mod:`cdg_torch.kernels.gpu`
+==============  =============================================================================
+
+By default the fastest one that can serve a tensor does; :func:`backend` overrides.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+__all__ = ["Backend", "backend", "choose"]
+
+Backend = Literal["reference", "cpu", "gpu"]
+
+_forced: ContextVar[Backend | None] = ContextVar("cdg_backend", default=None)
+
+
+@contextmanager
+def backend(name: Backend) -> Iterator[None]:
+    """Let one implementation serve every tensor, in this thread, while the context lasts.
+
+    Parameters
+    ----------
+    name
+        ``"reference"``, ``"cpu"`` or ``"gpu"``.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    ValueError
+        If ``name`` is unknown; and by the transforms, if that backend cannot serve a tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import cdg_torch
+    >>> with cdg_torch.backend("reference"):
+    ...     cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
+    tensor([1., 1., 1.])
+    """
+    if name not in get_args(Backend):
+        msg = f"backend must be one of {', '.join(map(repr, get_args(Backend)))}, got {name!r}"
+        raise ValueError(msg)
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+@cache
+def _installed(package: str, extra: str) -> bool:
+    if importlib.util.find_spec(package) is not None:
+        return True
+    warnings.warn(
+        f"{package} is not installed, so the slower PyTorch reference serves; {extra}",
+        stacklevel=2,
+    )
+    return False
+
+
+@cache
+def _half_converts() -> bool:
+    """Whether the processor has instructions for float16, without which the kernels have none."""
+    llvm = importlib.import_module("llvmlite.binding")
+    return "86" not in llvm.get_process_triple() or bool(llvm.get_host_cpu_features().get("f16c"))
+
+
+def _cpu_serves(tensor: Tensor) -> bool:
+    return (
+        tensor.device.type == "cpu"
+        and _installed("numba", "pip install 'channel-directed-gradients[fast]' installs it")
+        and (tensor.dtype != torch.float16 or _half_converts())
+    )
+
+
+def _gpu_serves(tensor: Tensor) -> bool:
+    return tensor.device.type == "cuda" and _installed("triton", "torch's CUDA builds bring it")
+
+
+def choose(tensor: Tensor) -> Backend:
+    """Return the implementation that serves ``tensor``.
+
+    Raises
+    ------
+    ValueError
+        If the backend that :func:`backend` asks for cannot serve it.
+    """
+    forced = _forced.get()
+    if forced is None:
+        if _cpu_serves(tensor):
+            return "cpu"
+        return "gpu" if _gpu_serves(tensor) else "reference"
+    if forced == "reference" or {"cpu": _cpu_serves, "gpu": _gpu_serves}[forced](tensor):
+        return forced
+    msg = (
+        f"the {forced} backend cannot serve a {tensor.dtype} tensor on {tensor.device}; "
+        "leave the choice to cdg_torch, or use backend('reference')"
+    )
+    raise ValueError(msg)

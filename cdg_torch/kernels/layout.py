@@ -1,0 +1,102 @@
+"""A strided tensor as rows along the output channel and independent columns beside it.
+
+The kernels walk rows; every other axis only tells columns apart. So whatever its shape and
+strides, a tensor is a few axes of columns, and most often two of them suffice once neighbours in
+memory are merged: ``outer`` blocks of ``inner`` columns. A contiguous or channels_last weight with
+its output channel in front is one block; groups are blocks; a transposed convolution, whose output
+channel is its second axis, has one block per input channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+__all__ = ["Block", "blocks", "is_injective"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Columns that two strides reach; all counted in elements.
+
+    ================  ====================================================================
+    field             meaning
+    ================  ====================================================================
+    ``offset``        of the first element from the tensor's first
+    ``rows``          n, the output channels of one group
+    ``row_stride``    from one row to the next
+    ``outer``         number of runs of columns
+    ``outer_stride``  from one run to the next
+    ``inner``         number of columns in a run
+    ``inner_stride``  from one column to the next; 1 where a run is contiguous
+    ================  ====================================================================
+    """
+
+    offset: int
+    rows: int
+    row_stride: int
+    outer: int
+    outer_stride: int
+    inner: int
+    inner_stride: int
+
+
+@lru_cache(maxsize=4096)
+def blocks(
+    shape: tuple[int, ...], strides: tuple[int, ...], dim: int, groups: int
+) -> tuple[Block, ...]:
+    """Return the tensor's columns as blocks: one, unless its strides are unusual.
+
+    Examples
+    --------
+    A convolution's weight with 64 output channels, then its transposed sister:
+
+    >>> blocks((64, 3, 7, 7), (147, 49, 7, 1), 0, 1)
+    (Block(offset=0, rows=64, row_stride=147, outer=1, outer_stride=0, inner=147, inner_stride=1),)
+    >>> blocks((3, 64, 7, 7), (3136, 49, 7, 1), 1, 1)
+    (Block(offset=0, rows=64, row_stride=49, outer=3, outer_stride=3136, inner=49, inner_stride=1),)
+    """
+    if 0 in shape:
+        return ()
+    rows = shape[dim] // groups
+    axes = [(groups, rows * strides[dim])]
+    axes += [(shape[axis], strides[axis]) for axis in range(len(shape)) if axis != dim]
+    merged: list[tuple[int, int]] = []
+    for size, stride in sorted((axis for axis in axes if axis[0] > 1), key=lambda axis: axis[1]):
+        if merged and merged[-1][0] * merged[-1][1] == stride:
+            merged[-1] = (merged[-1][0] * size, merged[-1][1])
+        else:
+            merged.append((size, stride))
+    merged += [(1, 1), (1, 0)][len(merged) :] if len(merged) < 2 else []
+    (inner, inner_stride), (outer, outer_stride), *others = merged
+    return tuple(
+        Block(
+            sum(index * stride for index, (_, stride) in zip(place, others, strict=True)),
+            rows,
+            strides[dim],
+            outer,
+            outer_stride,
+            inner,
+            inner_stride,
+        )
+        for place in product(*(range(size) for size, _ in others))
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_injective(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Return whether no two elements can share memory: axes nest, from the smallest stride up.
+
+    Examples
+    --------
+    >>> is_injective((2, 3), (3, 1)), is_injective((2, 3), (0, 1)), is_injective((1, 3), (0, 1))
+    (True, False, True)
+    """
+    span = 1
+    axes = (axis for axis in zip(strides, shape, strict=True) if axis[1] > 1)
+    for stride, size in sorted(axes):
+        if stride < span:
+            return False
+        span = stride * size
+    return True

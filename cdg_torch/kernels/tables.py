@@ -1,0 +1,131 @@
+r"""The numbers that a kernel needs for one metric and one n: they never depend on the gradient.
+
+The kernels differ from the reference in *when* the free constants of the two sweeps are fixed.
+The reference sweeps with a wrong constant, then takes a correction off every row, which costs two
+more passes. But the map is linear and symmetric, so each constant is a linear functional of the
+column, and its weights are a row of the inverse. The pass that finds the mean finds them too.
+With r = g − ḡ and x the solution of mean zero of (βI + cL)x = r:
+
+* the last value :math:`x_{n-1} = \sum_j w_j r_j`, where w solves the same equation for the column
+  that is one at row n−1: :math:`x_{n-1} = \langle e_{n-1}, Gr\rangle = \langle Ge_{n-1}, r\rangle`.
+  The reference computes w (theorem 5). For β = 0 it is the first value, with w from row 0;
+* on the cycle, what the forward sweep starts from. The reference takes
+  :math:`h_i\sum_l y_l/\sum_l h_l` off the sweep :math:`y`, with :math:`h_i=q^i`. Since
+  :math:`\sum_l y_l = \sum_j r_j\sum_{l\le n-1-j} q^l`, this is a start of
+  :math:`\sum_j a_j r_j` with :math:`a_j = -\sum_{l\le n-1-j} h_l/\sum_l h_l`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cdg_theory.discrete.sweeps import riemannian_gradient, sweep_factors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdg_theory import Metric
+
+__all__ = [
+    "DOUBLE_PULL",
+    "DOUBLE_SWEEPS",
+    "FIXED",
+    "PULL",
+    "SCALE",
+    "SUMS",
+    "SWEEPS",
+    "Table",
+    "kind_of",
+    "table",
+]
+
+# Which kernel a member of the family takes.
+SCALE, PULL, SUMS, SWEEPS, DOUBLE_PULL, DOUBLE_SWEEPS = range(6)
+# α, then β (PULL) or c, then whether the columns close to a cycle: before the arrays of n numbers.
+FIXED = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    r"""Coefficients as one array: ``FIXED`` numbers, then arrays of n numbers each.
+
+    ==========  =============================================================================
+    kind        arrays
+    ==========  =============================================================================
+    ``SCALE``   none: k = g/α
+    ``PULL``    none: k = ḡ/α + (g−ḡ)/β
+    ``SUMS``    ``end`` w, ``start`` a
+    ``SWEEPS``  ``end`` w, ``start`` a, ``before`` and ``after`` (the factor p that multiplies
+                what comes from the row before in the forward sweep, and from the row after in
+                the backward sweep), ``gain``, ``response`` and ``homogeneous`` (what the forward
+                sweep has made, *before* row i, of the column of ones and of a unit start)
+    ==========  =============================================================================
+
+    ``DOUBLE_PULL`` and ``DOUBLE_SWEEPS`` serve float64 gradients; the latter's arrays are the
+    reference's own: ``before``, ``after``, ``gain``, ``closure``, ``flux`` (0 on the path).
+    """
+
+    kind: int
+    values: NDArray[np.float64]
+
+
+def kind_of(metric: Metric, n: int, *, double: bool = False) -> int:
+    """Return the kernel that serves ``metric`` for ``n`` output channels."""
+    if metric.is_multiple_of_l2 or n == 1:
+        return SCALE
+    if metric.derivative == 0:
+        return DOUBLE_PULL if double else PULL
+    if double:
+        return DOUBLE_SWEEPS
+    return SUMS if metric.fluctuation == 0 else SWEEPS
+
+
+# A network has a handful of channel counts; a schedule brings new metrics at every step.
+@lru_cache(maxsize=256)
+def table(metric: Metric, n: int, *, double: bool = False) -> Table:
+    """Return the coefficients of the kernel that serves ``metric`` for ``n`` output channels.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> table(Metric.reweighted_h0(4.0), 8).values
+    array([1., 4., 0.])
+    """
+    kind = kind_of(metric, n, double=double)
+    if kind == SCALE:
+        return Table(kind, np.array([metric.mean, 0.0, 0.0]))
+    if kind in {PULL, DOUBLE_PULL}:
+        return Table(kind, np.array([metric.mean, metric.fluctuation, 0.0]))
+
+    factors = sweep_factors(metric, n)
+    cyclic = factors.flux is not None
+    fixed = [metric.mean, metric.stiffness(n), float(cyclic)]
+    before = np.concatenate([[1.0], factors.carry])
+    after = np.concatenate([factors.carry, [1.0]])
+    if double:
+        flux = np.zeros(n) if factors.flux is None else factors.flux
+        own = (before, after, factors.gain, factors.closure, flux)
+        return Table(kind, np.concatenate([fixed, *own]))
+
+    one_hot = np.full(n, -1.0 / n)
+    one_hot[0 if kind == SUMS else -1] += 1.0
+    # The mean of one_hot is a rounding error; a weight of 1 keeps it one, whatever α is.
+    end = riemannian_gradient(one_hot, replace(metric, mean=1.0))
+    start = np.zeros(n) if factors.flux is None else -np.cumsum(factors.flux)[::-1]
+    # r has mean zero, so a constant is free: without it, g serves as well as r.
+    start -= start.mean()
+    if kind == SUMS:
+        return Table(kind, np.concatenate([fixed, end, start]))
+
+    gain = factors.gain.copy()
+    gain[-1] = 0.0  # the last value is known: nothing is added to it
+    response, homogeneous = np.zeros(n), np.ones(n)
+    for i in range(1, n):
+        response[i] = 1.0 + before[i - 1] * response[i - 1]
+        homogeneous[i] = before[i - 1] * homogeneous[i - 1]
+    arrays = (end, start, before, after, gain, response, homogeneous)
+    return Table(kind, np.concatenate([fixed, *arrays]))

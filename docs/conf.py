@@ -55,6 +55,7 @@ myst_dmath_double_inline = True
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(notebooks.prepare(DOCS))
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_timeout = 180
 nb_merge_streams = True
 nb_output_stderr = "remove-warn"  # with -W, a notebook that warns fails the build

@@ -32,6 +32,10 @@ def _home(module: ModuleType, export: str) -> str | None:
     return getattr(getattr(module, export), "__module__", None)
 
 
+def _has_docstring(found: object) -> bool:
+    return inspect.isclass(found) or inspect.isroutine(found) or inspect.ismodule(found)
+
+
 def write(folder: Path, packages: Iterable[str]) -> None:
     """Write the pages afresh, so that none outlives its module."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -51,8 +55,11 @@ def write(folder: Path, packages: Iterable[str]) -> None:
                 exports = getattr(module, "__all__", ())
                 own = [name_ for name_ in exports if _home(module, name_) == name]
                 lines += ["   :no-members:", "", f".. currentmodule:: {name}", ""]
-                if exports:
-                    lines += [".. autosummary::", "", *(f"   {export}" for export in exports), ""]
+                documented = [e for e in exports if _has_docstring(getattr(module, e))]
+                if documented:
+                    lines += [".. autosummary::", "", *(f"   {e}" for e in documented), ""]
+                if data := [f"``{e}``" for e in exports if e not in documented]:
+                    lines += [f"Data: {', '.join(data)}.", ""]
                 for export in own:
                     kind = "class" if inspect.isclass(getattr(module, export)) else "function"
                     lines += [f".. auto{kind}:: {export}", ""]

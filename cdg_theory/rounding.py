@@ -43,7 +43,13 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["ErrorBound", "FactorErrors", "factor_errors", "forward_error_bound"]
+__all__ = [
+    "ErrorBound",
+    "FactorErrors",
+    "closing_remainder",
+    "factor_errors",
+    "forward_error_bound",
+]
 
 #: Unit roundoff of float64, in which the factors of the sweeps are computed.
 V = 2.0**-53
@@ -128,13 +134,52 @@ class ErrorBound:
     bound: Array
 
 
+def closing_remainder(errors: NDArray[Any], carry: NDArray[Any], *, backward: bool) -> NDArray[Any]:
+    r"""Return what a closure with weights η adds, as a multiple of η, to the swept errors.
+
+    A local error :math:`\ell_j` reaches row i with a factor :math:`h_i/h_j`, where the sweep
+    passes i after j, and the sum of all rows with a factor :math:`a_j`. Closing leaves
+    :math:`h_i/h_j-\eta_ia_j\ge0` of it in the rows that it reaches and :math:`-\eta_ia_j` in the
+    others. The sum of the moduli is
+
+    .. math::
+
+        \sum_{j\text{ reaches }i}\frac{h_i}{h_j}\ell_j
+        + \eta_i\Bigl(2\sum_{j\text{ does not}}a_j\ell_j - \sum_j a_j\ell_j\Bigr).
+
+    The bracket is returned; the first sum is the sweep itself. Over any field.
+
+    Examples
+    --------
+    >>> closing_remainder(np.array([[1.0], [2.0]]), np.array([1.0]), backward=False)
+    array([[ 0.],
+           [-4.]])
+    """
+    reach = errors[:, :1] * 0 + 1
+    if backward:
+        carry_forward(reach, carry)
+        seen = reach * errors
+        missed = np.cumsum(seen, axis=0) - seen
+    else:
+        carry_backward(reach, carry)
+        seen = reach * errors
+        missed = np.cumsum(seen[::-1], axis=0)[::-1] - seen
+    remainder: NDArray[Any] = 2 * missed - seen.sum(axis=0)
+    return remainder
+
+
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """The steps of the algorithm, each returning its result and the bound on its error."""
+    """The steps of the algorithm on values and, beside them, on bounds of their errors."""
 
     n: int
     u: float
     tiny: float
+
+    @property
+    def slack(self) -> float:
+        """What products of errors, and the rounding of the bound itself, can add, relatively."""
+        return 40 * self.n * self.u
 
     def mean(self, values: Array, errors: Array) -> Array:
         r"""Return :math:`(n+1)u\,\mathrm{mean}|v|+\mathrm{mean}(e)`: a sum in any order."""
@@ -142,18 +187,21 @@ class _Steps:
         return bound + self.tiny
 
     def split_mean(self, g: Array) -> tuple[Array, Array, Array, Array]:
-        """Return the mean, its error, the fluctuation, its error: the mean is taken off twice."""
+        """Return the mean, the fluctuation, the shift of all its rows, and each row's own error.
+
+        The shift is what the second pass misses of the mean: also the error of the mean itself.
+        """
         mean, r = split_mean(g)
         first = self.mean(g, np.zeros_like(g))
         # What the first pass leaves behind is in r1 and is seen by the second pass.
         local = self.u * (np.abs(r) + first) + self.tiny
         shift = self.mean(np.abs(r) + first, local)
-        return mean, shift + self.u * np.abs(mean), r, shift + 2 * local
+        return mean, r, shift, 2 * local
 
     def carry(
         self, values: Array, errors: Array, carry: Array, carry_error: Array, *, backward: bool
-    ) -> None:
-        """Run a sweep over the values and, with the local errors, over the errors; in place."""
+    ) -> Array:
+        """Run a sweep over values and errors, in place; return the :func:`closing_remainder`."""
         sweep = carry_backward if backward else carry_forward
         sweep(values, carry)
         size = np.abs(values)
@@ -163,15 +211,20 @@ class _Steps:
             errors[:-1] += carried * size[1:]
         else:
             errors[1:] += carried * size[:-1]
+        remainder = closing_remainder(errors, carry, backward=backward)
         sweep(errors, carry)
+        return remainder
 
-    def close(self, values: Array, errors: Array, weights: Array, weights_error: Array) -> None:
+    def close(
+        self, values: Array, errors: Array, remainder: Array, weights: Array, relative: Array
+    ) -> None:
         """Take off the multiple of ``weights`` that makes the sum vanish; in place."""
-        total = values.sum(axis=0)
-        lost = self.n * self.u * np.abs(values).sum(axis=0) + errors.sum(axis=0)
-        column, relative = weights[:, None], (weights_error + 3 * self.u)[:, None]
+        total, moduli = values.sum(axis=0), np.abs(values).sum(axis=0)
+        column, known = weights[:, None], (relative + 3 * self.u)[:, None]
         values -= column * total
-        errors += column * lost + relative * column * np.abs(total)
+        # remainder may cancel most of what was there: its own rounding counts.
+        errors += column * remainder + self.slack * (errors + column * np.abs(remainder))
+        errors += column * (self.n * self.u * moduli + known * np.abs(total))
         errors += self.u * np.abs(values) + self.tiny * (1 + np.abs(total))
 
     def scale(self, values: Array, errors: Array, weights: Array, relative: Array) -> None:
@@ -182,12 +235,18 @@ class _Steps:
 
     def sweeps(self, r: Array, errors: Array, factors: SweepFactors, known: FactorErrors) -> None:
         """Turn r and its error into x and its error; in place."""
-        self.carry(r, errors, factors.carry, known.carry, backward=False)
+        remainder = self.carry(r, errors, factors.carry, known.carry, backward=False)
         if factors.flux is not None and known.flux is not None:
-            self.close(r, errors, factors.flux, known.flux)
+            self.close(r, errors, remainder, factors.flux, known.flux)
         self.scale(r, errors, factors.gain, known.gain)
-        self.carry(r, errors, factors.carry, known.carry, backward=True)
-        self.close(r, errors, factors.closure, known.closure)
+        remainder = self.carry(r, errors, factors.carry, known.carry, backward=True)
+        self.close(r, errors, remainder, factors.closure, known.closure)
+
+    def shifted(self, factors: SweepFactors, known: FactorErrors) -> Array:
+        """Return the modulus of what the sweeps make of a shift by 1 of all rows, (n, 1)."""
+        response, errors = np.ones((self.n, 1)), np.zeros((self.n, 1))
+        self.sweeps(response, errors, factors, known)
+        return np.abs(response) + errors
 
 
 def forward_error_bound(
@@ -198,7 +257,7 @@ def forward_error_bound(
     .. math::
 
         |\hat k_i-k_i| \le \frac{1}{1-40nu}\Bigl(\epsilon_{\bar g}/\alpha + \epsilon_{x,i}
-            + 2u|\bar g|/\alpha + u|k_i|\Bigr) + \tfrac12\mathrm{ulp}_{\mathrm{out}}(k_i)
+            + 3u|\bar g|/\alpha + u|k_i|\Bigr) + \tfrac12\mathrm{ulp}_{\mathrm{out}}(k_i)
 
     with the error :math:`\epsilon_{\bar g}` of the mean and :math:`\epsilon_x` of the mean-zero
     part, both from the recursions of this module. The last term is for a storage type narrower
@@ -216,7 +275,7 @@ def forward_error_bound(
     Raises
     ------
     ValueError
-        If a format is unknown, ``g`` is not a matrix, or 40nu >= 1: the accumulator is too narrow
+        If a format is unknown, ``g`` is not a matrix, or 40nu >= 1/2: the accumulator is too narrow
         for so many rows.
 
     Examples
@@ -237,25 +296,25 @@ def forward_error_bound(
     if g.ndim != 2 or len(g) == 0:
         msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
         raise ValueError(msg)
-    n = len(g)
-    product_of_errors = 40 * n * inner.unit_roundoff
-    if product_of_errors >= 1:
+    n, u = len(g), inner.unit_roundoff
+    steps = _Steps(n, u, inner.smallest_normal)
+    if steps.slack >= 0.5:
         msg = (
             f"accumulator {accumulator!r} is too narrow for n = {n}: the analysis needs "
-            f"40·n·u < 1, got {product_of_errors:.3g}; use float64 or float32"
+            f"40·n·u < 1/2, got {steps.slack:.3g}; use float64 or float32"
         )
         raise ValueError(msg)
-    steps = _Steps(n, inner.unit_roundoff, inner.smallest_normal)
-    mean, mean_error, x, error = steps.split_mean(np.array(g, dtype=np.float64))
+    mean, x, shift, error = steps.split_mean(np.array(g, dtype=np.float64))
     if metric.derivative:
-        steps.sweeps(x, error, sweep_factors(metric, n), factor_errors(metric, n))
+        factors, known = sweep_factors(metric, n), factor_errors(metric, n)
+        steps.sweeps(x, error, factors, known)
+        error += steps.shifted(factors, known) * shift
     else:
+        error += shift
         steps.scale(x, error, np.full(n, 1 / metric.fluctuation), np.zeros(n))
-    mean, mean_error = mean / metric.mean, mean_error / metric.mean
-    k = mean + x
-    error += mean_error + 2 * inner.unit_roundoff * np.abs(mean)
-    error += inner.unit_roundoff * np.abs(k) + inner.smallest_normal
-    return ErrorBound(k, _stored(k, error / (1 - product_of_errors), storage, inner))
+    k = mean / metric.mean + x
+    error += (shift + 3 * u * np.abs(mean)) / metric.mean + u * np.abs(k) + inner.smallest_normal
+    return ErrorBound(k, _stored(k, error / (1 - steps.slack), storage, inner))
 
 
 def _stored(k: Array, error: Array, storage: FloatFormat, inner: FloatFormat) -> Array:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Solver", "certify"]
+__all__ = ["NARROWER", "Solver", "certify", "largest_errors"]
 
 #: (n, columns) gradient -> (n, columns) result, anything that NumPy reads as float64.
 Solver = Callable[[Any], Any]
@@ -157,25 +157,20 @@ def _findings(
     got: Array, exact: Enclosure, bound: Array, kinds: list[str], fmt: FloatFormat
 ) -> tuple[Finding, ...]:
     """Return the worst entry of each kind, by the quotient of error and bound."""
-    finite = np.isfinite(got)
+    errors = largest_errors(got, exact)
     scale = exact.scale
-    # Flooring the result to the common scale moves it by less than one unit.
-    distance = abs(scaled_integers(np.where(finite, got, 0.0), scale) - exact.center)
-    worst_case = distance + exact.radius + 1
     worst: dict[str, tuple[float, Finding]] = {}
     for column, kind in enumerate(kinds):
         size = int(abs(exact.center[:, column]).max())
         unit = fmt.ulp_exponent(size.bit_length() - 1 - scale) if size else fmt.ulp_exponent(-9999)
-        errors = np.where(
-            finite[:, column], [_ldexp(e, -scale - unit) for e in worst_case[:, column]], np.inf
-        )
+        ulps = np.array([_ldexp(error, -scale - unit) for error in errors[:, column]])
         bounds = np.ldexp(bound[:, column], -unit)
-        row = int(np.argmax(errors / bounds))
-        ratio = float(errors[row] / bounds[row])
+        row = int(np.argmax(ulps / bounds))
+        ratio = float(ulps[row] / bounds[row])
         if kind not in worst or ratio > worst[kind][0]:
             finding = Finding(
                 kind,
-                float(errors[row]),
+                float(ulps[row]),
                 float(bounds[row]),
                 row,
                 column,
@@ -186,8 +181,21 @@ def _findings(
     return tuple(finding for _, finding in worst.values())
 
 
-def _ldexp(integer: int, exponent: int) -> float:
-    """Return integer·2**exponent as a float, infinite where it overflows."""
+def largest_errors(got: Array, exact: Enclosure) -> NDArray[Any]:
+    """Return how far each entry can be from the exact one, in units of 2**-scale.
+
+    Integers, and infinity where ``got`` is not finite.
+    """
+    finite = np.isfinite(got)
+    # Flooring the result to the common scale moves it by less than one unit.
+    distance = abs(scaled_integers(np.where(finite, got, 0.0), exact.scale) - exact.center)
+    return np.where(finite, distance + exact.radius + 1, math.inf)
+
+
+def _ldexp(integer: Any, exponent: int) -> float:
+    """Return integer·2**exponent as a float, infinite where it overflows or was infinite."""
+    if integer == math.inf:
+        return math.inf
     # Keep 64 bits: a Python integer can exceed the range of float where the product does not.
     excess = max(0, abs(integer).bit_length() - 64)
     try:

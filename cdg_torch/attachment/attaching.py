@@ -123,7 +123,8 @@ def attach(
     require_gradients
         Refuse a step (without a closure) in which every gradient is None.
     stats
-        Collect norms and channel correlations at every step, for :meth:`Handle.stats`.
+        Collect norms and channel correlations at every step, for :meth:`Handle.stats`. Reads every
+        selected tensor a few times more, and gathers those that are sharded.
     verbose
         Print the report.
 

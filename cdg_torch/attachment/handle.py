@@ -20,7 +20,6 @@ from cdg_torch.attachment.plan import Action, Entry, Plan, make_plan
 from cdg_torch.attachment.refusals import parameters_of
 from cdg_torch.attachment.report import Report, make_report
 from cdg_torch.attachment.statistics import Statistics, TensorStatistics
-from cdg_torch.geometry import dual_norm
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -69,6 +68,17 @@ class _Job(NamedTuple):
     group: Mapping[str, Any]
     entry: Entry
     action: Action
+
+
+def _widened(tensor: Tensor | None) -> Tensor:
+    """Return a gradient in double precision."""
+    assert tensor is not None
+    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """Return a number that ranks hold in parts as one number on each of them."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
 
 
 class Handle:
@@ -200,21 +210,20 @@ class Handle:
         :math:`\sqrt{\sum g^TM^{-1}g}` over the tensors that the metric acts on, the Euclidean
         square for the others; a number in float64. Call it between ``backward()`` and the step.
         """
-        actions = {id(job.parameter): job.action for job in self._jobs(need_gradient=True)}
-        squares = []
+        jobs = self._jobs(need_gradient=True)
+        acted = {id(job.parameter) for job in jobs}
+        grads = [_widened(job.parameter.grad) for job in jobs]
+        names = [f"the gradient of {job.entry.name}" for job in jobs]
+        gradients = transform_list(grads, [job.action for job in jobs], names, inplace=False)
+        pairs = list(zip(grads, gradients, strict=True))
         for p in parameters_of(self.optimizer):
-            if p.grad is not None:
-                g = torch.view_as_real(p.grad) if p.grad.is_complex() else p.grad
-                metric, dim, groups = actions.get(id(p), (None, 0, 1))
-                norm = (
-                    torch.linalg.vector_norm(g, dtype=torch.float64)
-                    if metric is None
-                    else dual_norm(g, metric, dim=dim, groups=groups)
-                )
-                squares.append(norm.square())
-        return (
-            torch.stack(squares).sum().sqrt() if squares else torch.zeros((), dtype=torch.float64)
-        )
+            if p.grad is not None and id(p) not in acted:
+                g = _widened(p.grad)
+                pairs.append((g, g))
+        # (conj(g)·k).sum() has no imaginary part but rounding: M is real and symmetric.
+        squares = [_whole((g.conj() * k).sum().real) for g, k in pairs]
+        total = sum(squares, torch.zeros((), dtype=torch.float64))
+        return total.clamp_min(0).sqrt()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the metrics in force as plain numbers and strings.

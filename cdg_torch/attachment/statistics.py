@@ -33,6 +33,9 @@ class TensorStatistics:
 
 
 def _measure(tensor: Tensor, action: Action) -> Tensor:
+    # A sharded tensor is gathered: one more reason why statistics have to be asked for.
+    if hasattr(tensor, "full_tensor"):
+        tensor = tensor.full_tensor()
     real = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).detach()
     return torch.stack(
         [

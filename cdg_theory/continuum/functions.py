@@ -19,6 +19,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 __all__ = [
+    "collected",
     "expanded",
     "generic",
     "integral",
@@ -53,6 +54,22 @@ def expanded(u: Any) -> Any:
     }
     back = {name: power for power, name in denominators.items()}
     return sp.expand(u.xreplace(denominators)).xreplace(back)
+
+
+def collected(u: Any) -> Any:
+    """Return ``u`` as a sum over functions of o, each with one factored coefficient.
+
+    Examples
+    --------
+    >>> mu = sp.Symbol("mu")
+    >>> collected(sp.exp(-o) / (mu + 1) + o + mu * sp.exp(-o) / (mu + 1))
+    o + exp(-o)
+    """
+    coefficients: dict[Any, Any] = {}
+    for term in sp.Add.make_args(expanded(u)):
+        constant, varying = term.as_independent(o, as_Add=False)
+        coefficients[varying] = coefficients.get(varying, 0) + constant
+    return sp.Add(*(sp.factor(constant) * f for f, constant in coefficients.items()))
 
 
 def generic(name: str) -> Any:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from cdg_theory.continuum.functions import expanded, integral, mean, o
+from cdg_theory.continuum.functions import collected, expanded, integral, mean, o
 from cdg_theory.continuum.weak_form import StrongForm, strong_form
 
 if TYPE_CHECKING:
@@ -157,5 +157,5 @@ def riemannian_gradient(g: Any, inner: InnerProduct) -> Any:
         # The last end condition follows from the others: the right side has mean 0.
         conditions = [conditions[0], mean(k) - k_bar]
     (solution,) = sp.linsolve(conditions, *constants)
-    k = k.subs(zip(constants, map(sp.factor, solution), strict=True))
+    k = collected(k.subs(zip(constants, map(sp.factor, solution), strict=True)))
     return expanded(k.xreplace(weights))

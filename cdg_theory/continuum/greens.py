@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from cdg_theory.continuum.functions import expanded, integral, o, s, vanishes
+from cdg_theory.continuum.functions import collected, expanded, integral, o, s, vanishes
 from cdg_theory.continuum.gradient import equation_of
 
 if TYPE_CHECKING:
@@ -166,4 +166,4 @@ def _solve(inner: InnerProduct) -> tuple[Any, Any]:
         conditions[-1] = integral(left, 0, s) + integral(right, s, 1) - k_bar
     (solution,) = sp.linsolve(conditions, *constants)
     found = dict(zip(constants, map(sp.factor, solution), strict=True))
-    return expanded(left.subs(found)), expanded(right.subs(found))
+    return collected(left.subs(found)), collected(right.subs(found))

@@ -95,6 +95,21 @@ class Grid:
             + metric.derivative * h @ (self.stiffness @ k)
         )
 
+    def gram(self, metric: Metric) -> NDArray[np.float64]:
+        r"""Return A, the matrix of the inner product, dense.
+
+        Examples
+        --------
+        >>> from cdg_theory import Metric, discrete
+        >>> metric = Metric(1.0, 0.5, 0.25, boundary="periodic")
+        >>> gram = cells(5, "periodic").gram(metric)
+        >>> bool(np.allclose(5 * gram, discrete.gram_matrix(metric, 5)))
+        True
+        """
+        q = self.mean
+        sparse = metric.fluctuation * self.mass + metric.derivative * self.stiffness
+        return sparse.toarray() + (metric.mean - metric.fluctuation) * np.outer(q, q)
+
     def gradient(self, metric: Metric, g: NDArray[Any]) -> NDArray[Any]:
         r"""Return k with A k = Q g by one sparse solve.
 

@@ -25,6 +25,7 @@ both is least. Theorem 8.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -56,7 +57,8 @@ def fluctuation_trace(inner: InnerProduct) -> Any:
     >>> fluctuation_trace(InnerProduct.sobolev(gamma))
     1/(6*gamma)
     """
-    return integral(green_function(inner).diagonal - 1 / inner.mean)
+    general, weights = inner.with_symbols()
+    return _trace(general).xreplace(weights)
 
 
 def fluctuation_power(inner: InnerProduct) -> Any:
@@ -71,6 +73,17 @@ def fluctuation_power(inner: InnerProduct) -> Any:
     >>> fluctuation_power(InnerProduct.sobolev(gamma, "periodic"))
     1/(720*gamma**2)
     """
+    general, weights = inner.with_symbols()
+    return _power(general).xreplace(weights)
+
+
+@cache
+def _trace(inner: InnerProduct) -> Any:
+    return integral(green_function(inner).diagonal - 1 / inner.mean)
+
+
+@cache
+def _power(inner: InnerProduct) -> Any:
     left = expanded(green_function(inner).left - 1 / inner.mean)
     # G is symmetric: the square is twice the triangle o < s.
     triangle = integral(expanded(left**2), 0, s)

@@ -4,7 +4,10 @@ Sufficiency rests on the Poincaré inequality with its best constant,
 :math:`\int h'^2\ge\omega_1^2\int(h-\bar h)^2` with :math:`\omega_1=\pi` (natural) or
 :math:`2\pi` (periodic), and that on one identity (Picone's), true for every function v:
 
-.. math:: v'^2-\omega^2v^2 = (v'-\omega\cot(\omega o)\,v)^2 + \bigl(\omega\cot(\omega o)\,v^2\bigr)' .
+.. math::
+
+    v'^2-\omega^2v^2
+    = (v'-\omega\cot(\omega o)\,v)^2 + \bigl(\omega\cot(\omega o)\,v^2\bigr)' .
 
 If v vanishes wherever the cotangent has a pole, integrating gives
 :math:`\int v'^2\ge\omega^2\int v^2`. *Periodic*: :math:`v=h-h(c)` with c such that

@@ -92,19 +92,22 @@ def _complete_general(perturbed: bool) -> bool:
         omega, per_mode = float(first_frequency(boundary)), len(modes(boundary))
         for gamma, mu in ((0.3, 1.0), (1e-3, 20.0), (2.0, 0.1)):
             values = dict(
-                zip(sp.symbols("alpha gamma mu", positive=True), (1, gamma, mu), strict=True)
+                zip(
+                    sp.symbols("alpha gamma mu", positive=True),
+                    (1, sp.Rational(gamma), sp.Rational(mu)),
+                    strict=True,
+                )
             )
             trace = float(sp.N(symbolic.subs(values), 20))
             beta = gamma * mu**2 * (1.01 if perturbed else 1)
             partial = math.fsum(1 / (beta + gamma * (omega * m) ** 2) for m in range(1, terms + 1))
-
-            def rest(start: int, beta: float = beta, gamma: float = gamma) -> float:
-                root = math.sqrt(beta * gamma)
-                return math.atan2(beta, root * omega * start) / (omega * root)
-
+            root = math.sqrt(beta * gamma)
+            high, low = (
+                per_mode * (partial + math.atan2(beta, root * omega * start) / (omega * root))
+                for start in (terms, terms + 1)
+            )
             # Correctly rounded sum, a handful of roundings per term.
             slack = 8 * 2.0**-52 * trace
-            low, high = (per_mode * (partial + rest(start)) for start in (terms + 1, terms))
             if not low - slack <= trace <= high + slack:
                 return False
     return True

@@ -57,6 +57,39 @@ def demo(
         raise typer.Exit(code=1)
 
 
+@app.command()
+def train(
+    spec: Annotated[Path, typer.Argument(help="A TOML file.", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Option(help="Folder for the records.")] = Path("results"),
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes; one per core.")] = None,
+) -> None:
+    """Do the training runs of a spec that are not done yet; safe to kill and start again."""
+    from cdg_torch.cli.train import train as run
+
+    run(spec, output, workers=workers)
+
+
+@app.command()
+def correlation(
+    file: Annotated[Path, typer.Argument(help="Weights: .pt, .pth or .safetensors.")],
+    figure: Annotated[Path | None, typer.Option(help="Draw a PNG there.")] = None,
+    transposed: Annotated[
+        list[str] | None, typer.Option(help="Names of transposed convolutions, as patterns.")
+    ] = None,
+) -> None:
+    """Print the channel correlation of a trained network's weights.
+
+    Raises
+    ------
+    Exit
+        With code 1, if the file holds no convolution.
+    """
+    from cdg_torch.cli.correlation import correlation as run
+
+    if not run(file, figure=figure, transposed=transposed or ()):
+        raise typer.Exit(code=1)
+
+
 def main() -> None:
     """Run the command line."""
     app()

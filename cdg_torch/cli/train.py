@@ -1,0 +1,47 @@
+"""``cdg train SPEC``: do the runs of a spec that are not done yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+__all__ = ["train"]
+
+
+def train(spec: Path, output: Path, *, workers: int | None = None) -> list[Path]:
+    """Do every experiment of a spec; return the paths of the records.
+
+    Each experiment has a file of its own in the output folder. Started again, after a kill or
+    with more seeds in the spec, it does what is missing.
+
+    Parameters
+    ----------
+    spec
+        A TOML file; see :func:`cdg_torch.experiments.specs.read_spec`.
+    output
+        Folder for the JSON lines files.
+    workers
+        How many processes train; by default one per core, or per GPU.
+    """
+    from cdg_torch.cli.demo import progress_bar
+    from cdg_torch.experiments.analysis import finding, summarise
+    from cdg_torch.experiments.protocol import conduct
+    from cdg_torch.experiments.specs import read_spec
+    from cdg_torch.experiments.tables import LEGEND, terminal
+
+    console = Console()
+    paths = []
+    for experiment in read_spec(spec):
+        path = output / f"{experiment.name}.jsonl"
+        with progress_bar(console, experiment.run_count, experiment.name) as advance:
+            records = conduct(experiment, path, workers=workers, on_record=advance)
+        rows = summarise(records)
+        console.print(terminal(rows, experiment.name))
+        console.print(f"[dim]{LEGEND}.", highlight=False)
+        for row in rows:
+            if row.comparison is not None:
+                console.print(finding(row), highlight=False)
+        console.print(f"wrote {path.resolve()}", highlight=False, soft_wrap=True)
+        paths.append(path)
+    return paths

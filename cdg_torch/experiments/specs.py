@@ -1,0 +1,56 @@
+"""Experiments declared in small TOML files."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from cdg_torch.experiments.protocol import Experiment
+
+__all__ = ["read_spec"]
+
+
+def read_spec(path: Path) -> list[Experiment]:
+    """Return the experiments of a spec.
+
+    Keys are those of :class:`~cdg_torch.experiments.protocol.Experiment`, with ``[[methods]]``
+    as tables of :class:`~cdg_torch.experiments.methods.Method`; a file may hold several, as
+    ``[[experiment]]`` tables, whose missing keys are taken from the top of the file::
+
+        rates = [0.01, 0.1]
+        model = "small-cnn"
+
+        [[methods]]
+        name = "SGD"
+
+        [[methods]]
+        name = "H⁰ 4"
+        metric = { fluctuation = 4.0 }
+
+        [[experiment]]
+        name = "digits"
+        data = "digits"
+
+        [[experiment]]
+        name = "fashion"
+        data = "fashion"
+        options = { train = 5000, validation = 2000 }
+
+    Raises
+    ------
+    ValueError
+        If the file is not TOML, or an experiment is not complete.
+    """
+    with path.open("rb") as file:
+        try:
+            table = tomllib.load(file)
+        except tomllib.TOMLDecodeError as error:
+            msg = f"{path} is not a TOML file: {error}"
+            raise ValueError(msg) from error
+    several = table.pop("experiment", [{}])
+    experiments = [Experiment.parse({**table, **one}) for one in several]
+    names = [experiment.name for experiment in experiments]
+    if len(set(names)) < len(names):
+        msg = f"experiments of {path} share a name: {names}; rename one"
+        raise ValueError(msg)
+    return experiments

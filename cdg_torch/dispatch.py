@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["along_rows", "write_all"]
 
-_KERNELS = {"cpu": "cdg_torch.kernels.plan", "gpu": "cdg_torch.kernels.gpu"}
+_KERNELS = {"cpu": "cdg_torch.kernels.run_cpu", "gpu": "cdg_torch.kernels.run_gpu"}
 
 
 def along_rows(tensor: Tensor, dim: int, groups: int) -> Tensor:

@@ -14,24 +14,7 @@ from cdg_torch.kernels.compiled import compiled
 from cdg_torch.kernels.lanes import LANES, move
 from cdg_torch.kernels.tables import DOUBLE_PULL, DOUBLE_SWEEPS, PULL, SCALE, SUMS
 
-__all__ = ["COLUMNS", "drive", "tile_count"]
-
-# The job table has one row per block of columns; ``src`` and ``dst`` are addresses, strides count
-# elements, ``coefficients`` is where those of the metric and of n begin.
-COLUMNS = (
-    "kind",
-    "coefficients",
-    "src",
-    "dst",
-    "rows",
-    "row_stride",
-    "outer",
-    "outer_stride",
-    "inner",
-    "inner_stride",
-    "first_tile",
-    "tiles",
-)
+__all__ = ["drive", "tile_count"]
 
 
 def tile_count(outer: int, inner: int, inner_stride: int) -> int:
@@ -81,6 +64,9 @@ def drive(
     tag: Any,
     jobs: Any,
     coefficients: Any,
+    sources: Any,
+    targets: Any,
+    tiles: Any,
     begin: int,
     end: int,
     states: int,
@@ -90,29 +76,27 @@ def drive(
 ) -> None:
     """Work on the tiles ``begin`` to ``end`` of the list, counted over all jobs.
 
-    ``states``, ``rows`` and ``tile`` are addresses of scratch memory, ``places`` is scratch for
-    the index of each gathered column.
+    ==========================  ==========================================================
+    argument                    meaning
+    ==========================  ==========================================================
+    ``jobs``, ``coefficients``  see :mod:`cdg_torch.kernels.jobs`
+    ``sources``, ``targets``    address of each job's gradient and of its result
+    ``tiles``                   index of each job's first tile, and the end of the last
+    ``states``, ``rows``        addresses of scratch memory for the sweeps
+    ``tile``, ``places``        address of a tile of scratch memory; an index for each lane
+    ==========================  ==========================================================
     """
     size = tag.itemsize
     for job in range(len(jobs)):
-        kind, at, src, dst, n, stride, outer, outer_stride, inner, inner_stride, first, tiles = (
-            jobs[job, 0],
-            jobs[job, 1],
-            jobs[job, 2],
-            jobs[job, 3],
-            jobs[job, 4],
-            jobs[job, 5],
-            jobs[job, 6],
-            jobs[job, 7],
-            jobs[job, 8],
-            jobs[job, 9],
-            jobs[job, 10],
-            jobs[job, 11],
-        )
+        kind, at, n, stride = jobs[job, 0], jobs[job, 1], jobs[job, 2], jobs[job, 3]
+        outer, outer_stride, inner = jobs[job, 4], jobs[job, 5], jobs[job, 6]
+        inner_stride = jobs[job, 7]
+        src, dst = sources[job], targets[job]
+        first, last = max(begin, tiles[job]), min(end, tiles[job + 1])
         c = coefficients[at:]
         in_place = inner // LANES if inner_stride == 1 else 0
         tail = inner - in_place * LANES
-        for index in range(max(begin - first, 0), min(end - first, tiles)):
+        for index in range(first - tiles[job], last - tiles[job]):
             if index < outer * in_place:
                 shift = (index // in_place * outer_stride + index % in_place * LANES) * size
                 _solve(kind, tag, src + shift, dst + shift, n, stride, c, LANES, states, rows)

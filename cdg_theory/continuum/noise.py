@@ -159,7 +159,7 @@ def worst_bias(smoothness: Any) -> Any:
     >>> worst_bias(1), worst_bias(2)
     (1/4, 1)
     """
-    q = sp.sympify(smoothness)
+    q = sp.nsimplify(smoothness, rational=True)
     if q.is_number and not 0 < q <= 2:
         msg = f"smoothness must lie in (0, 2], got {q}; a smoother signal has the bias of 2"
         raise ValueError(msg)
@@ -212,7 +212,7 @@ def best_lambda(smoothness: Any, size: Any, noise: Any) -> Any:
     2**(2/5)*epsilon**(4/5)/(4*C**(4/5))
     """
     lam, c, v, phi = sp.symbols("lambda C V phi", positive=True)
-    q = sp.sympify(smoothness)
+    q = sp.nsimplify(smoothness, rational=True)
     # The slope of the bias is a power of λ, and so is the noise's: their quotient is one too.
     rising, falling = (sp.diff(term, lam) for term in (phi * c**2 * lam**q, v * noise_bound(lam)))
     quotient = sp.powsimp(sp.expand(-falling / rising))  # a constant times λ^-(q + 1/2)

@@ -1,0 +1,66 @@
+"""Theorem 1 in the continuum: the exact condition for definiteness; mutants are refused."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from cdg_theory import ledger
+from cdg_theory.continuum import InnerProduct
+from cdg_theory.continuum.grids import elements
+from cdg_theory.proofs import definiteness
+
+IDS = [theorem.id for theorem in definiteness.THEOREMS]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_holds(name) -> None:
+    assert ledger.verify([name])[0].holds
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_perturbed_statement_is_refused(name) -> None:
+    assert not ledger.verify([name], perturbed=True)[0].holds
+
+
+class Lopsided(InnerProduct):
+    """A form with ∫h k′ in it: not symmetric."""
+
+    def __call__(self, h, k):
+        return super().__call__(h, k) + super().__call__(h, sp.diff(k, sp.Symbol("o", real=True)))
+
+
+class Halved(InnerProduct):
+    """A form with half the derivative's weight."""
+
+    def __call__(self, h, k):
+        half = InnerProduct(self.mean, self.fluctuation, self.derivative / 2, self.boundary)
+        return half(h, k)
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute", "mutant"),
+    [
+        ("T1.bilinear-symmetric", "InnerProduct", Lopsided),
+        ("T1.definite", "InnerProduct", Halved),
+        ("T1.breaking-vectors", "InnerProduct", Halved),
+        ("T1.poincare", "first_frequency", lambda boundary: sp.pi),  # noqa: ARG005
+    ],
+)
+def test_mutant_is_refused(monkeypatch, name, attribute, mutant) -> None:
+    monkeypatch.setattr(definiteness, attribute, mutant)
+    assert not ledger.verify([name])[0].holds
+
+
+@pytest.mark.parametrize(("boundary", "omega"), [("natural", np.pi), ("periodic", 2 * np.pi)])
+@pytest.mark.parametrize("gamma", [0.01, 1.0, 30.0])
+def test_the_condition_is_sharp_on_finite_elements(boundary, omega, gamma) -> None:
+    # Elements are functions, so the form on them is the form itself: definite where the theorem
+    # says so. Their first mode is near the continuum's (π²/12n² off), so 1 % outside breaks it.
+    grid = elements(32, boundary)
+    for factor, definite in ((0.99, True), (1.01, False)):
+        weights = SimpleNamespace(
+            mean=1.0, fluctuation=-factor * gamma * omega**2, derivative=gamma
+        )
+        assert bool(np.linalg.eigvalsh(grid.gram(weights))[0] > 0) is definite

@@ -49,6 +49,7 @@ __all__ = [
     "closing_remainder",
     "factor_errors",
     "forward_error_bound",
+    "stored",
 ]
 
 #: Unit roundoff of float64, in which the factors of the sweeps are computed.
@@ -314,10 +315,10 @@ def forward_error_bound(
         steps.scale(x, error, np.full(n, 1 / metric.fluctuation), np.zeros(n))
     k = mean / metric.mean + x
     error += (shift + 3 * u * np.abs(mean)) / metric.mean + u * np.abs(k) + inner.smallest_normal
-    return ErrorBound(k, _stored(k, error / (1 - steps.slack), storage, inner))
+    return ErrorBound(k, stored(k, error / (1 - steps.slack), storage, inner))
 
 
-def _stored(k: Array, error: Array, storage: FloatFormat, inner: FloatFormat) -> Array:
+def stored(k: Array, error: Array, storage: FloatFormat, inner: FloatFormat) -> Array:
     """Return the error after the last rounding: half an ulp at the largest value it may see."""
     if storage.precision >= inner.precision:
         return error

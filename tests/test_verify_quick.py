@@ -36,15 +36,16 @@ def test_quick_holds_and_reports(tmp_path) -> None:
     assert content["holds"] is True
     assert content["failures"] == []
     kinds = {(c["case"]["path"], c["case"]["dtype"]) for c in content["certificates"]}
-    assert {("transform", dtype) for dtype in matrix.DTYPES} <= kinds
+    assert {(path, "float32") for path in ("reference", "cpu", "in place", "attach")} <= kinds
+    assert {("reference", dtype) for dtype in matrix.DTYPES} <= kinds
     for entry in content["certificates"]:
         assert Certificate.from_json(json.dumps(entry["certificate"])).holds is entry["holds"]
     assert "**Everything holds.**" in files[1].read_text()
 
 
 def test_a_wrong_row_is_found_and_named(monkeypatch, tmp_path) -> None:
-    broken = _halve_last_row(matrix.PATHS["transform"])
-    monkeypatch.setitem(matrix.PATHS, "transform", broken)
+    broken = _halve_last_row(matrix.PATHS["reference"])
+    monkeypatch.setitem(matrix.PATHS, "reference", broken)
     target = tmp_path / "report.json"
     done = RUNNER.invoke(app, ["verify", "--quick", "--json", str(target)])
     assert done.exit_code == 1
@@ -53,7 +54,7 @@ def test_a_wrong_row_is_found_and_named(monkeypatch, tmp_path) -> None:
     assert content["holds"] is False
     for entry in content["certificates"]:
         case, certificate = entry["case"], entry["certificate"]
-        if case["dtype"] != "float32":
+        if case["path"] != "reference" or case["dtype"] != "float32":
             assert entry["holds"]
         elif case["n"] > 1 and case["layout"] == "contiguous":
             assert not entry["holds"]
@@ -61,7 +62,7 @@ def test_a_wrong_row_is_found_and_named(monkeypatch, tmp_path) -> None:
             assert constant["row"] == case["n"] - 1
             assert constant["got"] == pytest.approx(constant["expected"] / 2, rel=1e-6)
     # The terminal says metric, n, dtype, layout, kind of gradient, row and column.
-    assert "transform, H⁰ λ=10, n = 64, float32, contiguous" in done.output
+    assert "reference, H⁰ λ=10, n = 64, float32, contiguous" in done.output
     assert "at constant, row 63, column" in done.output
 
 

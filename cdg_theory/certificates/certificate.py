@@ -62,6 +62,7 @@ class Certificate:
     ``n``            number of output channels
     ``dtype``        storage type of gradient and result
     ``accumulator``  type of the solver's arithmetic, which the bound assumes
+    ``algorithm``    which of theorem 7's two bounds was applied
     ``columns``      how many gradients were drawn
     ``seed``         from which seed
     ``findings``     one :class:`Finding` for each kind of gradient
@@ -75,6 +76,7 @@ class Certificate:
     n: int
     dtype: str
     accumulator: str
+    algorithm: str
     columns: int
     seed: int
     findings: tuple[Finding, ...]
@@ -126,7 +128,7 @@ class Certificate:
         verdict = "holds" if self.holds else "FAILS"
         lines = [
             f"Certificate {verdict}: n = {self.n}, {self.dtype} ({self.accumulator} inside), "
-            f"{self.columns} columns, seed {self.seed}",
+            f"{self.algorithm}, {self.columns} columns, seed {self.seed}",
             f"  {self.metric}",
         ]
         for finding in self.findings:

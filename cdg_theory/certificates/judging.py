@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from cdg_theory.checks import channel_count
 from cdg_theory.formats import FloatFormat, float_format
 from cdg_theory.metric import Metric
 from cdg_theory.rounding import forward_error_bound
+from cdg_theory.rounding_functionals import functional_error_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["NARROWER", "Solver", "certify", "largest_errors"]
+__all__ = ["BOUNDS", "NARROWER", "Algorithm", "Solver", "certify", "largest_errors"]
 
 #: (n, columns) gradient -> (n, columns) result, anything that NumPy reads as float64.
 Solver = Callable[[Any], Any]
+
+#: Theorem 7's bound for sweeps that close themselves, and for known constants.
+Algorithm = Literal["closing", "functionals"]
+BOUNDS = {"closing": forward_error_bound, "functionals": functional_error_bound}
 
 #: The enclosure of the exact solution is this many times narrower than the bound it judges by.
 NARROWER = 2.0**-20
@@ -40,6 +45,7 @@ def certify(
     columns: int = 16,
     dtype: str = "float64",
     accumulator: str = "float64",
+    algorithm: Algorithm = "closing",
     seed: int = 0,
 ) -> Certificate:
     r"""Compare any solver of :math:`Mk=g` with the exact solution, and judge it by theorem 7.
@@ -61,6 +67,10 @@ def certify(
     :math:`u_{out}`     ``dtype``        storage type: ``"float64"``, ``"float32"``,
                                          ``"float16"`` or ``"bfloat16"``
     :math:`u`           ``accumulator``  type of the solver's arithmetic, named likewise
+    (constants)         ``algorithm``    ``"closing"``: the sweeps close themselves, as in
+                                         :mod:`cdg_theory.discrete.sweeps`; ``"functionals"``:
+                                         their constants are known beforehand, as in
+                                         :mod:`cdg_theory.rounding_functionals` (less accurate)
     (draws)             ``seed``         same seed, same gradients
     ==================  ===============  ========================================================
 
@@ -88,8 +98,8 @@ def certify(
 
     Notes
     -----
-    Theorem 7. The bound is that of the sweeps with an accumulator of the given type. Another
-    algorithm may be just as right and not meet it, when it is less accurate.
+    Theorem 7. The bound is that of the sweeps with an accumulator of the given type. An algorithm
+    that is right and less accurate need not meet it: the certificate is about accuracy, too.
     """
     if not callable(solve):
         msg = f"solve must be callable, got {solve!r} of type {type(solve).__name__}"
@@ -101,14 +111,17 @@ def certify(
     if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
         msg = f"columns must be an integer >= 1, got {columns!r}"
         raise ValueError(msg)
+    if algorithm not in BOUNDS:
+        msg = f"algorithm must be one of {', '.join(map(repr, BOUNDS))}, got {algorithm!r}"
+        raise ValueError(msg)
     fmt = float_format(dtype)
     names = list(KINDS)
     kinds = [names[j % len(names)] for j in range(columns)]
     g = _draw(kinds, metric, n, fmt, seed)
-    limit = forward_error_bound(g, metric, dtype=dtype, accumulator=accumulator)
+    limit = BOUNDS[algorithm](g, metric, dtype=dtype, accumulator=accumulator)
     exact = enclose_gradient(g, metric, limit.bound.min(axis=0) * NARROWER)
     findings = _findings(_call(solve, g, fmt), exact, limit.bound, kinds, fmt)
-    return Certificate(metric, n, dtype, accumulator, columns, seed, findings)
+    return Certificate(metric, n, dtype, accumulator, algorithm, columns, seed, findings)
 
 
 def _draw(kinds: list[str], metric: Metric, n: int, fmt: FloatFormat, seed: int) -> Array:

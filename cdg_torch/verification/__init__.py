@@ -1,5 +1,6 @@
 r"""The project's certificate: every theorem, and every torch path against exact arithmetic.
 
+``paths``   the ways to the gradient that torch users can take
 ``matrix``  the matrix of paths, metrics, dtypes, layouts and sizes, and how one is certified
 ``report``  all results together: the verdict, the table, JSON and Markdown
 

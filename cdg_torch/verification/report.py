@@ -36,16 +36,16 @@ class TableRow:
     @property
     def holds(self) -> bool:
         """Whether all of them hold."""
-        return all(result.certificate.holds for result in self.results)
+        return all(result.holds for result in self.results)
 
     @property
     def _largest(self) -> tuple[Case, Finding]:
         findings = (
             (result.case, finding)
             for result in self.results
-            for finding in result.certificate.findings
+            for finding in result.failures or result.certificate.findings
         )
-        # One that breaks its bound comes before any that keeps it.
+        # A failure comes before anything that holds.
         return max(findings, key=lambda entry: (not entry[1].holds, entry[1].error_ulp))
 
     @property
@@ -91,8 +91,7 @@ class Report:
         lines += [
             f"certificate: {result.case}: {finding}"
             for result in self.certificates
-            for finding in result.certificate.findings
-            if not finding.holds
+            for finding in result.failures
         ]
         return lines
 
@@ -129,7 +128,7 @@ class Report:
                 {
                     "case": asdict(result.case),
                     "seconds": result.seconds,
-                    "holds": result.certificate.holds,
+                    "holds": result.holds,
                     "certificate": asdict(result.certificate),
                 }
                 for result in self.certificates

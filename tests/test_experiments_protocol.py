@@ -66,23 +66,24 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
 
 
 def test_selection_never_sees_the_test(monkeypatch) -> None:
-    from cdg_torch.experiments import training
+    from cdg_torch.experiments import supervised
+    from cdg_torch.experiments.training import train
 
     seen = []
-    measure = training.evaluate
+    measure = supervised.evaluate
 
     def spy(model, split, dataset):
         seen.append(split.images)
         return measure(model, split, dataset)
 
-    monkeypatch.setattr(training, "evaluate", spy)
+    monkeypatch.setattr(supervised, "evaluate", spy)
     small = replace(EXPERIMENT, options={"train": 16, "validation": 16}, epochs=2)
     run = small.select_runs()[0]
-    dataset = training.load("digits", dict(small.options))
-    assert "test" not in training.train(run)["results"]
+    dataset = supervised.load("digits", dict(small.options))
+    assert "test" not in train(run)["results"]
     assert not any(images is dataset.test.images for images in seen)
     seen.clear()
-    training.train(replace(run, stage="final"))
+    train(replace(run, stage="final"))
     assert sum(images is dataset.test.images for images in seen) == 1
     assert seen[-1] is dataset.test.images
 

@@ -70,6 +70,26 @@ def train(
 
 
 @app.command()
+def report(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Records, or folders of them.", exists=True)
+    ],
+    output: Annotated[Path | None, typer.Option(help="Folder; by default beside them.")] = None,
+) -> None:
+    """Turn records of training runs into tables and figures.
+
+    Raises
+    ------
+    Exit
+        With code 1, if there is no record.
+    """
+    from cdg_torch.cli.report import report as run
+
+    if not run(sources, output):
+        raise typer.Exit(code=1)
+
+
+@app.command()
 def correlation(
     file: Annotated[Path, typer.Argument(help="Weights: .pt, .pth or .safetensors.")],
     figure: Annotated[Path | None, typer.Option(help="Draw a PNG there.")] = None,

@@ -42,6 +42,11 @@ class Row:
     comparison: Comparison | None = None
     corrected_p: float | None = None
 
+    @property
+    def scale(self) -> float:
+        """What scores are multiplied by in tables: 100 for shares, 1 for minus a distance."""
+        return 1.0 if self.model == "dcgan" else 100.0
+
 
 def _bare(records: Sequence[Record]) -> Row:
     run = records[0]["run"]
@@ -108,8 +113,8 @@ def finding(row: Row) -> str:
         return f"{row.method.name} is the baseline."
     difference = comparison.difference
     points = (
-        f"{100 * difference.mean:+.2f} points "
-        f"({100 * difference.low:+.2f} to {100 * difference.high:+.2f})"
+        f"{row.scale * difference.mean:+.2f} points "
+        f"({row.scale * difference.low:+.2f} to {row.scale * difference.high:+.2f})"
     )
     if not (difference.excludes_zero and row.corrected_p <= 0.05):
         return (

@@ -5,14 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 from cdg_torch.experiments import store
 from cdg_torch.experiments.runs import Record, Run
 
-__all__ = ["available_devices", "default_workers", "execute"]
+__all__ = ["available_devices", "default_workers", "execute", "worker_pool"]
 
 
 def default_workers() -> int:
@@ -49,11 +50,34 @@ def _train(run: Run, device: str) -> Record:
     return train(run, device)
 
 
+@contextmanager
+def worker_pool(workers: int | None = None) -> Iterator[Executor | None]:
+    """Open a pool of training processes, each with one thread; None if ``workers`` is 0.
+
+    Processes start when the first runs are handed in. By default there are as many as cores, or
+    GPUs.
+    """
+    if workers is None:
+        devices = available_devices()
+        workers = default_workers() if devices == ["cpu"] else len(devices)
+    if workers == 0:
+        yield None
+        return
+    # spawn, not fork: a forked process inherits torch's threads in an unusable state.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 def execute(
     runs: Iterable[Run],
     path: Path,
+    pool: Executor | None = None,
     *,
-    workers: int | None = None,
     on_record: Callable[[Record], None] | None = None,
 ) -> dict[str, Record]:
     """Do the runs that the file does not hold yet; return the records of all, by key.
@@ -67,9 +91,8 @@ def execute(
         What to do; runs with equal keys are done once.
     path
         The JSON lines file, made if it is missing.
-    workers
-        How many processes; by default as many as there are cores, or GPUs. Each trains with one
-        thread. 0 trains in this process.
+    pool
+        Where to train, see :func:`worker_pool`; None trains in this process.
     on_record
         Called in this process as records arrive.
     """
@@ -79,33 +102,23 @@ def execute(
         for key in wanted.keys() & records.keys():
             on_record(records[key])
     missing = [run for key, run in wanted.items() if key not in records]
-
-    def keep(record: Record) -> None:
+    for record in _trained(missing, pool):
         store.append(path, record)
         records[record["key"]] = record
         if on_record is not None:
             on_record(record)
-
-    devices = available_devices()
-    if workers is None:
-        workers = default_workers() if devices == ["cpu"] else len(devices)
-    if workers == 0 or not missing:
-        for run in missing:
-            keep(_train(run, devices[0]))
-        return {key: records[key] for key in wanted}
-    # spawn, not fork: a forked process inherits torch's threads in an unusable state.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(missing)), mp_context=context, initializer=_start_worker
-    ) as pool:
-        futures: list[Future[Record]] = [
-            pool.submit(_train, run, devices[index % len(devices)])
-            for index, run in enumerate(missing)
-        ]
-        try:
-            for future in as_completed(futures):
-                keep(future.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
     return {key: records[key] for key in wanted}
+
+
+def _trained(runs: list[Run], pool: Executor | None) -> Iterator[Record]:
+    """Yield the records of the runs as they are done."""
+    devices = available_devices()
+    if pool is None:
+        for run in runs:
+            yield _train(run, devices[0])
+        return
+    futures = [
+        pool.submit(_train, run, devices[index % len(devices)]) for index, run in enumerate(runs)
+    ]
+    for future in as_completed(futures):
+        yield future.result()

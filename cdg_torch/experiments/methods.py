@@ -24,6 +24,7 @@ Direction = Literal["output", "input"]
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr=lr, momentum=0.9),
     "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr=lr),
+    "adam-half": lambda parameters, lr: torch.optim.Adam(parameters, lr=lr, betas=(0.5, 0.999)),
     "adamw": lambda parameters, lr: torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01),
 }
 
@@ -51,7 +52,8 @@ class Method:
     field             meaning
     ================  ==================================================================
     ``name``          what tables and figures call it
-    ``optimizer``     ``"sgd"`` (momentum 0.9), ``"adam"`` or ``"adamw"`` (decay 0.01)
+    ``optimizer``     ``"sgd"`` (momentum 0.9), ``"adam"``, ``"adam-half"`` (β₁ = 0.5, as
+                      DCGAN has it), or ``"adamw"`` (decay 0.01)
     ``metric``        a :class:`cdg_theory.Metric`, or None for the base optimizer
     ``direction``     ``"output"`` channels, as in the paper, or ``"input"`` channels
     ``where``         smooth the ``"gradient"``, or the ``"update"`` the optimizer makes

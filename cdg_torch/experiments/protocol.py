@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from cdg_torch.experiments.harness import execute
+from cdg_torch.experiments.harness import execute, worker_pool
 from cdg_torch.experiments.methods import Method
 from cdg_torch.experiments.runs import Record, Run
 
@@ -182,7 +182,8 @@ def conduct(
     Records that ``path`` holds already are taken from there: after a kill, the same call goes on.
     """
     select = experiment.select_runs()
-    chosen = execute(select, path, workers=workers, on_record=on_record)
-    final = experiment.final_runs(choose_rates(chosen.values()))
-    records = execute(final, path, workers=workers, on_record=on_record)
+    with worker_pool(workers) as pool:
+        chosen = execute(select, path, pool, on_record=on_record)
+        final = experiment.final_runs(choose_rates(chosen.values()))
+        records = execute(final, path, pool, on_record=on_record)
     return [chosen[run.key] for run in select] + [records[run.key] for run in final]

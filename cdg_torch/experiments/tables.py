@@ -15,7 +15,7 @@ __all__ = ["HEADER", "LEGEND", "cells", "markdown", "terminal"]
 HEADER = (
     "method",
     "rate",
-    "test, %",
+    "test",
     "difference",
     "p",
     "effect",
@@ -23,7 +23,8 @@ HEADER = (
 )
 
 LEGEND = (
-    "rate: learning rate chosen on validation images; test: mean ± 95 % interval over seeds; "
+    "rate: learning rate chosen on validation images; test: accuracy or mean intersection over "
+    "union in percent, or minus the Fréchet distance, mean ± 95 % interval over seeds; "
     "difference: to the baseline, in points, paired by seed, ± 95 % interval; p: sign flips, "
     "corrected over the table; effect: mean difference over its standard deviation; ms/step: "
     "median, with other trainings running beside it"
@@ -33,13 +34,14 @@ LEGEND = (
 
 def cells(row: Row) -> tuple[str, ...]:
     """Return the row as text: means with 95 % intervals."""
-    score = f"{100 * row.score.mean:.2f} ± {100 * row.score.half_width:.2f}"
+    scale = row.scale
+    score = f"{scale * row.score.mean:.2f} ± {scale * row.score.half_width:.2f}"
     if row.diverged:
         score += f" ({row.diverged} diverged)"
     difference, p_value, effect = "–", "–", "–"
     if row.comparison is not None:
         interval = row.comparison.difference
-        difference = f"{100 * interval.mean:+.2f} ± {100 * interval.half_width:.2f}"
+        difference = f"{scale * interval.mean:+.2f} ± {scale * interval.half_width:.2f}"
         p_value = f"{row.corrected_p:.3f}"
         effect = f"{row.comparison.effect:+.2f}"
     cost = f"{1000 * row.seconds_per_step:.2f}"

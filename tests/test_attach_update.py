@@ -171,6 +171,18 @@ def test_match_norm_of_a_zero_gradient_is_zero() -> None:
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
 
 
+def test_match_norm_of_a_gradient_that_vanishes_is_zero() -> None:
+    model = torch.nn.Conv2d(1, 6, 1, bias=False).half()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    cdg_torch.attach(optimizer, model, Metric.reweighted_h0(100.0), match_norm=True)
+    # alternating and the smallest number of float16: a hundredth of it rounds to nothing
+    signs = torch.tensor([1.0, -1.0] * 3).reshape(6, 1, 1, 1)
+    model.weight.grad = (signs * 2.0**-24).half()
+    before = model.weight.detach().clone()
+    optimizer.step()
+    assert torch.equal(model.weight, before)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

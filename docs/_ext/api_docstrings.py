@@ -40,11 +40,12 @@ def _imports(module: str) -> dict[str, str]:
 
 
 def qualify(_app: Sphinx, doctree: nodes.document) -> None:
-    """Give a bare name in an annotation the module that it is imported from."""
+    """Give a bare name the module that it is imported from."""
     for node in doctree.findall(pending_xref):
         module = node.get("py:module")
-        if node.get("refdomain") == "py" and module and "." not in node["reftarget"]:
-            node["reftarget"] = _imports(module).get(node["reftarget"], node["reftarget"])
+        if node.get("refdomain") == "py" and module:
+            head, dot, rest = node["reftarget"].partition(".")
+            node["reftarget"] = _imports(module).get(head, head) + dot + rest
 
 
 def _locate(name: str) -> Any:

@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
+
+import cdg_torch
 
 ROOT = Path(__file__).parents[2]
 SYBIL = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()], path=str(ROOT))
 FENCE = re.compile(r"^(`{3,})\{?([\w-]*)\}?.*?\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
+
+
+# Pages with a section whose blocks have a test of their own, against loops written by hand.
+SECTIONS = {"docs/howto/training-loop.md": ("\n## Recipes\n", "tests/test_attach_recipes.py")}
 
 
 def is_notebook(path: Path) -> bool:
@@ -52,8 +59,22 @@ SHELL = sorted(set(SHELL))
 def test_python_blocks_run(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
-    examples = list(SYBIL.parse(path).examples())
+    document = SYBIL.parse(path)
+    examples = list(document.examples())
     assert len(examples) >= len(blocks(path, "python"))
+    name = path.relative_to(ROOT).as_posix()
+    if name in SECTIONS:
+        heading, other = SECTIONS[name]
+        end = document.text.index(heading)
+        assert path.name in (ROOT / other).read_text(encoding="utf-8")
+        examples = [example for example in examples if example.region.start < end]
+        model = torch.nn.Conv2d(1, 4, 3)
+        document.namespace.update(
+            cdg_torch=cdg_torch,
+            Metric=cdg_torch.Metric,
+            model=model,
+            optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
+        )
     for example in examples:
         example.evaluate()
 

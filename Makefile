@@ -3,34 +3,54 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint types format clean
+.PHONY: demo test lint types docs verify bench format clean
 
-demo: $(VENV)/.installed
+demo: $(VENV)/.installed-demo
 	$(BIN)/cdg demo
 
+# The site is built, its notebooks executed and its pages checked in a browser by the tests.
 test: lint types
 	$(BIN)/python -m pytest -n 2
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed
+types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-format: $(VENV)/.installed
+docs: $(VENV)/.installed-test
+	$(BIN)/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
+
+verify: $(VENV)/.installed-demo
+	$(BIN)/cdg verify
+
+bench: $(VENV)/.installed-demo
+	$(BIN)/cdg bench
+
+format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Pins come from constraints.txt. torch goes first and by its exact version, so that no other
-# package's requirement picks a different build.
-$(VENV)/.installed: pyproject.toml constraints.txt
+# torch goes first and by its exact version, so that no other package's requirement picks a
+# different build.
+$(VENV)/.torch: constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(PIP) --upgrade pip
+	$(PIP) torch
+	touch $@
+
+$(VENV)/.installed-demo: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable '.[fast,certify,experiments]'
+	touch $@
+
+# timm asks for torchvision, whose wheels do not fit every torch; its optimizers do without.
+$(VENV)/.installed-test: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable '.[test]'
+	$(PIP) --no-deps timm
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info docs/_build

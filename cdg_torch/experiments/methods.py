@@ -10,6 +10,12 @@ import torch
 
 from cdg_theory import Metric
 from cdg_torch.attachment import Rule, attach
+from cdg_torch.experiments.directions import (
+    along_kernel,
+    along_raster,
+    centralized,
+    transform_gradients,
+)
 from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
 
 if TYPE_CHECKING:
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIMIZERS", "Direction", "Method"]
 
-Direction = Literal["output", "input"]
+Direction = Literal["output", "input", "kernel", "raster"]
 
 # The learning rate comes from the run; everything else is the same for every method.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -55,7 +61,10 @@ class Method:
     ``optimizer``     ``"sgd"`` (momentum 0.9), ``"adam"``, ``"adam-half"`` (β₁ = 0.5, as
                       DCGAN has it), or ``"adamw"`` (decay 0.01)
     ``metric``        a :class:`cdg_theory.Metric`, or None for the base optimizer
-    ``direction``     ``"output"`` channels, as in the paper, or ``"input"`` channels
+    ``direction``     ``"output"`` channels, as in the paper, ``"input"`` channels, the
+                      ``"kernel"`` axes one after the other, or the whole tensor as one
+                      column, ``"raster"``
+    ``centralize``    take off the mean over all but output channels; excludes a metric
     ``where``         smooth the ``"gradient"``, or the ``"update"`` the optimizer makes
     ``match_norm``    rescale to the norm before: comparison at equal update norm
     ================  ==================================================================
@@ -63,7 +72,7 @@ class Method:
     Raises
     ------
     ValueError
-        If the optimizer or the direction is unknown.
+        If the optimizer or the direction is unknown, or options exclude each other.
 
     Examples
     --------
@@ -80,8 +89,19 @@ class Method:
     direction: Direction = "output"
     where: Literal["gradient", "update"] = "gradient"
     match_norm: bool = False
+    centralize: bool = False
 
     def __post_init__(self) -> None:
+        plain = self.direction in {"output", "input"} and not self.centralize
+        if not plain and (self.where != "gradient" or self.match_norm):
+            msg = (
+                f"{self.name}: where and match_norm are served along channels only; leave them "
+                "out, or take direction 'output' or 'input'"
+            )
+            raise ValueError(msg)
+        if self.centralize and self.metric is not None:
+            msg = f"{self.name}: centralize and a metric exclude each other; leave one out"
+            raise ValueError(msg)
         for field, choices in (
             ("optimizer", tuple(OPTIMIZERS)),
             ("direction", get_args(Direction)),
@@ -95,7 +115,7 @@ class Method:
     @property
     def is_baseline(self) -> bool:
         """Whether the optimizer is fed the raw gradient."""
-        return self.metric is None
+        return self.metric is None and not self.centralize
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Method:
@@ -116,15 +136,30 @@ class Method:
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values that :meth:`parse` reads."""
-        table = {field.name: getattr(self, field.name) for field in fields(self)}
-        table["metric"] = None if self.metric is None else asdict(self.metric)
+        """Return plain values that :meth:`parse` reads; those at their default are left out.
+
+        So that a field that is added one day does not change what older records are called.
+        """
+        table = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        if self.metric is not None:
+            table["metric"] = asdict(self.metric)
         return table
 
     def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:
         """Return the optimizer for a model, with the metric attached."""
         optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr)
-        if self.metric is not None:
+        if self.centralize:
+            transform_gradients(optimizer, model, centralized)
+        elif self.metric is None:
+            pass
+        elif self.direction in {"kernel", "raster"}:
+            along = along_kernel if self.direction == "kernel" else along_raster
+            transform_gradients(optimizer, model, along(self.metric))
+        else:
             rules = _input_rules(model, self.metric) if self.direction == "input" else []
             attach(
                 optimizer,

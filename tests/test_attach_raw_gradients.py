@@ -143,3 +143,19 @@ def test_in_place_mode_leaves_the_gradient_in_the_metric() -> None:
     assert torch.equal(model[0].weight.grad, k)
     for p, q in zip(model.parameters(), reference.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+@pytest.mark.parametrize("options", [{}, {"inplace": True}, {"where": "update"}], ids=str)
+def test_gradients_with_a_history_are_stepped_with_like_others(options) -> None:
+    # Gradient penalties differentiate the gradient: p.grad then requires grad itself.
+    results = []
+    for with_history in (False, True):
+        model, optimizer, _ = setup(**options)
+        x = torch.randn(3, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+        loss = model(x)[:, :, 0].square().sum()
+        grads = torch.autograd.grad(loss, list(model.parameters()), create_graph=with_history)
+        for p, g in zip(model.parameters(), grads, strict=True):
+            p.grad = g
+        optimizer.step()
+        results.append([p.detach().clone() for p in model.parameters()])
+    assert all(torch.equal(p, q) for p, q in zip(*results, strict=True))

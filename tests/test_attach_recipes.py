@@ -86,6 +86,32 @@ def test_plain_pytorch() -> None:
     assert same(run("Plain PyTorch")["model"], by_hand(make))
 
 
+def test_without_its_one_line_the_script_is_ordinary_training() -> None:
+    script = recipes()["Plain PyTorch"]
+    lines = [line for line in script.splitlines() if "cdg" in line or "Metric" in line]
+    assert len(lines) == 1
+    # a bright band, one third of the way down for each class
+    data = batches(60, size=16)
+    for images, labels in data:
+        for image, label in zip(images, labels, strict=True):
+            image[:, 2 * label : 2 * label + 2] += 2.0
+
+    def losses(text: str) -> list[float]:
+        space = {"torch": torch, "nn": nn, "make_model": network, "loader": data}
+        space |= {"cdg_torch": cdg_torch, "Metric": Metric}
+        recorded = []
+        text = text.replace("    loss.backward()", "    record(loss)\n    loss.backward()")
+        exec(text, space | {"record": lambda loss: recorded.append(loss.item())})
+        return recorded
+
+    plain, attached = losses(script.replace(lines[0], "")), losses(script)
+    assert plain[0] == attached[0]
+    assert plain[1] != attached[1]
+    for course in (plain, attached):
+        assert len(course) == len(data)
+        assert sum(course[-10:]) < 0.5 * sum(course[:10])
+
+
 def test_mixed_precision() -> None:
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)

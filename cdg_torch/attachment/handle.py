@@ -300,8 +300,7 @@ class Handle:
             for p in group["params"]
             if p.grad is not None or not need_gradient
         ]
-        plan = self._current_plan()
-        entries = [plan.entry(p) for p, _ in held]
+        entries = [self._current_plan().entry(p) for p, _ in held]
         if any(entry is None or not entry.is_current for entry in entries):
             plan = self._current_plan(refresh=True)
             entries = [plan.entry(p) for p, _ in held]
@@ -312,11 +311,12 @@ class Handle:
                     "attach again to the optimizer and the model that are trained"
                 )
                 raise RuntimeError(msg)
-        return [
-            _Job(p, group, entry, entry.action)
-            for (p, group), entry in zip(held, entries, strict=True)
-            if entry is not None and entry.action is not None
-        ]
+        jobs = []
+        for (p, group), entry in zip(held, entries, strict=True):
+            action = None if entry is None else entry.action
+            if entry is not None and action is not None:
+                jobs.append(_Job(p, group, entry, action))
+        return jobs
 
     def _check_gradients(self) -> None:
         groups = self.optimizer.param_groups
@@ -341,6 +341,7 @@ class Handle:
             kept = None if self.options.inplace else raw
             self._sent.append(_Sent(job.parameter, kept, k, k._version))
 
+    @torch.no_grad()
     def _directions(self, jobs: Sequence[_Job], raws: list[Tensor]) -> list[Tensor]:
         """Return M⁻¹g for each job's gradient, with the options that change it."""
         options = self.options

@@ -44,7 +44,13 @@ class Entry:
     @property
     def is_current(self) -> bool:
         """Whether the model still holds this parameter where it was found."""
-        return not self.provisional and all(slot.parameter is self.parameter for slot in self.slots)
+        if self.provisional:
+            return False
+        # A loop, not all(): this runs for every parameter at every step.
+        for slot in self.slots:  # noqa: SIM110
+            if slot.owner._parameters.get(slot.key) is not self.parameter:
+                return False
+        return True
 
     @property
     def action(self) -> Action | None:

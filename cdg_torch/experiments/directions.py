@@ -76,13 +76,13 @@ def transform_gradients(
             weights.append((slot.parameter, axis.dim))
     raw: list[Tensor | None] = []
 
-    def before(*_: Any) -> None:
+    def before(*_arguments: Any) -> None:
         raw[:] = [weight.grad for weight, _ in weights]
         for weight, output in weights:
             if weight.grad is not None:
                 weight.grad = transform(weight.grad, output)
 
-    def after(*_: Any) -> None:
+    def after(*_arguments: Any) -> None:
         for (weight, _), gradient in zip(weights, raw, strict=True):
             weight.grad = gradient
 

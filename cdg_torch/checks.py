@@ -7,7 +7,14 @@ from torch import Tensor
 
 from cdg_theory import Metric
 
-__all__ = ["check_arguments", "check_metric", "check_operand", "check_tensor"]
+__all__ = [
+    "check_arguments",
+    "check_metric",
+    "check_on_one_rank",
+    "check_operand",
+    "check_tensor",
+    "is_dtensor",
+]
 
 _FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -49,6 +56,28 @@ def check_tensor(tensor: object, name: str = "grad") -> None:
         raise TypeError(msg)
 
 
+def is_dtensor(tensor: object) -> bool:
+    """Whether a tensor is spread over ranks; by name, since DTensor is slow to import."""
+    return any(kind.__name__ == "DTensor" for kind in type(tensor).__mro__)
+
+
+def check_on_one_rank(tensor: object, name: str = "grad") -> None:
+    """Refuse a DTensor where kernels would read local memory.
+
+    Raises
+    ------
+    TypeError
+        If ``tensor`` is a DTensor.
+    """
+    # A compiler traces local tensors, and could not read a class's ancestry.
+    if not torch.compiler.is_compiling() and is_dtensor(tensor):
+        msg = (
+            f"{name} is a DTensor, and some of its output channels may lie on other ranks; use "
+            "cdg_torch.sharded.write_sharded_gradients, or cdg_torch.attach, which calls it"
+        )
+        raise TypeError(msg)
+
+
 def check_operand(operand: Tensor) -> None:
     """Refuse a tensor that cannot be the operand of a metric.
 
@@ -78,6 +107,7 @@ def check_arguments(tensor: object, metric: object, dim: object, groups: object,
         it.
     """
     check_tensor(tensor, name)
+    check_on_one_rank(tensor, name)
     if isinstance(metric, Tensor):
         check_operand(metric)
     else:

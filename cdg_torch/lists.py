@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 
 from cdg_theory import Metric
-from cdg_torch.checks import check_arguments, check_metric, check_tensor
+from cdg_torch.checks import check_arguments, check_metric, check_on_one_rank, check_tensor
 from cdg_torch.dispatch import write_all
 from cdg_torch.operands import metric_operand
 from cdg_torch.operators import write_operator
@@ -71,6 +71,7 @@ def write_riemannian_gradients(
     axes = []
     for grad, metric, dim, count in arguments:
         check_tensor(grad, "tensors")
+        check_on_one_rank(grad, "tensors")
         check_metric(metric)
         axes.append(_axis(grad.shape, grad.dtype, dim, count))
     with torch.no_grad():

@@ -33,7 +33,7 @@ from torch.distributed.tensor import DTensor
 from cdg_theory import Metric
 from cdg_theory.discrete.fluxes import flux_map
 from cdg_theory.discrete.sharded import shard_plan
-from cdg_torch.checks import check_arguments
+from cdg_torch.checks import check_arguments, check_metric
 from cdg_torch.lists import write_riemannian_gradients
 from cdg_torch.placements import cutting_dimension, row_layout
 
@@ -189,7 +189,9 @@ def _check(out: object, grad: object, metric: Metric, dim: int, groups: int, nam
             raise TypeError(msg)
     assert isinstance(grad, DTensor)
     assert isinstance(out, DTensor)
-    axis = check_arguments(grad, metric, dim, groups, name)
+    check_metric(metric)
+    stand_in = torch.empty(grad.shape, dtype=grad.dtype, device="meta")
+    axis = check_arguments(stand_in, metric, dim, groups, name)
     if torch.is_grad_enabled() and grad.requires_grad:
         msg = (
             f"{name} is a DTensor that requires grad, and no history goes through the exchange "

@@ -8,6 +8,7 @@ import re
 import torch
 import torch.distributed as dist
 
+import cdg_torch
 from cdg_theory import Metric
 from tests.ranks import on_ranks
 
@@ -130,3 +131,27 @@ def test_a_nan_or_infinity_spoils_its_own_column() -> None:
         for clean, spoilt in on_ranks(2, spoil_one_column, bad):
             assert (clean[:, ::2] == spoilt[:, ::2]).all()
             assert not torch.from_numpy(spoilt[:, 1]).isfinite().any()
+
+
+def call_what_reads_local_memory() -> list[str]:
+    """Return what the functions for whole tensors say of a DTensor."""
+    from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
+
+    mesh = init_device_mesh("cpu", (1,))
+    d = distribute_tensor(torch.ones(8, 3), mesh, [Shard(0)])
+    said = []
+    for call in (
+        lambda: cdg_torch.riemannian_gradient(d, METRIC),
+        lambda: cdg_torch.apply_metric(d, METRIC),
+        lambda: cdg_torch.riemannian_gradients_([d], METRIC),
+    ):
+        try:
+            said.append(f"not refused: {call()}")
+        except TypeError as error:
+            said.append(str(error))
+    return said
+
+
+def test_functions_for_whole_tensors_name_the_one_for_dtensors() -> None:
+    for said in on_ranks(1, call_what_reads_local_memory)[0]:
+        assert re.search(r"is a DTensor.*cdg_torch.sharded.write_sharded_gradients", said)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from cdg_torch.checks import check_tensor
+from cdg_torch.checks import check_tensor, is_dtensor
 from cdg_torch.lists import write_riemannian_gradients
-from cdg_torch.transform import riemannian_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,11 +21,6 @@ __all__ = ["transform_list"]
 def _real(tensor: Tensor) -> Tensor:
     # M is real: it acts on real and imaginary parts alike, and the new axis comes last.
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
-
-
-def _is_dtensor(tensor: Tensor) -> bool:
-    # By name: torch.distributed.tensor is slow to import, and not everybody shards.
-    return any(kind.__name__ == "DTensor" for kind in type(tensor).__mro__)
 
 
 def transform_list(
@@ -52,7 +46,7 @@ def transform_list(
     ValueError
         If a DTensor is placed in a way that is not served; nothing is written then.
     """
-    is_sharded = [_is_dtensor(tensor) for tensor in tensors]
+    is_sharded = [is_dtensor(tensor) for tensor in tensors]
     if not any(is_sharded):
         return _transform_whole(tensors, actions, names, inplace=inplace)
     results = list(tensors)
@@ -88,15 +82,6 @@ def _transform_whole(
     """Do it for tensors that lie on this rank alone."""
     for tensor, name in zip(tensors, names, strict=True):
         check_tensor(_real(tensor) if tensor.layout is torch.strided else tensor, name)
-    # Gradients with a history are those of a differentiable optimizer: keep the history.
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
-        results = []
-        for tensor, (metric, dim, groups) in zip(tensors, actions, strict=True):
-            k = riemannian_gradient(_real(tensor), metric, dim=dim, groups=groups)
-            results.append(torch.view_as_complex(k) if tensor.is_complex() else k)
-        if not inplace:
-            return results
-        return [tensor.copy_(k) for tensor, k in zip(tensors, results, strict=True)]
     outs = list(tensors) if inplace else [torch.empty_like(tensor) for tensor in tensors]
     write_riemannian_gradients(
         [_real(out) for out in outs],

@@ -73,14 +73,14 @@ def _converges(perturbed: bool) -> bool:
     r"""Check the residuals: :math:`r^+=(I-\tau AM^{-1}A^T)r` contracts below the step bound.
 
     :math:`I-\tau S` has its eigenvalues in (−1, 1) exactly if S and :math:`\frac2\tau I-S` are
-    positive definite: decided by leading minors, in rationals, with Λ a rational number just above
-    or (perturbed) a quarter of the largest eigenvalue's lower bound.
+    positive definite: decided by leading minors, in rationals. The largest eigenvalue of S is at
+    most its trace, and at least the mean eigenvalue, trace/m: a step of 1.98 over the one is
+    allowed; one of 7.92 over the other (perturbed) is too long.
     """
     rng = random.Random(100)
     for _ in range(12):
         metric, rows, b, start = _draw(rng)
         S = rows * metric.inverse * rows.T
-        # The largest eigenvalue lies between trace/m and the trace.
         top = S.trace() / (4 * S.rows) if perturbed else S.trace()
         tau = 2 / top * sp.Rational(99, 100)
         margin = 2 / tau * sp.eye(S.rows) - S

@@ -132,11 +132,12 @@ def _worst_bias(perturbed: bool) -> bool:
     numerator = sp.numer(sp.together(sp.simplify(sp.diff(sp.log(lost), x))))
     rising, turning = sp.Poly(sp.expand(numerator), x).coeffs()[::-1]
     claimed = (q / 2) ** q * (1 - q / 2) ** (2 - q) * (2 if perturbed else 1)
-    values = [sp.Rational(j, 8) for j in range(1, 16)]
+    # Both are products of powers of q and 2 − q, so their logarithms are compared.
+    ratio = sp.expand_log(sp.log(worst_bias(q)) - sp.log(claimed), force=True)
     return (
         sp.expand(rising - (2 - q)) == 0
         and sp.expand(turning + q) == 0
-        and all(abs(sp.N((worst_bias(q) - claimed).subs(q, value), 30)) < 1e-25 for value in values)
+        and sp.simplify(sp.expand(ratio.subs(sp.log(1 - q / 2), sp.log(2 - q) - sp.log(2)))) == 0
         and worst_bias(2) == (2 if perturbed else 1)
     )
 
@@ -172,11 +173,14 @@ def _best_lambda(perturbed: bool) -> bool:
         formula = (v / ((4 if perturbed else 8) * q * phi * c**2)) ** (2 / (2 * q + 1))
         error = phi * c**2 * sp.exp(q * t) + v * noise_bound(lam).subs(lam, sp.exp(t))
         slope, curvature = sp.diff(error, t), sp.diff(error, t, 2)
-        at_best = slope.subs(t, sp.log(formula)).subs({c: 3, v: sp.Rational(2, 7)})
+        # At λ* the rising and the falling part of the slope are equal and opposite.
+        rising, falling = (
+            term.subs(t, sp.log(formula)) for term in sp.Add.make_args(sp.expand(slope))
+        )
         terms = sp.Add.make_args(sp.expand(curvature))
         if not all(term.subs(t, sp.Symbol("y", real=True)).is_positive for term in terms):
             return False
-        if abs(sp.N(at_best, 30)) > 1e-25:
+        if sp.simplify(rising / falling) != -1:
             return False
         if sp.simplify(best_lambda(q, c, v) / formula) != 1:
             return False

@@ -9,7 +9,7 @@ from torch import nn
 from cdg_theory import Metric, discrete
 from cdg_torch.experiments.data import Split, load
 from cdg_torch.experiments.models import build
-from cdg_torch.experiments.noise import measure_noise
+from cdg_torch.experiments.noise import _moments, measure_noise
 from cdg_torch.transform import riemannian_gradient
 
 METRICS = [
@@ -68,3 +68,16 @@ def test_l2_changes_nothing_and_more_images_mean_less_noise() -> None:
         assert large.variance < small.variance / 3
     with pytest.raises(ValueError, match="batches must be >= 2"):
         measure_noise(model, train, Metric.l2(), batch=8, batches=1)
+
+
+def test_signal_is_estimated_without_the_noise_left_in_the_mean() -> None:
+    generator = torch.Generator().manual_seed(2)
+    mean = torch.full((5,), 0.3, dtype=torch.float64)
+    trials, batches = 2000, 4
+    noise = torch.randn(trials, batches, 5, generator=generator, dtype=torch.float64)
+    moments = torch.tensor([_moments(mean + draw) for draw in noise])
+    expected = torch.tensor([5.0, 0.45])
+    error = moments.std(0) / math.sqrt(trials)
+    assert ((moments.mean(0) - expected).abs() < 5 * error).all()
+    # The naive estimate would be off by variance / batches, far beyond that.
+    assert 5 / batches > 10 * error[1]

@@ -30,7 +30,7 @@ def _verify(
     json: Annotated[Path | None, typer.Option(help="Write everything as JSON.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write a Markdown report.")] = None,
 ) -> None:
-    """Check every theorem, and every torch path against exact arithmetic."""  # noqa: DOC501
+    """Check every theorem, and every torch path against exact arithmetic."""
     from cdg_torch.cli.verify import verify
 
     if not verify(quick=quick, theory=theory, json=json, markdown=markdown):
@@ -44,13 +44,7 @@ def demo(
     ),
     workers: Annotated[int | None, typer.Option(min=0, help="Processes; one per core.")] = None,
 ) -> None:
-    """Verify the mathematics, train on handwritten digits, say what comes out.
-
-    Raises
-    ------
-    Exit
-        With code 1, if the verification fails.
-    """
+    """Verify the mathematics, train on handwritten digits, say what comes out."""
     from cdg_torch.cli.demo import demo as run
 
     if not run(output, workers=workers):
@@ -76,13 +70,7 @@ def report(
     ],
     output: Annotated[Path | None, typer.Option(help="Folder; by default beside them.")] = None,
 ) -> None:
-    """Turn records of training runs into tables and figures.
-
-    Raises
-    ------
-    Exit
-        With code 1, if there is no record.
-    """
+    """Turn records of training runs into tables and figures."""
     from cdg_torch.cli.report import report as run
 
     if not run(sources, output):
@@ -97,13 +85,7 @@ def correlation(
         list[str] | None, typer.Option(help="Names of transposed convolutions, as patterns.")
     ] = None,
 ) -> None:
-    """Print the channel correlation of a trained network's weights.
-
-    Raises
-    ------
-    Exit
-        With code 1, if the file holds no convolution.
-    """
+    """Print the channel correlation of a trained network's weights."""
     from cdg_torch.cli.correlation import correlation as run
 
     if not run(file, figure=figure, transposed=transposed or ()):

@@ -3,7 +3,7 @@
 ==============  =============================================================================
 ``reference``   plain PyTorch, any device: the readable version, :mod:`cdg_torch.reference`
 ``cpu``         Numba, tensors in main memory: :mod:`cdg_torch.kernels.cpu`
-``gpu``         Triton, tensors on a CUDA device: :mod:`cdg_torch.kernels.gpu`
+``gpu``         Triton, tensors on a CUDA device, not float64: :mod:`cdg_torch.kernels.gpu`
 ==============  =============================================================================
 
 By default the fastest one that can serve a tensor does; :func:`backend` overrides.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -96,7 +97,13 @@ def _cpu_serves(tensor: Tensor) -> bool:
 
 
 def _gpu_serves(tensor: Tensor) -> bool:
-    return tensor.device.type == "cuda" and _installed("triton", "torch's CUDA builds bring it")
+    # Triton's interpreter runs the kernels on tensors in main memory, for tests.
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return (
+        (tensor.device.type == "cuda" or (interpreted and tensor.device.type == "cpu"))
+        and tensor.dtype != torch.float64
+        and _installed("triton", "torch's CUDA builds bring it")
+    )
 
 
 def choose(tensor: Tensor) -> Backend:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from cdg_theory import Metric
-from cdg_torch.checks import check_arguments, check_metric, check_on_one_rank, check_tensor
+from cdg_torch.checks import (
+    check_arguments,
+    check_metric,
+    check_on_one_rank,
+    check_operand,
+    check_tensor,
+)
 from cdg_torch.dispatch import write_all
-from cdg_torch.operands import metric_operand
+from cdg_torch.operands import from_operand, metric_operand
 from cdg_torch.operators import write_operator
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 __all__ = ["riemannian_gradients_", "write_riemannian_gradients"]
 
@@ -30,7 +34,7 @@ def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
     ValueError
         If the sequence is of another length.
     """
-    if not isinstance(value, Sequence):
+    if not isinstance(value, Sequence):  # a tensor is none: it is one operand
         return [value] * count
     if len(value) != count:
         msg = f"{name} must be one value or one per tensor, got {len(value)} for {count} tensors"
@@ -45,10 +49,20 @@ def _axis(shape: tuple[int, ...], dtype: torch.dtype, dim: int, groups: int) -> 
     return check_arguments(stand_in, Metric.l2(), dim, groups, "tensors")
 
 
+def _known(metric: object) -> Metric:
+    """Return the metric, or the metric of an operand, or raise as ``check_metric`` does."""
+    if isinstance(metric, Tensor):
+        check_operand(metric)
+        return from_operand(metric)
+    check_metric(metric)
+    assert isinstance(metric, Metric)
+    return metric
+
+
 def write_riemannian_gradients(
     outs: Sequence[Tensor],
     grads: Sequence[Tensor],
-    metrics: Sequence[Metric],
+    metrics: Sequence[Metric | Tensor],
     dims: Sequence[int],
     groups: Sequence[int],
 ) -> None:
@@ -65,22 +79,22 @@ def write_riemannian_gradients(
     arguments = zip(grads, metrics, dims, groups, strict=True)
     if torch.compiler.is_compiling():
         axes = [check_arguments(*one, "tensors") for one in arguments]
-        operands = torch.stack([metric_operand(metric) for metric in metrics])
-        write_operator(outs, grads, operands, axes, groups)
+        operands = [m if isinstance(m, Tensor) else metric_operand(m) for m in metrics]
+        write_operator(outs, grads, torch.stack(operands), axes, groups)
         return
-    axes = []
+    axes, known = [], []
     for grad, metric, dim, count in arguments:
         check_tensor(grad, "tensors")
         check_on_one_rank(grad, "tensors")
-        check_metric(metric)
         axes.append(_axis(grad.shape, grad.dtype, dim, count))
+        known.append(_known(metric))
     with torch.no_grad():
-        write_all(outs, grads, metrics, axes, groups)
+        write_all(outs, grads, known, axes, groups)
 
 
 def riemannian_gradients_(
     tensors: Sequence[Tensor],
-    metric: Metric | Sequence[Metric],
+    metric: Metric | Tensor | Sequence[Metric | Tensor],
     *,
     dims: int | Sequence[int] = 0,
     groups: int | Sequence[int] = 1,
@@ -93,7 +107,8 @@ def riemannian_gradients_(
     symbol      argument     meaning
     ==========  ===========  =============================================================
     :math:`g`   ``tensors``  Euclidean gradients, overwritten
-    :math:`M`   ``metric``   see :class:`cdg_theory.Metric`; one, or one per tensor
+    :math:`M`   ``metric``   a :class:`cdg_theory.Metric`, or its operand
+                             (:func:`cdg_torch.metric_operand`); one, or one per tensor
     (axis)      ``dims``     the output-channel axis; one, or one per tensor
     (blocks)    ``groups``   contiguous blocks along the axis; one, or one per tensor
     ==========  ===========  =============================================================

@@ -23,25 +23,21 @@ __all__ = ["from_operand", "metric_operand"]
 _BOUNDARIES, _SPACINGS = get_args(Boundary), get_args(Spacing)
 
 
-@lru_cache(maxsize=256)
-def _numbers(metric: Metric) -> tuple[float, ...]:
-    boundary, spacing = _BOUNDARIES.index(metric.boundary), _SPACINGS.index(metric.spacing)
-    return metric.mean, metric.fluctuation, metric.derivative, float(boundary), float(spacing)
-
-
 def metric_operand(metric: Metric) -> Tensor:
     """Return ``metric`` as a new float64 CPU tensor of 5 numbers.
 
     Three weights, then the index of the boundary and of the spacing among their choices.
-    :func:`cdg_torch.riemannian_gradient` and :func:`cdg_torch.apply_metric` take it in the place
-    of the metric.
+    :func:`cdg_torch.riemannian_gradient`, :func:`cdg_torch.riemannian_gradients_` and
+    :func:`cdg_torch.apply_metric` take it in the place of the metric.
 
     Examples
     --------
     >>> metric_operand(Metric.sobolev(2.0, boundary="periodic"))
     tensor([1., 0., 2., 1., 0.], dtype=torch.float64)
     """
-    return torch.tensor(_numbers(metric), dtype=torch.float64)
+    ends = _BOUNDARIES.index(metric.boundary), _SPACINGS.index(metric.spacing)
+    numbers = (metric.mean, metric.fluctuation, metric.derivative, *ends)
+    return torch.tensor(numbers, dtype=torch.float64)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
+import torch
+
+# Read when a Triton kernel is defined: without a GPU, its interpreter runs the kernels' logic.
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 from hypothesis import HealthCheck, settings
 
 # derandomize: a failure on one machine is a failure on all; database=None leaves nothing behind.

@@ -1,0 +1,136 @@
+"""Many threads, many callers and forked children all get the same bits as one thread alone."""
+
+import os
+import select
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+import cdg_torch
+from cdg_torch.kernels.threads import share
+from tests.kernel_cases import MEMBERS
+
+METRIC = MEMBERS["general, cycle"]
+
+
+@pytest.fixture
+def threads():
+    """Yield torch.set_num_threads, and set the number back."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def gradients(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    shapes = [(64, 50, 3, 3), (33, 1000), (128, 700), (5, 7), (256, 64), (1, 300)]
+    return [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+def transformed(seed=0):
+    tensors = gradients(seed)
+    with cdg_torch.backend("cpu"):
+        cdg_torch.riemannian_gradients_(tensors, METRIC)
+    return tensors
+
+
+def all_equal(some, others):
+    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
+def test_any_number_of_threads_gives_the_same_bits(threads) -> None:
+    threads(1)
+    alone = transformed()
+    for count in (2, 3, 5, 2):
+        threads(count)
+        assert all_equal(transformed(), alone)
+
+
+def test_many_callers_at_once(threads) -> None:
+    threads(1)
+    expected = [transformed(seed) for seed in range(8)]
+    threads(3)
+    with ThreadPoolExecutor(4) as pool:
+        for seed, found in enumerate(pool.map(transformed, [*range(8)] * 5)):
+            assert all_equal(found, expected[seed % 8])
+
+
+def test_a_forked_child_still_works(threads) -> None:
+    threads(2)
+    expected, tensors = transformed(), gradients()
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        # Python warns that a process with threads forks; that is what this test is about.
+        warnings.simplefilter("ignore")
+        child = os.fork()
+    if child == 0:
+        # NumPy compares: torch's own threads do not survive a fork.
+        with cdg_torch.backend("cpu"):
+            cdg_torch.riemannian_gradients_(tensors, METRIC)
+        same = all((a.numpy() == b.numpy()).all() for a, b in zip(tensors, expected, strict=True))
+        os.write(write, b"1" if same else b"0")
+        os._exit(0)
+    os.close(write)
+    assert select.select([read], [], [], 60)[0], "the child hangs"
+    assert os.read(read, 1) == b"1"
+    os.close(read)
+    os.waitpid(child, 0)
+
+
+def test_every_share_ends_before_an_error_is_raised() -> None:
+    done = []
+
+    def work(begin: int, end: int) -> None:
+        if begin == 0:
+            raise ArithmeticError
+        done.append((begin, end))
+
+    with pytest.raises(ArithmeticError):
+        share(work, [(0, 1), (1, 2), (2, 5)])
+    assert sorted(done) == [(1, 2), (2, 5)]
+
+
+def test_an_error_on_a_thread_is_raised_here() -> None:
+    def work(begin: int, _end: int) -> None:
+        if begin == 1:
+            raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        share(work, [(0, 1), (1, 2)])
+
+
+WITHOUT_NUMBA = """
+import sys, warnings
+sys.modules["numba"] = None
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "numba" else found(name, *rest)
+import torch, cdg_torch
+g = torch.arange(6.0)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for _ in range(3):
+        k = cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.5))
+        cdg_torch.riemannian_gradients_([g.clone()], cdg_torch.Metric.sobolev(0.5))
+print(len(caught), caught[0].message)
+with cdg_torch.backend("reference"):
+    print(torch.equal(k, cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.5))))
+try:
+    with cdg_torch.backend("cpu"):
+        cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.5))
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_without_numba_the_reference_serves_and_says_so_once() -> None:
+    command = [sys.executable, "-c", WITHOUT_NUMBA]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[0].startswith("1 numba is not installed")
+    assert "pip install" in lines[0]
+    assert lines[1] == "True"
+    assert "cpu backend cannot serve" in lines[2]

@@ -1,0 +1,102 @@
+"""What serves a tensor follows from the tensor; an override is obeyed or refused."""
+
+import threading
+
+import pytest
+import torch
+
+import cdg_torch
+from cdg_torch import Metric, dispatch
+from cdg_torch.backends import choose
+from tests.kernel_cases import MEMBERS
+
+METRIC = MEMBERS["sobolev"]
+
+
+def test_tensors_in_main_memory_go_to_the_cpu_kernels() -> None:
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        assert choose(torch.empty(3, dtype=dtype)) == "cpu"
+    assert choose(torch.empty(3, device="meta")) == "reference"
+
+
+def test_the_override_is_obeyed_nested_and_undone(monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(dispatch, "_write_reference", lambda *_: calls.append("reference"))
+    g = torch.randn(4, 3)
+    with cdg_torch.backend("cpu"):
+        with cdg_torch.backend("reference"):
+            cdg_torch.riemannian_gradients_([g], METRIC)
+            assert calls == ["reference"]
+        assert choose(g) == "cpu"
+        cdg_torch.riemannian_gradients_([g], METRIC)
+    assert calls == ["reference"]
+    assert choose(g) == "cpu"
+
+
+def test_the_override_holds_for_its_own_thread() -> None:
+    found = []
+    with cdg_torch.backend("reference"):
+        thread = threading.Thread(target=lambda: found.append(choose(torch.empty(3))))
+        thread.start()
+        thread.join()
+    assert found == ["cpu"]
+
+
+def test_an_override_that_cannot_serve_is_refused() -> None:
+    with pytest.raises(ValueError, match="backend must be one of"), cdg_torch.backend("tpu"):
+        pass
+    with (
+        cdg_torch.backend("cpu"),
+        pytest.raises(ValueError, match=r"cpu backend cannot serve a torch.float32 tensor on meta"),
+    ):
+        cdg_torch.riemannian_gradients_([torch.empty(3, device="meta")], METRIC)
+
+
+def test_a_mixed_list() -> None:
+    metrics = [METRIC, Metric.l2(), MEMBERS["general"], Metric.reweighted_h0(3.0), METRIC]
+    tensors = [
+        torch.randn(5, 6, dtype=torch.float64),
+        torch.randn(3, 2),
+        torch.randn(4, 8).bfloat16(),
+        torch.randn(2, 0),
+        torch.randn(7, 3),
+    ]
+    dims, groups = [0, 0, 1, 0, -2], [1, 1, 2, 1, 7]
+    expected = [
+        cdg_torch.riemannian_gradient(g, metric, dim=dim, groups=count)
+        for g, metric, dim, count in zip(tensors, metrics, dims, groups, strict=True)
+    ]
+    cdg_torch.riemannian_gradients_(tensors, metrics, dims=dims, groups=groups)
+    assert all(torch.equal(g, k) for g, k in zip(tensors, expected, strict=True))
+
+
+def test_an_empty_list() -> None:
+    cdg_torch.riemannian_gradients_([], METRIC)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kwargs", "message"),
+    [
+        ((METRIC,), {"dims": [0]}, "dims must be one value or one per tensor"),
+        (([METRIC] * 3,), {}, "metric must be one value or one per tensor"),
+        ((METRIC,), {"groups": [1, 2, 3]}, "groups must be one value or one per tensor"),
+        ((METRIC,), {"dims": [0, 2]}, "dim must be an axis"),
+        ((METRIC,), {"groups": [1, 2]}, "groups must divide"),
+        (([METRIC, 3],), {}, "metric must be a cdg_theory.Metric"),
+    ],
+)
+def test_bad_arguments_change_nothing(arguments, kwargs, message) -> None:
+    tensors = [torch.randn(4, 2), torch.randn(3, 2)]
+    before = [g.clone() for g in tensors]
+    with pytest.raises((TypeError, ValueError), match=message):
+        cdg_torch.riemannian_gradients_(tensors, *arguments, **kwargs)
+    assert all(torch.equal(g, b) for g, b in zip(tensors, before, strict=True))
+
+
+@pytest.mark.parametrize("bad", [torch.arange(3), torch.eye(3).to_sparse(), "g"])
+def test_a_bad_tensor_changes_nothing(bad) -> None:
+    good = torch.randn(3, 3)
+    before = good.clone()
+    with pytest.raises(TypeError):
+        cdg_torch.riemannian_gradients_([good, bad], METRIC)
+    assert torch.equal(good, before)

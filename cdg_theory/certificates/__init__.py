@@ -11,6 +11,6 @@ The bound is theorem 7's, :mod:`cdg_theory.rounding`.
 from __future__ import annotations
 
 from cdg_theory.certificates.certificate import Certificate, Finding
-from cdg_theory.certificates.judging import certify
+from cdg_theory.certificates.judging import Examination, certify, examine
 
-__all__ = ["Certificate", "Finding", "certify"]
+__all__ = ["Certificate", "Examination", "Finding", "certify", "examine"]

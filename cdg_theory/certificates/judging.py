@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cdg_theory.certificates.certificate import Certificate, Finding
 from cdg_theory.certificates.draws import KINDS, draw_column
-from cdg_theory.certificates.oracle import enclose_gradient, scaled_integers
+from cdg_theory.certificates.oracle import Enclosure, enclose_gradient, scaled_integers
 from cdg_theory.checks import channel_count
 from cdg_theory.formats import FloatFormat, float_format
 from cdg_theory.metric import Metric
@@ -20,11 +22,18 @@ from cdg_theory.rounding_functionals import functional_error_bound
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cdg_theory.certificates.oracle import Enclosure
-
     Array = NDArray[np.float64]
 
-__all__ = ["BOUNDS", "NARROWER", "Algorithm", "Solver", "certify", "largest_errors"]
+__all__ = [
+    "BOUNDS",
+    "NARROWER",
+    "Algorithm",
+    "Examination",
+    "Solver",
+    "certify",
+    "examine",
+    "largest_errors",
+]
 
 #: (n, columns) gradient -> (n, columns) result, anything that NumPy reads as float64.
 Solver = Callable[[Any], Any]
@@ -104,6 +113,80 @@ def certify(
     if not callable(solve):
         msg = f"solve must be callable, got {solve!r} of type {type(solve).__name__}"
         raise TypeError(msg)
+    return examine(
+        metric,
+        n,
+        columns=columns,
+        dtype=dtype,
+        accumulator=accumulator,
+        algorithm=algorithm,
+        seed=seed,
+    ).judge(solve)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """The questions and their answers, before anyone is asked: the same for every solver.
+
+    ===============  ======================================================================
+    field            meaning
+    ===============  ======================================================================
+    ``blank``        the certificate without its findings
+    ``kinds``        the kind of each column
+    ``gradient``     (n, columns), representable in the storage type
+    ``exact``        the exact gradient in the metric, enclosed
+    ``bound``        (n, columns) theorem 7's bound on the error
+    ===============  ======================================================================
+    """
+
+    blank: Certificate
+    kinds: tuple[str, ...]
+    gradient: Array
+    exact: Enclosure
+    bound: Array
+
+    def judge(self, solve: Solver) -> Certificate:
+        """Return the certificate of a solver.
+
+        Raises
+        ------
+        ValueError
+            If it returns another shape than it was given.
+        """
+        fmt = float_format(self.blank.dtype)
+        got = _call(solve, self.gradient, fmt)
+        return replace(self.blank, findings=_findings(got, self.exact, self.bound, self.kinds, fmt))
+
+
+def examine(
+    metric: Metric,
+    n: int,
+    *,
+    columns: int = 16,
+    dtype: str = "float64",
+    accumulator: str = "float64",
+    algorithm: Algorithm = "closing",
+    seed: int = 0,
+) -> Examination:
+    """Return what :func:`certify` asks and expects, to judge several solvers by.
+
+    Arguments and errors as there.
+
+    Raises
+    ------
+    TypeError
+        As :func:`certify`.
+    ValueError
+        As :func:`certify`.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric, discrete
+    >>> metric = Metric.reweighted_h0(4.0)
+    >>> exam = examine(metric, 10)
+    >>> exam.judge(lambda g: discrete.riemannian_gradient(g, metric)).holds
+    True
+    """
     if not isinstance(metric, Metric):
         msg = f"metric must be a cdg_theory.Metric, got {metric!r} of type {type(metric).__name__}"
         raise TypeError(msg)
@@ -115,16 +198,15 @@ def certify(
         msg = f"algorithm must be one of {', '.join(map(repr, BOUNDS))}, got {algorithm!r}"
         raise ValueError(msg)
     fmt = float_format(dtype)
-    names = list(KINDS)
-    kinds = [names[j % len(names)] for j in range(columns)]
+    kinds = tuple(islice(cycle(KINDS), columns))
     g = _draw(kinds, metric, n, fmt, seed)
     limit = BOUNDS[algorithm](g, metric, dtype=dtype, accumulator=accumulator)
     exact = enclose_gradient(g, metric, limit.bound.min(axis=0) * NARROWER)
-    findings = _findings(_call(solve, g, fmt), exact, limit.bound, kinds, fmt)
-    return Certificate(metric, n, dtype, accumulator, algorithm, columns, seed, findings)
+    blank = Certificate(metric, n, dtype, accumulator, algorithm, columns, seed, ())
+    return Examination(blank, kinds, g, exact, limit.bound)
 
 
-def _draw(kinds: list[str], metric: Metric, n: int, fmt: FloatFormat, seed: int) -> Array:
+def _draw(kinds: tuple[str, ...], metric: Metric, n: int, fmt: FloatFormat, seed: int) -> Array:
     """Return columns of the given kinds, scaled so that gradient and result fit the format.
 
     Raises
@@ -167,7 +249,7 @@ def _call(solve: Solver, g: Array, fmt: FloatFormat) -> Array:
 
 
 def _findings(
-    got: Array, exact: Enclosure, bound: Array, kinds: list[str], fmt: FloatFormat
+    got: Array, exact: Enclosure, bound: Array, kinds: tuple[str, ...], fmt: FloatFormat
 ) -> tuple[Finding, ...]:
     """Return the worst entry of each kind, by the quotient of error and bound."""
     errors = largest_errors(got, exact)

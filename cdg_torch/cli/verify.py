@@ -12,6 +12,7 @@ from rich.table import Table
 
 from cdg_theory import ledger
 from cdg_torch.verification import Report, cases, run_cases
+from cdg_torch.verification.paths import PATHS
 
 __all__ = ["certificate_table", "theorem_table", "verify"]
 
@@ -148,8 +149,11 @@ def verify(
             f"{len(report.left_out)} more theorems and all perturbed statements need the full "
             "run, cdg verify without --quick."
         )
-    for path in dict.fromkeys(row.path for row in report.rows):
-        console.print(certificate_table(report, path))
+    for name in dict.fromkeys(row.path for row in report.rows):
+        console.print(certificate_table(report, name))
+    for path in PATHS.values():
+        if not theory and (reason := path.missing()):
+            console.print(f"Not run here: the path {path.name!r}, {reason}.", highlight=False)
     for line in report.failures:
         console.print(f"[bold red]FAILED[/] {line}", highlight=False, soft_wrap=True)
     for file, text in ((json, report.to_json), (markdown, report.to_markdown)):

@@ -11,13 +11,14 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from cdg_theory import Metric
-from cdg_theory.certificates import Certificate, Finding, certify
+from cdg_theory.certificates import Certificate, Finding, examine
 from cdg_torch.verification.paths import DTYPES, PATHS, Path
 
 if TYPE_CHECKING:
@@ -149,29 +150,33 @@ def cases(*, quick: bool = False) -> list[Case]:
         # Nor do the longest columns need a second look at it.
         return case.n <= 64 or case.layout == "contiguous"
 
+    paths = [path for path in PATHS.values() if path.missing() is None]
+    # What changes last is what has its questions in common.
     return [
         case
-        for path in PATHS.values()
-        if path.missing() is None
-        for dtype in filter(path.serves, DTYPES)
-        for metric, n, layout in itertools.product(METRICS, sizes, LAYOUTS)
-        if n >= path.least and wanted(case := Case(path.name, metric, n, dtype, layout))
+        for metric, n, dtype in itertools.product(METRICS, sizes, DTYPES)
+        for path, layout in itertools.product(paths, LAYOUTS)
+        if path.serves(dtype)
+        and n >= path.least
+        and wanted(case := Case(path.name, metric, n, dtype, layout))
     ]
+
+
+# One examination for all paths and layouts; two, where the paths' bounds differ.
+_examine = lru_cache(maxsize=4)(examine)
 
 
 def run_cases(chosen: list[Case]) -> Iterator[CaseResult]:
     """Certify one case after the other."""
     for case in chosen:
-        metric = METRICS[case.metric]
-        path = PATHS[case.path]
-        solve = solver(path, metric, case.dtype, LAYOUTS[case.layout])
+        metric, path = METRICS[case.metric], PATHS[case.path]
         start = time.perf_counter()
-        certificate = certify(
-            solve,
+        examination = _examine(
             metric,
             case.n,
             columns=COLUMNS,
             dtype=case.dtype,
             algorithm=path.algorithm(case.dtype),
         )
+        certificate = examination.judge(solver(path, metric, case.dtype, LAYOUTS[case.layout]))
         yield CaseResult(case, certificate, time.perf_counter() - start)

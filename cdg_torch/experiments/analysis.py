@@ -116,10 +116,16 @@ def finding(row: Row) -> str:
         f"{row.scale * difference.mean:+.2f} points "
         f"({row.scale * difference.low:+.2f} to {row.scale * difference.high:+.2f})"
     )
-    if not (difference.excludes_zero and row.corrected_p <= 0.05):
+    if not difference.excludes_zero:
         return (
             f"{row.method.name}: {points} against the baseline; over {comparison.pairs} seeds "
             "this cannot be told from noise."
+        )
+    if row.corrected_p > 0.05:
+        return (
+            f"{row.method.name}: {points} against the baseline; the interval excludes 0, but the "
+            f"sign-flip test over {comparison.pairs} seeds does not confirm it after correction "
+            f"(p = {row.corrected_p:.3f}): undecided, more seeds would tell."
         )
     verdict = "better" if difference.mean > 0 else "worse"
     return (

@@ -9,12 +9,14 @@
 ``SGD, Adam, AdamW``       torch's own, with the metric as an argument
 ``LinearMetric``, …        metrics that move towards no smoothing during training
 ``inner_product``, …       lengths, dual lengths and powers of M
+``baselines``              what else is done to gradients, to compare with
 ``channel_correlation``    how alike a tensor's slices along an axis are
 """
 
 from __future__ import annotations
 
 from cdg_theory import Metric
+from cdg_torch import baselines
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
 from cdg_torch.backends import backend
 from cdg_torch.correlation import channel_correlation
@@ -49,6 +51,7 @@ __all__ = [
     "attach",
     "attached",
     "backend",
+    "baselines",
     "blend",
     "channel_correlation",
     "dual_norm",

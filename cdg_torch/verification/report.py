@@ -114,7 +114,7 @@ class Report:
         ]
 
     def to_json(self) -> str:
-        """Return everything as JSON, the certificates as :meth:`Certificate.from_json` reads."""
+        """Return everything as JSON, certificates as ``Certificate.from_json`` reads them."""
         content: dict[str, Any] = {
             "version": cdg_theory.__version__,
             "torch": torch.__version__,

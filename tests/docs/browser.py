@@ -52,6 +52,8 @@ def chromium(profile: Path) -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     driver.set_script_timeout(30)
+    driver.get("about:blank")
+    requests(driver)  # those of the browser's own start page
     try:
         yield driver
     finally:

@@ -1,4 +1,4 @@
-"""Gradients smoothed along other directions than channels, and centralized ones: to compare with.
+"""An optimizer that steps along what a function makes of its gradients: for the baselines.
 
 For the experiments only: no closures, no option but the map itself. What a user attaches to an
 optimizer is :func:`cdg_torch.attach`.
@@ -10,50 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
-from cdg_torch.transform import riemannian_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from cdg_theory import Metric
-
-__all__ = ["along_kernel", "along_raster", "centralized", "transform_gradients"]
-
-
-def along_kernel(metric: Metric) -> Callable[[Tensor, int], Tensor]:
-    """Return the map that smooths along every axis of the kernel, one after the other."""
-
-    def smooth(gradient: Tensor, output: int) -> Tensor:  # noqa: ARG001
-        for axis in range(2, gradient.ndim):
-            if gradient.shape[axis] > 1:
-                gradient = riemannian_gradient(gradient, metric, dim=axis)
-        return gradient
-
-    return smooth
-
-
-def along_raster(metric: Metric) -> Callable[[Tensor, int], Tensor]:
-    """Return the map that smooths along the tensor read as one long column, last axis fastest.
-
-    With an ordinary Sobolev metric, periodic and with unit spacing, this is the Laplacian
-    smoothing of Osher et al. (2018).
-    """
-
-    def smooth(gradient: Tensor, output: int) -> Tensor:  # noqa: ARG001
-        column = gradient.reshape(-1)
-        return riemannian_gradient(column, metric).reshape(gradient.shape)
-
-    return smooth
-
-
-def centralized(gradient: Tensor, output: int) -> Tensor:
-    """Return the gradient less its mean for each output channel (Yong et al. 2020).
-
-    Across the paper's metrics: here the mean over everything *but* output channels goes.
-    """
-    others = [axis for axis in range(gradient.ndim) if axis != output]
-    return gradient - gradient.mean(dim=others, keepdim=True)
+__all__ = ["transform_gradients"]
 
 
 def transform_gradients(

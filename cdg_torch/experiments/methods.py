@@ -10,12 +10,8 @@ import torch
 
 from cdg_theory import Metric
 from cdg_torch.attachment import Rule, attach
-from cdg_torch.experiments.directions import (
-    along_kernel,
-    along_raster,
-    centralized,
-    transform_gradients,
-)
+from cdg_torch.baselines import along_kernel, along_raster, gradient_centralization
+from cdg_torch.experiments.directions import transform_gradients
 from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
 
 if TYPE_CHECKING:
@@ -153,12 +149,15 @@ class Method:
         """Return the optimizer for a model, with the metric attached."""
         optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr)
         if self.centralize:
-            transform_gradients(optimizer, model, centralized)
+            transform_gradients(
+                optimizer, model, lambda gradient, dim: gradient_centralization(gradient, dim=dim)
+            )
         elif self.metric is None:
             pass
         elif self.direction in {"kernel", "raster"}:
             along = along_kernel if self.direction == "kernel" else along_raster
-            transform_gradients(optimizer, model, along(self.metric))
+            metric = self.metric
+            transform_gradients(optimizer, model, lambda gradient, _: along(gradient, metric))
         else:
             rules = _input_rules(model, self.metric) if self.direction == "input" else []
             attach(

@@ -84,7 +84,6 @@ def draw_training(records: Sequence[Record], title: str, path: Path) -> None:
         (loss, score), (neighbours, everyone) = figure.subplots(2, 2)
         _curves(loss, groups, "train_loss")
         loss.set(title="training loss", xlabel="epoch", yscale="log")
-        loss.legend(frameon=False)
         _curves(score, groups, "score")
         score.set(title="validation score", xlabel="epoch")
         added = "output channels of trained minus initial weights"
@@ -92,6 +91,8 @@ def draw_training(records: Sequence[Record], title: str, path: Path) -> None:
         neighbours.set_title(f"correlation of neighbouring\n{added}")
         _correlations(everyone, groups, "all")
         everyone.set_title(f"correlation of all pairs of\n{added}")
+        handles, names = loss.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)))
         figure.suptitle(title)
 
 

@@ -48,13 +48,6 @@ class Verdict:
     refused: bool
     seconds: float
 
-    @property
-    def words(self) -> str:
-        """The verdict for the reader."""
-        if self.holds and self.refused:
-            return "holds; variant refused"
-        return "**FAILS**" if not self.holds else "**variant not refused**"
-
 
 _VERIFY = """
 import json, sys
@@ -145,6 +138,11 @@ def label(theorem_id: str) -> str:
     return "ledger-" + theorem_id.lower().replace(".", "-")
 
 
+def heading(theorem: ledger.Theorem) -> str:
+    """Return the theorem's title as a heading."""
+    return theorem.title[:1].upper() + theorem.title[1:]
+
+
 def test_label(name: str) -> str:
     """Return the anchor of a test file's claim."""
     return "claim-" + name.removesuffix(".py").replace("_", "-")
@@ -186,7 +184,7 @@ def entry(theorem: ledger.Theorem) -> list[str]:
         f": {KIND[theorem.kind]}",
         "",
         "At this build",
-        f": {verdict.words} ({verdict.seconds:.2g} s)",
+        f": statement holds, variant refused ({verdict.seconds:.2g} s)",
         "",
         "Refused variant",
         f": {theorem.perturbed}",
@@ -217,11 +215,13 @@ class LedgerTable(_Generated):
     """One row per theorem."""
 
     def lines(self) -> list[str]:
-        rows = ["| id | theorem | check | at this build | proof |", "| --- " * 5 + "|"]
+        rows = ["| id | theorem | check | statement | variant | proof |", "| --- " * 6 + "|"]
         for theorem in ledger.theorems():
+            # verdicts() raises if a statement fails or a variant passes.
+            assert verdicts()[theorem.id].holds
             rows.append(
-                f"| [{theorem.id}](#{label(theorem.id)}) | {theorem.title} | {theorem.kind} "
-                f"| {verdicts()[theorem.id].words} | {proof_link(theorem)} |"
+                f"| [{theorem.id}](#{label(theorem.id)}) | {heading(theorem)} | {theorem.kind} "
+                f"| holds | refused | {proof_link(theorem)} |"
             )
         return rows
 
@@ -232,7 +232,7 @@ class LedgerEntries(_Generated):
     def lines(self) -> list[str]:
         lines = []
         for theorem in ledger.theorems():
-            lines += [f"({label(theorem.id)})=", f"## {theorem.id}: {theorem.title}", ""]
+            lines += [f"({label(theorem.id)})=", f"## {theorem.id}: {heading(theorem)}", ""]
             lines += entry(theorem)
         return lines
 

@@ -7,11 +7,19 @@ module              holds
 ``models``          the networks, one family per file
 ``methods``         what is compared: a base optimizer, a metric, a direction
 ``runs``            one training run as data, and its identity
-``training``        the loop that turns a run into a record
+``supervised``      the loop for classification and segmentation
+``gan``             the loop for a DCGAN, with the distance of ``frechet``
+``training``        from a run to its record, by either
 ``store``           records as JSON lines: appended whole, found again after a kill
 ``harness``         runs spread over processes
+``protocol``        an experiment: rates chosen on validation, the test touched once
+``specs``           experiments declared in TOML
 ``statistics``      paired comparisons with intervals
-``plots``           figures
+``analysis``        rows of a table, and what they say
+``tables, plots``   how they look
+``report``          all of it as Markdown
+``noise``           gradient noise before and after, against theorem 8
+``networks``        channel correlation of networks that others trained
 ==================  =====================================================================
 
 Needs the extra ``experiments`` (scikit-learn, torchmetrics, matplotlib).

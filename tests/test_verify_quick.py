@@ -6,6 +6,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from cdg_theory import ledger
 from cdg_theory.certificates import Certificate
 from cdg_torch.cli import app
 from cdg_torch.verification import matrix
@@ -44,6 +45,8 @@ def test_quick_holds_and_reports(tmp_path) -> None:
 
 
 def test_a_wrong_row_is_found_and_named(monkeypatch, tmp_path) -> None:
+    first = ledger.theorems()[:1]
+    monkeypatch.setattr(ledger, "theorems", lambda: first)
     broken = _halve_last_row(matrix.PATHS["reference"])
     monkeypatch.setitem(matrix.PATHS, "reference", broken)
     target = tmp_path / "report.json"
@@ -68,8 +71,6 @@ def test_a_wrong_row_is_found_and_named(monkeypatch, tmp_path) -> None:
 
 def test_theory_alone_runs_no_certificate(monkeypatch, tmp_path) -> None:
     # One theorem is enough to see the switch: the whole ledger has tests of its own.
-    from cdg_theory import ledger
-
     first = ledger.theorems()[:1]
     monkeypatch.setattr(ledger, "theorems", lambda: first)
     target = tmp_path / "report.json"
@@ -85,8 +86,6 @@ def test_theory_alone_runs_no_certificate(monkeypatch, tmp_path) -> None:
 
 @pytest.mark.parametrize("accepts", [False, True], ids=["refuted", "accepts-the-perturbed"])
 def test_a_failing_theorem_is_named(monkeypatch, accepts) -> None:
-    from cdg_theory import ledger
-
     broken = dataclasses.replace(ledger.theorems()[0], check=lambda _perturbed: accepts)
     monkeypatch.setattr(ledger, "theorems", lambda: (broken,))
     done = RUNNER.invoke(app, ["verify", "--theory"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from itertools import groupby, zip_longest
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -129,6 +131,9 @@ def verify(
         Where to print.
     """
     console = console or Console()
+    if not quick and not torch.cuda.is_available():
+        # Read when a Triton kernel is defined: its logic can be checked without a device.
+        os.environ.setdefault("TRITON_INTERPRET", "1")
     report = Report()
     start = time.perf_counter()
     columns = (

@@ -1,19 +1,22 @@
 r"""The ways to the gradient in the metric that torch users can take, each as one function.
 
-==============  ==============================================================================
-``reference``   plain PyTorch, :mod:`cdg_torch.reference`
-``cpu``         the kernels for main memory, :mod:`cdg_torch.kernels.cpu`
-``gpu``         the kernels for a CUDA device, :mod:`cdg_torch.kernels.gpu`
-``in place``    a list of gradients, overwritten, by whatever implementation serves it
-``attach``      one step of SGD, at rate 1 from zero weights, with a metric attached
-==============  ==============================================================================
+====================  ========================================================================
+``reference``         plain PyTorch, :mod:`cdg_torch.reference`
+``cpu``               the kernels for main memory, :mod:`cdg_torch.kernels.cpu`
+``gpu``               the kernels for a CUDA device, :mod:`cdg_torch.kernels.gpu`
+``gpu, interpreted``  the same on Triton's interpreter, with ``TRITON_INTERPRET=1``
+``in place``          a list of gradients, overwritten, by whatever implementation serves it
+``attach``            one step of SGD, at rate 1 from zero weights, with a metric attached
+====================  ========================================================================
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
+from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,13 +41,23 @@ DTYPES: dict[str, torch.dtype] = {
 }
 
 
-def _forced(name: Backend, device: str) -> Transform:
+def _forced(name: Backend, device: str, dtypes: tuple[str, ...] = tuple(DTYPES)) -> dict[str, Any]:
+    """Return the fields of a path through one backend."""
+
     def transform(g: Tensor, metric: Metric, dim: int, groups: int) -> Tensor:
-        # preserve_format: a copy to the device keeps dense strides.
+        # A copy to another device keeps dense strides.
         with backend(name):
             return riemannian_gradient(g.to(device), metric, dim=dim, groups=groups).cpu()
 
-    return transform
+    def serves(dtype: str) -> bool:
+        try:
+            with backend(name):
+                choose(torch.empty(1, dtype=DTYPES[dtype], device=device))
+        except ValueError:
+            return False
+        return dtype in dtypes
+
+    return {"transform": transform, "serves": serves}
 
 
 def _in_place(g: Tensor, metric: Metric, dim: int, groups: int) -> Tensor:
@@ -67,6 +80,25 @@ def _attached(g: Tensor, metric: Metric, dim: int, groups: int) -> Tensor:
     return -layer.weight.detach().reshape(g.shape)
 
 
+def _nothing() -> str | None:
+    return None
+
+
+def _no_cuda() -> str | None:
+    return None if torch.cuda.is_available() else "no CUDA device"
+
+
+def _no_numba() -> str | None:
+    return None if find_spec("numba") else "Numba is not installed"
+
+
+def _no_interpreter() -> str | None:
+    if find_spec("triton") is None:
+        return "Triton is not installed"
+    switched_on = os.environ.get("TRITON_INTERPRET") == "1"
+    return None if switched_on else "Triton's interpreter is slow, and off"
+
+
 @dataclass(frozen=True, slots=True)
 class Path:
     """One implementation: what it is called, how it is called, what it serves.
@@ -76,46 +108,40 @@ class Path:
     ==============  ========================================================================
     ``name``        see the table of this module
     ``transform``   the function; it may overwrite the gradient
-    ``device``      where it runs, for the kernels of a backend
+    ``serves``      whether it takes tensors of a dtype on this machine
+    ``missing``     why it cannot be taken on this machine, or None
     ``narrow``      which of theorem 7's bounds holds for types narrower than float64
     ``least``       smallest number of output channels on which it acts at all
+    ``sizes``       the only numbers of output channels to try, if not all
     ==============  ========================================================================
     """
 
     name: str
     transform: Transform
-    device: str = "cpu"
+    serves: Callable[[str], bool] = DTYPES.__contains__
+    missing: Callable[[], str | None] = _nothing
     narrow: Algorithm = "functionals"
     least: int = 1
+    sizes: tuple[int, ...] | None = None
 
     def algorithm(self, dtype: str) -> Algorithm:
         """Return which of theorem 7's bounds is claimed for a dtype."""
         return "closing" if dtype == "float64" else self.narrow
 
-    def missing(self) -> str | None:
-        """Return why the path cannot be taken here, or None."""
-        if self.device == "cuda" and not torch.cuda.is_available():
-            return "no CUDA device"
-        return None if self.serves("float32") else "its package is not installed"
-
-    def serves(self, dtype: str) -> bool:
-        """Whether the path takes tensors of this dtype on this machine."""
-        if self.name not in get_args(Backend):
-            return True
-        try:
-            with backend(self.name):  # type: ignore[arg-type]
-                choose(torch.empty(1, dtype=DTYPES[dtype], device=self.device))
-        except ValueError:
-            return False
-        return True
-
 
 PATHS: dict[str, Path] = {
     path.name: path
     for path in (
-        Path("reference", _forced("reference", "cpu"), narrow="closing"),
-        Path("cpu", _forced("cpu", "cpu")),
-        Path("gpu", _forced("gpu", "cuda"), device="cuda"),
+        Path("reference", **_forced("reference", "cpu"), narrow="closing"),
+        Path("cpu", **_forced("cpu", "cpu"), missing=_no_numba),
+        Path("gpu", **_forced("gpu", "cuda"), missing=_no_cuda),
+        # Its logic only: the interpreter truncates to bfloat16 where the device rounds.
+        Path(
+            "gpu, interpreted",
+            **_forced("gpu", "cpu", ("float32", "float16")),
+            missing=_no_interpreter,
+            sizes=(1, 3, 33),
+        ),
         Path("in place", _in_place),
         # A group of one output channel has nothing to smooth: attach leaves it alone.
         Path("attach", _attached, least=2),

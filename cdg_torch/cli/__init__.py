@@ -92,6 +92,18 @@ def correlation(
         raise typer.Exit(code=1)
 
 
+@app.command()
+def bench(
+    output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/bench"),
+    quick: Annotated[bool, typer.Option("--quick", help="Under 30 s.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Default: torch's.")] = None,
+) -> None:
+    """Time the gradient in a metric against reading and writing memory once, and against others."""
+    from cdg_torch.cli.bench import bench as run
+
+    run(output, quick=quick, threads=threads)
+
+
 def main() -> None:
     """Run the command line."""
     app()

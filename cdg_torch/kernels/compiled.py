@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+from pathlib import Path
+from typing import Any
 
 from numba import njit
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["compiled"]
+__all__ = ["SOURCES", "compiled", "kept"]
 
 
-def compiled(function: Callable[..., None]) -> Any:
-    """Compile a kernel.
+def compiled(function: Any, *, keep: bool = False) -> Any:
+    """Compile a function for other compiled functions to call.
 
-    Numba keeps the machine code beside the source, or in the user's cache directory where the
-    source may not be written to. The ``numpy`` error model spares the test for division by zero
-    in every row; no kernel divides by a number that can be 0.
+    The ``numpy`` error model spares the test for division by zero in every row; no kernel divides
+    by a number that can be 0.
     """
-    return njit(nogil=True, cache=True, error_model="numpy")(function)
+    return njit(nogil=True, error_model="numpy", cache=keep)(function)
+
+
+def kept(function: Any) -> Any:
+    """Compile a function for Python to call, and keep the machine code.
+
+    Beside the source, or in the user's cache directory where the source may not be written to.
+    """
+    return compiled(function, keep=True)
+
+
+# Numba keeps what a function calls together with it, but compiles anew only when the function's
+# own file changes. A kept function therefore closes over this digest of all kernels.
+SOURCES = hashlib.sha256(
+    b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+).hexdigest()

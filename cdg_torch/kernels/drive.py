@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from cdg_torch.kernels import cpu, double
-from cdg_torch.kernels.compiled import compiled
+from cdg_torch.kernels.compiled import SOURCES, compiled, kept
 from cdg_torch.kernels.lanes import LANES, move
 from cdg_torch.kernels.tables import DOUBLE_PULL, DOUBLE_SWEEPS, PULL, SCALE, SUMS
 
@@ -59,59 +59,66 @@ def _solve(
         cpu.sweeps(tag, src, dst, n, stride, c, following, states, rows)
 
 
-@compiled
-def drive(
-    tag: Any,
-    jobs: Any,
-    coefficients: Any,
-    sources: Any,
-    targets: Any,
-    tiles: Any,
-    begin: int,
-    end: int,
-    states: int,
-    rows: int,
-    tile: int,
-    places: Any,
-) -> None:
-    """Work on the tiles ``begin`` to ``end`` of the list, counted over all jobs.
+def _make_drive(digest: str) -> Any:
+    @kept
+    def drive(
+        tag: Any,
+        jobs: Any,
+        coefficients: Any,
+        sources: Any,
+        targets: Any,
+        tiles: Any,
+        begin: int,
+        end: int,
+        states: int,
+        rows: int,
+        tile: int,
+        places: Any,
+    ) -> None:
+        """Work on the tiles ``begin`` to ``end`` of the list, counted over all jobs.
 
-    ==========================  ==========================================================
-    argument                    meaning
-    ==========================  ==========================================================
-    ``jobs``, ``coefficients``  see :mod:`cdg_torch.kernels.jobs`
-    ``sources``, ``targets``    address of each job's gradient and of its result
-    ``tiles``                   index of each job's first tile, and the end of the last
-    ``states``, ``rows``        addresses of scratch memory for the sweeps
-    ``tile``, ``places``        address of a tile of scratch memory; an index for each lane
-    ==========================  ==========================================================
-    """
-    size = tag.itemsize
-    for job in range(len(jobs)):
-        kind, at, n, stride = jobs[job, 0], jobs[job, 1], jobs[job, 2], jobs[job, 3]
-        outer, outer_stride, inner = jobs[job, 4], jobs[job, 5], jobs[job, 6]
-        inner_stride = jobs[job, 7]
-        src, dst = sources[job], targets[job]
-        first, last = max(begin, tiles[job]), min(end, tiles[job + 1])
-        c = coefficients[at:]
-        in_place = inner // LANES if inner_stride == 1 else 0
-        tail = inner - in_place * LANES
-        for index in range(first - tiles[job], last - tiles[job]):
-            if index < outer * in_place:
-                shift = (index // in_place * outer_stride + index % in_place * LANES) * size
-                _solve(kind, tag, src + shift, dst + shift, n, stride, c, LANES, states, rows)
-                continue
-            start = (index - outer * in_place) * LANES
-            count = min(outer * tail - start, LANES)
-            for j in range(LANES):
-                # The tile's empty lanes repeat its last column.
-                column = start + min(j, count - 1)
-                run, within = column // tail, in_place * LANES + column % tail
-                places[j] = run * outer_stride + within * inner_stride
-            for i in range(n):
+        ==========================  ==========================================================
+        argument                    meaning
+        ==========================  ==========================================================
+        ``jobs``, ``coefficients``  see :mod:`cdg_torch.kernels.jobs`
+        ``sources``, ``targets``    address of each job's gradient and of its result
+        ``tiles``                   index of each job's first tile, and the end of the last
+        ``states``, ``rows``        addresses of scratch memory for the sweeps
+        ``tile``, ``places``        address of a tile of scratch memory; an index for each lane
+        ==========================  ==========================================================
+        """
+        digest  # noqa: B018  part of what identifies the kept code
+        size = tag.itemsize
+        for job in range(len(jobs)):
+            kind, at, n, stride = jobs[job, 0], jobs[job, 1], jobs[job, 2], jobs[job, 3]
+            outer, outer_stride, inner = jobs[job, 4], jobs[job, 5], jobs[job, 6]
+            inner_stride = jobs[job, 7]
+            src, dst = sources[job], targets[job]
+            first, last = max(begin, tiles[job]), min(end, tiles[job + 1])
+            c = coefficients[at:]
+            in_place = inner // LANES if inner_stride == 1 else 0
+            tail = inner - in_place * LANES
+            for index in range(first - tiles[job], last - tiles[job]):
+                if index < outer * in_place:
+                    shift = (index // in_place * outer_stride + index % in_place * LANES) * size
+                    _solve(kind, tag, src + shift, dst + shift, n, stride, c, LANES, states, rows)
+                    continue
+                start = (index - outer * in_place) * LANES
+                count = min(outer * tail - start, LANES)
                 for j in range(LANES):
-                    move(tag, src, places[j] + i * stride, tile, i * LANES + j)
-            _solve(kind, tag, tile, tile, n, LANES, c, 0, states, rows)
-            for i in range(n):
-                for j in range(count):
-                    move(tag, tile, i * LANES + j, dst, places[j] + i * stride)
+                    # The tile's empty lanes repeat its last column.
+                    column = start + min(j, count - 1)
+                    run, within = column // tail, in_place * LANES + column % tail
+                    places[j] = run * outer_stride + within * inner_stride
+                for i in range(n):
+                    for j in range(LANES):
+                        move(tag, src, places[j] + i * stride, tile, i * LANES + j)
+                _solve(kind, tag, tile, tile, n, LANES, c, 0, states, rows)
+                for i in range(n):
+                    for j in range(count):
+                        move(tag, tile, i * LANES + j, dst, places[j] + i * stride)
+
+    return drive
+
+
+drive = _make_drive(SOURCES)

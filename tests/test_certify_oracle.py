@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdg_theory import Metric
+from cdg_theory.certificates import oracle
 from cdg_theory.certificates.oracle import enclose_gradient, scaled_integers
 from tests.strategies import channel_counts, gradients, metrics
 
@@ -96,6 +97,13 @@ def test_the_spacing_is_not_rounded() -> None:
     assert enclosure.contains(0, 0, exact)
     rounded = exact * Fraction(metric.derivative) * 9 / Fraction(metric.stiffness(3))
     assert not enclosure.contains(0, 0, rounded)
+
+
+def test_a_broken_approximation_is_not_believed(monkeypatch) -> None:
+    # The approximate solution is not trusted: only its residual counts.
+    monkeypatch.setattr(oracle, "_fixed_point_sweeps", lambda nr, *_: nr * 0)
+    with pytest.raises(ArithmeticError, match="after 12 rounds"):
+        enclose_gradient(np.array([[1.0], [0.0]]), Metric(1.0, 1.0, 1.0), np.array([1e-9]))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

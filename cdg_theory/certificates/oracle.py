@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["Enclosure", "enclose_gradient", "scaled_integers"]
 
 
+#: Two rounds do, as a rule: the first one tells how many bits are missing.
+ROUNDS = 12
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Enclosure:
     r"""Numbers known to lie in :math:`(\mathtt{center}\pm\mathtt{radius})\,2^{-\mathtt{scale}}`.
@@ -209,6 +213,8 @@ def enclose_gradient(
     ------
     ValueError
         If ``g`` is not finite.
+    ArithmeticError
+        If more bits do not narrow the intervals: the approximate solver is broken.
 
     Examples
     --------
@@ -224,7 +230,7 @@ def enclose_gradient(
     # A unit of rounding in x leaves a residual of about 4c, which 1/β amplifies.
     amplification = max(0, w.c.bit_length() - w.beta.bit_length()) if w.beta else 0
     scale = places + 16 + amplification + max(0, -math.frexp(wanted.min())[1])
-    while True:
+    for _ in range(ROUNDS):
         center, radius = _enclose(integers, places, w, metric.boundary, scale)
         limits = scaled_integers(wanted, scale)
         if (radius <= limits).all():
@@ -235,3 +241,8 @@ def enclose_gradient(
             for r, limit in zip(radius, limits, strict=True)
         )
         scale += max(missing, 8) + 8
+    msg = (
+        f"no enclosure of the exact gradient for {metric} at n = {len(g)} after {ROUNDS} rounds, "
+        f"with {scale} bits; the approximate solution that it encloses must be wrong"
+    )
+    raise ArithmeticError(msg)

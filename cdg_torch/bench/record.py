@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,10 @@ from pathlib import Path
 import torch
 
 __all__ = ["Machine", "Record", "Row", "Share", "Table"]
+
+
+# Above this load average, the figures say that they are not those of a quiet machine.
+BUSY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the figures were taken on."""
+    """What the figures were taken on; ``load`` is the load average before the run."""
 
     processor: str
     threads: int
+    load: float
     python: str
     torch: str
     numba: str
@@ -62,7 +68,7 @@ class Machine:
         processor = f"{names[0]}, {len(names)} cores" if names else platform.processor()
         threads = torch.get_num_threads()
         versions = platform.python_version(), torch.__version__, version("numba")
-        return cls(processor, threads, *versions)
+        return cls(processor, threads, os.getloadavg()[0], *versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,11 @@ class Record:
             f"`{self.command}`, {self.date}; {m.processor}, {m.threads} threads; "
             f"Python {m.python}, torch {m.torch}, Numba {m.numba}."
         )
+        if m.load > BUSY:
+            where += (
+                f" **The machine was busy with other work (load average {m.load:.1f} at the "
+                "start): ratios are rough, and milliseconds are too many.**"
+            )
         return "\n".join([where + "\n", *(table.markdown() for table in self.tables())])
 
 

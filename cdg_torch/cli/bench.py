@@ -49,7 +49,8 @@ def bench(
     console = console or Console()
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
-    record = Record(f"cdg bench{' --quick' * quick}", Machine.here())
+    options = (" --quick" if quick else "") + (f" --threads {threads}" if threads else "")
+    record = Record(f"cdg bench{options}", Machine.here())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -7,9 +7,10 @@ a float32 leaves it 29 spare bits. Columns are counted from their first row, d =
 mean is kept with what its own rounding lost, so that a nearly constant column, too, keeps all of
 its fluctuation.
 
-While a block of columns is worked on, its successor, ``following`` elements further on, is called
-into the second-level cache, and the rows just ahead into the first: rows lie too far apart in
-memory for the processor to guess them.
+Rows lie too far apart in memory for the processor to guess them, so they are called for. The first
+pass calls the rows just ahead into the first-level cache. The second pass runs from the last row to
+the first, since the last ones were read last; while it works, what lies ``following`` elements
+further on is called into the second-level cache.
 
 float64 gradients leave no spare bits, and take :mod:`cdg_torch.kernels.double`.
 
@@ -57,18 +58,18 @@ def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: i
     mean = total / float(n)
     level = mean / c[0]
     rate = 1.0 / c[1]
-    for i in range(n):
+    for i in range(n - 1, -1, -1):
         prefetch(tag, src, i * stride + following, 2)
         store(tag, dst, i * stride, level + rate * (load(tag, src, i * stride) - mean))
 
 
 @compiled
 def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: int) -> None:
-    r"""Write the gradient for β = 0: both running sums in one forward sweep.
+    r"""Write the gradient for β = 0: both running sums in one sweep, from the last row back.
 
-    From the known :math:`k_0` and :math:`f_{-1}` (0 on the path), with r = g − ḡ,
+    From the known :math:`k_{n-1}` and :math:`f_{n-1}` (0 on the path), with r = g − ḡ,
 
-    .. math:: f_i = f_{i-1} + r_i, \qquad k_{i+1} = k_i - f_i/c .
+    .. math:: f_{i-1} = f_i - r_i, \qquad k_{i-1} = k_i + f_{i-1}/c .
     """
     end, start = c[FIXED : FIXED + n], c[FIXED + n : FIXED + 2 * n]
     total, k, f = spread(0.0), spread(0.0), spread(0.0)
@@ -89,15 +90,15 @@ def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: i
     k = k + mean / c[0]
     rest = (total - float(n) * mean) / float(n)
     rate = 1.0 / c[1]
-    for block in range(0, n, BLOCK):
+    for block in range((n - 1) // BLOCK * BLOCK, -1, -BLOCK):
         last = min(block + BLOCK, n)
-        for i in range(block, last):
+        for i in range(last - 1, block - 1, -1):
             prefetch(tag, src, i * stride + following, 2)
             g = load(tag, src, i * stride)
             store(tag, dst, i * stride, k)
-            f = f + (g - mean)
-            k = k - rate * f
-        f = f - float(last - block) * rest
+            f = f - (g - mean)
+            k = k + rate * f
+        f = f + float(last - block) * rest
 
 
 @compiled

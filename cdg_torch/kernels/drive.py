@@ -11,10 +11,16 @@ from typing import Any
 
 from cdg_torch.kernels import cpu, double
 from cdg_torch.kernels.compiled import SOURCES, compiled, kept
+from cdg_torch.kernels.cpu import BLOCK
 from cdg_torch.kernels.lanes import LANES, move
 from cdg_torch.kernels.tables import DOUBLE_PULL, DOUBLE_SWEEPS, PULL, SCALE, SUMS
 
 __all__ = ["drive", "tile_count"]
+
+# While a tile is written, the next one is called for: if there is room for both in half a
+# megabyte, less than a core's second-level cache has. Else the rows to come of the tile itself.
+HALF_A_CACHE = 1 << 18
+PAGE, CROWD = 4096, 256
 
 
 def tile_count(outer: int, inner: int, inner_stride: int) -> int:
@@ -98,10 +104,14 @@ def _make_drive(digest: str) -> Any:
             c = coefficients[at:]
             in_place = inner // LANES if inner_stride == 1 else 0
             tail = inner - in_place * LANES
+            # Rows whole pages apart fall into few of the cache's sets, and crowd each other out.
+            crowded = n > CROWD and stride * size % PAGE == 0
+            next_fits = n * LANES * size <= HALF_A_CACHE and not crowded
             for index in range(first - tiles[job], last - tiles[job]):
                 if index < outer * in_place:
                     shift = (index // in_place * outer_stride + index % in_place * LANES) * size
-                    _solve(kind, tag, src + shift, dst + shift, n, stride, c, LANES, states, rows)
+                    ahead = LANES if next_fits else -BLOCK * stride
+                    _solve(kind, tag, src + shift, dst + shift, n, stride, c, ahead, states, rows)
                     continue
                 start = (index - outer * in_place) * LANES
                 count = min(outer * tail - start, LANES)

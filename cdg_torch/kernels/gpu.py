@@ -111,19 +111,20 @@ def _solve(
                 k = level[None, :] + (g - mean[None, :]) / second
             _write(dst, places, rows, stride, valid, k)
     elif kind == _SUMS:
-        # The sums before each row are those up to it, less the row's own.
+        # From the last row back: the sums after each row are those from it on, less its own.
         k, flux = last_value + level, start_value
-        for block in range(0, n, ROWS):
+        for back in range(0, n, ROWS):
+            block = (n - 1) // ROWS * ROWS - back
             rows = block + tl.arange(0, ROWS)
             valid = (rows < n)[:, None] & inside[None, :]
             g = _rows_of(src, places, rows, stride, valid)
             r = tl.where(valid, g - mean[None, :], 0.0)
-            f = tl.where(valid, flux[None, :] + tl.cumsum(r, 0), 0.0)
-            falls = tl.cumsum(f, 0) / second
-            _write(dst, places, rows, stride, valid, k[None, :] - (falls - f / second))
+            f = tl.where(valid, flux[None, :] - tl.cumsum(r, 0, reverse=True), 0.0)
+            rises = tl.cumsum(f, 0, reverse=True) / second
+            _write(dst, places, rows, stride, valid, k[None, :] + (rises - f / second))
             height = tl.minimum(n - block, ROWS).to(tl.float64)
-            flux += tl.sum(r, 0) - height * rest
-            k -= tl.sum(f, 0) / second
+            flux -= tl.sum(r, 0) - height * rest
+            k += tl.sum(f, 0) / second
     else:
         x = last_value
         for back in range(0, n, ROWS):

@@ -8,7 +8,7 @@ With r = g − ḡ and x the solution of mean zero of (βI + cL)x = r:
 
 * the last value :math:`x_{n-1} = \sum_j w_j r_j`, where w solves the same equation for the column
   that is one at row n−1: :math:`x_{n-1} = \langle e_{n-1}, Gr\rangle = \langle Ge_{n-1}, r\rangle`.
-  The reference computes w (theorem 5). For β = 0 it is the first value, with w from row 0;
+  The reference computes w (theorem 5);
 * on the cycle, what the forward sweep starts from. The reference takes
   :math:`h_i\sum_l y_l/\sum_l h_l` off the sweep :math:`y`, with :math:`h_i=q^i`. Since
   :math:`\sum_l y_l = \sum_j r_j\sum_{l\le n-1-j} q^l`, this is a start of
@@ -112,7 +112,7 @@ def table(metric: Metric, n: int, *, double: bool = False) -> Table:
         return Table(kind, np.concatenate([fixed, *own]))
 
     one_hot = np.full(n, -1.0 / n)
-    one_hot[0 if kind == SUMS else -1] += 1.0
+    one_hot[-1] += 1.0
     # The mean of one_hot is a rounding error; a weight of 1 keeps it one, whatever α is.
     end = riemannian_gradient(one_hot, replace(metric, mean=1.0))
     start = np.zeros(n) if factors.flux is None else -np.cumsum(factors.flux)[::-1]

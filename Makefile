@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint types docs verify bench format clean
+.PHONY: demo test deep lint types docs verify bench format clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/cdg demo
@@ -13,6 +13,10 @@ demo: $(VENV)/.installed-demo
 # The site is built, its notebooks executed and its pages checked in a browser by the tests.
 test: lint types
 	$(BIN)/python -m pytest -n 2
+
+# What takes too long for every test run: under an hour on 2 cores. The figures go into the docs.
+deep: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/deep --json docs/reference/deep.json
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

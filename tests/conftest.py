@@ -14,6 +14,9 @@ if not torch.cuda.is_available():
 
 from hypothesis import HealthCheck, settings
 
+# Run by `make deep`.
+collect_ignore = ["deep"]
+
 # derandomize: a failure on one machine is a failure on all; database=None leaves nothing behind.
 # Wall-clock deadlines would fail a shared machine, not a wrong formula.
 settings.register_profile(

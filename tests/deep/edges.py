@@ -1,4 +1,4 @@
-"""Extreme weights, lengths and values: theorem 7's bound still, and no overflow but the result's."""
+"""Extreme weights, lengths and values: within theorem 7's bound, and no sum overflows."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def _share_of_ends(k: Array, judge: Judge, exponent: int) -> float:
 def _products(effort: float, report: Report) -> Figure:
     r"""Mk of :func:`cdg_torch.apply_metric`, against rational numbers.
 
-    With :math:`\bar k` and the rest from two passes, :math:`|\delta\bar k|\le(n+3)u\,\overline{|k|}`,
+    With the mean and the rest from two passes, :math:`|\delta\bar k|\le(n+3)u\,\overline{|k|}`, and
     every entry is a sum of at most eight products: 8u times the sum of their moduli, and what is
     wrong with the mean times α + β, and the last rounding.
     """

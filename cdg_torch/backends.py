@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
+from cdg_theory.checks import one_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -60,9 +62,7 @@ def backend(name: Backend) -> Iterator[None]:
     ...     cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
     tensor([1., 1., 1.])
     """
-    if name not in get_args(Backend):
-        msg = f"backend must be one of {', '.join(map(repr, get_args(Backend)))}, got {name!r}"
-        raise ValueError(msg)
+    one_of("backend", name, get_args(Backend))
     token = _forced.set(name)
     try:
         yield

@@ -47,7 +47,7 @@ $(VENV)/.torch: constraints.txt
 	touch $@
 
 $(VENV)/.installed-demo: $(VENV)/.torch pyproject.toml
-	$(PIP) --editable '.[fast,certify,experiments]'
+	$(PIP) --editable '.[fast,experiments]'
 	touch $@
 
 # timm asks for torchvision, whose wheels do not fit every torch; its optimizers do without.

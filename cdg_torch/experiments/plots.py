@@ -11,6 +11,7 @@ import numpy as np
 
 from cdg_torch.experiments.statistics import mean_interval
 from cdg_torch.extras import optional
+from cdg_torch.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,5 +111,5 @@ def figure_of(width: float, height: float, path: Path) -> Iterator[Any]:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=130, metadata={"Software": None})
+        with replacing(path) as beside:
+            figure.savefig(beside, dpi=130, metadata={"Software": None})

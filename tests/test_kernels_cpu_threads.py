@@ -104,7 +104,8 @@ def test_an_error_on_a_thread_is_raised_here() -> None:
 
 
 WITHOUT_NUMBA = """
-import sys, warnings
+import os, sys, warnings
+os.environ.pop("TRITON_INTERPRET", None)
 sys.modules["numba"] = None
 import importlib.util
 found = importlib.util.find_spec

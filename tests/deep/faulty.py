@@ -1,12 +1,10 @@
 """What the processes do that are killed, run out of disk, or lose a rank; see faults.
 
-Imported once by a server that forks, with what would be imported when it is first used: each job
-starts in a fraction of a second.
+Imported once by a server that forks: each job starts in a fraction of a second.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
@@ -25,17 +23,6 @@ import cdg_torch
 from cdg_torch import Metric
 from cdg_torch.cli import app
 from tests.small_training import METRIC, batches, loss_of, network
-
-for slow in (
-    "cdg_torch.experiments.training",
-    "cdg_torch.kernels.run_cpu",
-    "numba.core.caching",
-    "scipy.stats",
-    "sklearn.datasets",
-    "torch._dynamo",
-    "torchmetrics.classification",
-):
-    importlib.import_module(slow)
 
 SPEC = """
 name = "faults"

@@ -6,23 +6,20 @@ Mounts a small file system in memory on the folder given, and prints what was fo
 from __future__ import annotations
 
 import json
+import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.deep import faulty
-from tests.deep.faults import finish, start
+from tests.deep.faults import HARNESS, PRELOADED, finish, start
 
 ENOUGH = "16m"
 
 
 def mount(folder: Path, options: str) -> None:
     """Mount the file system, or change its options."""
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)],
-        check=True,
-        capture_output=True,
-    )
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
 
 
 def attempt(folder: Path) -> str:
@@ -35,6 +32,7 @@ def attempt(folder: Path) -> str:
 
 def main(home: Path) -> None:
     """Fill the disk, forbid writing, make room; compare with an undisturbed run."""
+    multiprocessing.set_forkserver_preload(PRELOADED + HARNESS)
     undisturbed, folder = home / "undisturbed", home / "small"
     undisturbed.mkdir()
     folder.mkdir()

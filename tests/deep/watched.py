@@ -30,11 +30,14 @@ BY_US = {"exec", "compile"}
 # Numba keeps machine code with pickle, in files of its own that only this user writes.
 NUMBA_CACHE = "numba/core/caching.py"
 
+OTHERS_OF_THEORY = (
+    "flint", "numpy", "scipy.fft", "scipy.linalg", "scipy.sparse.linalg", "scipy.stats", "sympy",
+)  # fmt: skip
 OTHERS = (
-    "flint", "matplotlib.font_manager", "matplotlib.figure", "matplotlib.backends.backend_agg",
-    "multiprocessing.pool", "numba", "numba.core.caching", "numpy", "PIL.Image", "PIL.ImageOps",
-    "rich.console", "rich.progress", "safetensors.torch", "scipy.fft", "scipy.linalg",
-    "scipy.sparse.linalg", "scipy.stats", "sklearn.datasets", "sympy", "torch",
+    *OTHERS_OF_THEORY,
+    "matplotlib.font_manager", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "multiprocessing.pool", "numba", "numba.core.caching", "PIL.Image", "PIL.ImageOps",
+    "rich.console", "rich.progress", "safetensors.torch", "sklearn.datasets", "torch",
     "torch.distributed.tensor", "torch._dynamo", "torchmetrics.classification", "triton",
     "triton.language", "typer", "typer.testing",
 )  # fmt: skip
@@ -104,7 +107,7 @@ def use(folder: Path) -> list[str]:
 
 def main(what: str, *texts: str) -> None:
     """Watch, and print what was seen."""
-    for name in () if what == "plant" else OTHERS:
+    for name in {"plant": (), "theory": OTHERS_OF_THEORY, "all": OTHERS}[what]:
         importlib.import_module(name)
     ours = tuple(str(ROOT / package) for package in PACKAGES)
     events: list[object] = []

@@ -47,7 +47,7 @@ $(VENV)/.torch: constraints.txt
 	touch $@
 
 $(VENV)/.installed-demo: $(VENV)/.torch pyproject.toml
-	$(PIP) --editable '.[fast,certify,experiments]'
+	$(PIP) --editable '.[fast,experiments]'
 	touch $@
 
 # timm asks for torchvision, whose wheels do not fit every torch; its optimizers do without.
@@ -57,4 +57,4 @@ $(VENV)/.installed-test: $(VENV)/.torch pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info docs/_build
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .nox build *.egg-info docs/_build

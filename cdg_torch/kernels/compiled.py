@@ -6,7 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from numba import njit
+from cdg_torch.extras import optional
+
+with optional():
+    from numba import njit
 
 __all__ = ["SOURCES", "compiled", "kept"]
 

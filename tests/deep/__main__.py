@@ -90,9 +90,11 @@ def main(
             save(json, {part: measured[part]})
     figures = [figure for part in measured.values() for figure in part.figures]
     console.print(table(figures))
-    broken = sum(not figure.holds for figure in figures)
+    broken = sum(figure.holds is False for figure in figures)
+    unknown_ = sum(figure.holds is None for figure in figures)
     verdict = f"[bold red]{broken} broken[/]" if broken else "[green]nothing broken[/]"
-    console.print(f"{len(figures)} promises in {len(measured)} parts: {verdict}")
+    more = f", [yellow]{unknown_} not run[/]" if unknown_ else ""
+    console.print(f"{len(figures)} promises in {len(measured)} parts: {verdict}{more}")
     if broken:
         raise typer.Exit(code=1)
 

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 __all__ = [
+    "LITTLE",
     "PARTS",
     "Figure",
     "Measured",
@@ -31,6 +32,9 @@ __all__ = [
 
 Report = Callable[[str, int, int], None]
 """What a part is handed to say how far it is: what it does, how many are done, of how many."""
+
+LITTLE = "left out: it takes a tenth of the effort or more"
+"""Why a promise was not tried in a run of little effort."""
 
 PARTS = {
     "mutation": "Faults planted in the sources are noticed by the tests",
@@ -56,7 +60,8 @@ class Figure:
     ``promise``     in plain words: "no kernel is more than 8 eps from the exact result"
     ``found``       with counts: "104,312 cases, worst 2.1 eps"; a failure names the
                     smallest reproducer
-    ``holds``       whether the promise was kept
+    ``holds``       whether the promise was kept; None if it was not tried here, and
+                    ``found`` says why
     ``seconds``     how long it took
     ==============  ================================================================
     """
@@ -64,8 +69,13 @@ class Figure:
     part: str
     promise: str
     found: str
-    holds: bool
+    holds: bool | None
     seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """One or two words."""
+        return {True: "holds", False: "BROKEN", None: "not run"}[self.holds]
 
     def __post_init__(self) -> None:
         if self.part not in PARTS:
@@ -142,12 +152,12 @@ def table(figures: Sequence[Figure]) -> Table:
     for heading in ("part", "promise", "found", "", "s"):
         rows.add_column(heading, justify="right" if heading == "s" else "left")
     for figure in figures:
-        verdict = "[green]holds[/]" if figure.holds else "[bold red]BROKEN[/]"
+        colour = {True: "green", False: "bold red", None: "yellow"}[figure.holds]
         rows.add_row(
             figure.part,
             escape(figure.promise),
             escape(figure.found),
-            verdict,
+            f"[{colour}]{figure.verdict}[/]",
             f"{figure.seconds:,.0f}",
         )
     return rows
@@ -164,8 +174,7 @@ def markdown(parts: Mapping[str, Measured]) -> list[str]:
             continue
         lines += ["| promise | found | |", "| --- | --- | --- |"]
         lines += [
-            f"| {_cell(x.promise)} | {_cell(x.found)} | {'holds' if x.holds else '**broken**'} |"
-            for x in measured.figures
+            f"| {_cell(x.promise)} | {_cell(x.found)} | {x.verdict} |" for x in measured.figures
         ]
         share = "" if measured.effort == 1 else f", {measured.effort:.0%} of the full amount"
         lines += ["", f"*{measured.seconds:,.0f} s{share}; {measured.machine}.*", ""]

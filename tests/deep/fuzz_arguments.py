@@ -18,6 +18,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 import cdg_torch
+from cdg_theory import discrete
 from tests.deep.doors import DOORS, Door
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.odd_values import ODD_VALUES, words_for
@@ -150,9 +151,19 @@ def _is_tried(name: str, argument: str, value: str) -> bool:
     return (argument, value) not in LEFT_OUT and not (method and argument in {"handle", "schedule"})
 
 
+def _without_door() -> set[str]:
+    """Return public callables that have no door: none, but what is tried by its methods."""
+    public = {*cdg_torch.__all__, *(f"discrete.{name}" for name in discrete.__all__)}
+    public |= {f"baselines.{name}" for name in cdg_torch.baselines.__all__}
+    # Results and handles, which the library makes; a base class; a module.
+    made = {"Handle", "Report", "MetricSchedule", "discrete.SweepFactors", "baselines"}
+    return public - made - DOORS.keys()
+
+
 def fuzz_arguments(effort: float, report: Report) -> Figure:
     """Put every argument of every door wrong, alone and with others."""
     tally, rng = _Tally(), np.random.default_rng(7)
+    tally.wrong += [f"{name} has no door" for name in _without_door()]
     alone = [
         (name, {argument: value})
         for name, door in DOORS.items()

@@ -38,7 +38,7 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["LANES", "load", "move", "prefetch", "spread", "store"]
+__all__ = ["LANES", "load", "move", "next_number", "pointer", "prefetch", "spread", "store"]
 
 # Three accumulators must fit the vector registers: 3·8 of the 32 of AVX-512, 3·4 of 16 elsewhere.
 LANES = 64 if llvm.get_host_cpu_features().get("avx512f") else 16
@@ -226,3 +226,24 @@ def prefetch(typing_context: Any, tag: Any, address: Any, index: Any, level: Any
     if not isinstance(level, types.IntegerLiteral):
         return None
     return types.void(tag, types.intp, types.intp, level), generate
+
+
+@_intrinsic
+def pointer(typing_context: Any, address: Any) -> Any:  # noqa: ARG001
+    """Return an address as a pointer."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return builder.inttoptr(args[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.intp), generate
+
+
+@_intrinsic
+def next_number(typing_context: Any, place: Any, offset: Any) -> Any:  # noqa: ARG001
+    """Return the integer at ``offset`` bytes from ``place``, and leave one more there: atomic."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        counter = builder.bitcast(builder.gep(args[0], [args[1]]), _I64.as_pointer())
+        return builder.atomic_rmw("add", counter, _I64(1), ordering="monotonic")
+
+    return types.int64(types.voidptr, types.intp), generate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -56,9 +58,14 @@ def check_tensor(tensor: object, name: str = "grad") -> None:
         raise TypeError(msg)
 
 
+@cache
+def _is_kind_of_dtensor(kind: type) -> bool:
+    return any(ancestor.__name__ == "DTensor" for ancestor in kind.__mro__)
+
+
 def is_dtensor(tensor: object) -> bool:
     """Whether a tensor is spread over ranks; by name, since DTensor is slow to import."""
-    return any(kind.__name__ == "DTensor" for kind in type(tensor).__mro__)
+    return _is_kind_of_dtensor(type(tensor))
 
 
 def check_on_one_rank(tensor: object, name: str = "grad") -> None:

@@ -72,22 +72,22 @@ def _solve(
     n: int,
     stride: int,
     c: Any,
-    following: int,
+    ahead: int,
     states: int,
     rows: int,
 ) -> None:
     if kind == SCALE:
-        cpu.scale(tag, src, dst, n, stride, c, following)
+        cpu.scale(tag, src, dst, n, stride, c, ahead)
     elif kind == PULL:
-        cpu.pull(tag, src, dst, n, stride, c, following)
+        cpu.pull(tag, src, dst, n, stride, c, ahead)
     elif kind == SUMS:
-        cpu.sums(tag, src, dst, n, stride, c, following)
+        cpu.sums(tag, src, dst, n, stride, c, ahead)
     elif kind == DOUBLE_PULL:
-        double.pull(tag, src, dst, n, stride, c, following)
+        double.pull(tag, src, dst, n, stride, c, ahead)
     elif kind == DOUBLE_SWEEPS:
-        double.sweeps(tag, src, dst, n, stride, c, following)
+        double.sweeps(tag, src, dst, n, stride, c, ahead)
     else:
-        cpu.sweeps(tag, src, dst, n, stride, c, following, states, rows)
+        cpu.sweeps(tag, src, dst, n, stride, c, ahead, states, rows)
 
 
 @compiled
@@ -122,7 +122,7 @@ def _tiles(
         for index in range(first - tiles[job], last - tiles[job]):
             if index < outer * in_place:
                 shift = (index // in_place * outer_stride + index % in_place * LANES) * size
-                ahead = LANES if next_fits else -BLOCK * stride
+                ahead = src + shift + (LANES if next_fits else -BLOCK * stride) * size
                 _solve(kind, tag, src + shift, dst + shift, n, stride, c, ahead, states, rows)
                 continue
             start = (index - outer * in_place) * LANES
@@ -135,7 +135,7 @@ def _tiles(
             for i in range(n):
                 for j in range(LANES):
                     move(tag, src, places[j] + i * stride, tile, i * LANES + j)
-            _solve(kind, tag, tile, tile, n, LANES, c, 0, states, rows)
+            _solve(kind, tag, tile, tile, n, LANES, c, tile, states, rows)
             for i in range(n):
                 for j in range(count):
                     move(tag, tile, i * LANES + j, dst, places[j] + i * stride)

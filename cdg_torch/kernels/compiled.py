@@ -25,9 +25,7 @@ def entry(function: Any) -> Any:
 
     Beside the source, or in the user's cache directory where the source may not be written to.
     """
-    return cfunc(types.void(types.voidptr), nopython=True, error_model="numpy", cache=True)(
-        function
-    )
+    return cfunc(types.void(types.voidptr), error_model="numpy", cache=True)(function)
 
 
 # Numba keeps what a function calls together with it, but compiles anew only when the function's

@@ -9,7 +9,7 @@ nearly constant column, too, keeps all of its fluctuation.
 Rows lie too far apart in memory for the processor to guess them, so they are called for. The first
 pass calls the rows just ahead into the first-level cache. The second pass runs from the last row to
 the first, since the last ones were read last; while it works, the rows at ``ahead``, as far apart
-as its own, are called into the second-level cache.
+as its own, are called into the second-level cache, and what it is about to write into the first.
 
 float64 gradients leave no spare bits, and take :mod:`cdg_torch.kernels.double`.
 
@@ -44,6 +44,7 @@ def scale(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int)
     """Write k = g/α, for n = 1 and for multiples of the ordinary metric."""
     for i in range(n):
         prefetch(tag, ahead, i * stride, 2)
+        prefetch(tag, dst, (i + AHEAD) * stride, 1)
         store(tag, dst, i * stride, read(tag, src, i * stride) / c[0])
 
 
@@ -59,6 +60,7 @@ def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) 
     rate = 1.0 / c[1]
     for i in range(n - 1, -1, -1):
         prefetch(tag, ahead, i * stride, 2)
+        prefetch(tag, dst, (i - AHEAD) * stride, 1)
         store(tag, dst, i * stride, level + rate * (read(tag, src, i * stride) - mean))
 
 
@@ -93,6 +95,7 @@ def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) 
         last = min(block + BLOCK, n)
         for i in range(last - 1, block - 1, -1):
             prefetch(tag, ahead, i * stride, 2)
+            prefetch(tag, dst, (i - AHEAD) * stride, 1)
             g = read(tag, src, i * stride)
             store(tag, dst, i * stride, k)
             f = f - (g - mean)
@@ -152,5 +155,6 @@ def sweeps(
             y = before[i] * y + (read(tag, src, i * stride) - mean)
             store(wide, rows, (i - block) * LANES, y)
         for i in range(last - 1, block - 1, -1):
+            prefetch(tag, dst, (i - AHEAD) * stride, 1)
             x = after[i] * x + gain[i] * load(wide, rows, (i - block) * LANES)
             store(tag, dst, i * stride, level + x)

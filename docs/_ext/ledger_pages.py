@@ -99,16 +99,16 @@ def claim(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
-_NUMBERS = re.compile(r"\b[Tt]heorems?\s+(\d+(?:(?:\s*(?:,|and|to|–|-)\s*)+\d+)*)|\bT(\d+)\.")
+_NUMBERS = re.compile(r"\b[Tt]heorems?\s+(\d+(?:(?:\s*(?:,|and|to|–|-)\s*)+\d+)*)|\bT(\d+)\b")
 
 
 def numbers(text: str) -> set[int]:
-    """Return the theorem numbers that a text names: "theorems 5 and 7", "T11.sharded".
+    """Return the theorem numbers that a text names: "theorems 5 and 7", "T11.sharded", "T7".
 
     Examples
     --------
-    >>> sorted(numbers("Theorems 5, 7 and 11 (T12.mesh)"))
-    [5, 7, 11, 12]
+    >>> sorted(numbers("Theorems 5, 7 and 11 (T12.mesh), T13"))
+    [5, 7, 11, 12, 13]
     """
     found = set()
     for match in _NUMBERS.finditer(text):
@@ -126,11 +126,29 @@ def claims() -> dict[str, tuple[str, str]]:
 
 
 def tests_of(theorem: ledger.Theorem) -> list[str]:
-    """Return the test files that name the theorem by id, or its number in their docstring."""
-    by_id = [name for name, (_, text) in claims().items() if theorem.id in text]
-    return by_id or [
-        name for name, (docstring, _) in claims().items() if theorem.number in numbers(docstring)
-    ]
+    """Return the test files of a theorem.
+
+    Those that name its id or import its proof; if there are none, those whose docstring has its
+    number. Files that are named after theorems come instead of all others.
+
+    Raises
+    ------
+    RuntimeError
+        If it has no test.
+    """
+    module = homes()[theorem.id].rpartition(".")[2]
+    named = re.compile(
+        rf"{re.escape(theorem.id)}(?![\w-])|^from cdg_theory\.proofs import .*\b{module}\b",
+        re.MULTILINE,
+    )
+    after_theorems = {name: c for name, c in claims().items() if name.startswith("test_theorem_")}
+    for files in (after_theorems, claims()):
+        if found := [name for name, (_, text) in files.items() if named.search(text)]:
+            return found
+        if found := [name for name, (says, _) in files.items() if theorem.number in numbers(says)]:
+            return found
+    msg = f"no test file names {theorem.id}, imports {module} or claims theorem {theorem.number}"
+    raise RuntimeError(msg)
 
 
 def label(theorem_id: str) -> str:
@@ -177,6 +195,7 @@ def entry(theorem: ledger.Theorem) -> list[str]:
         theorem.tex,
         "$$",
         "",
+        ":::{div} ledger-facts",
         "Scope",
         f": {theorem.scope}",
         "",
@@ -190,7 +209,8 @@ def entry(theorem: ledger.Theorem) -> list[str]:
         f": {theorem.perturbed}",
         "",
         "Where",
-        f": {proof_link(theorem)}; {{py:mod}}`{homes()[theorem.id]}`; tests: {tests or 'none'}",
+        f": {proof_link(theorem)}; {{py:mod}}`{homes()[theorem.id]}`; tests: {tests}",
+        ":::",
         "",
     ]
     if source := check_source(theorem):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cdg_theory import Metric, certify
+from cdg_theory.certificates import examine
 from cdg_theory.discrete import riemannian_gradient, sweep_factors
 from cdg_theory.discrete.sweeps import solve_fluctuation, split_mean
 
@@ -154,6 +155,22 @@ def test_the_certificate_says_where() -> None:
     assert f"row 17, column 3: expected {worst.expected!r}, got {worst.got!r}" in str(certificate)
     # The other kinds of gradient are cleared.
     assert [f.kind for f in certificate.findings if not f.holds] == [worst.kind]
+
+
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_an_error_in_one_entry_is_seen_wherever_it_is(n) -> None:
+    examination = examine(SOBOLEV, n, columns=18)
+    for row in range(n):
+        for column in range(18):
+
+            def solve(g, row=row, column=column):
+                k = riemannian_gradient(g, SOBOLEV)
+                k[row, column] += 1e-9 * max(1.0, np.abs(k[:, column]).max())
+                return k
+
+            worst = examination.judge(solve).worst
+            assert not worst.holds
+            assert (worst.row, worst.column) == (row, column)
 
 
 def test_an_error_of_one_bound_and_a_little_is_seen() -> None:

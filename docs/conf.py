@@ -47,7 +47,6 @@ bibtex_default_style = "plain"
 numfig = True
 # "Theorem" is kept for the ledger's thirteen; the statements on the pages are propositions.
 prf_realtyp_to_countertyp = {"corollary": "proposition", "lemma": "proposition"}
-proof_title_format = ": %t"
 proof_number_weight = proof_title_weight = "bold"
 
 # -- Markdown and notebooks ---------------------------------------------------------------------

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,9 +252,12 @@ class LedgerEntries(_Generated):
 
     def lines(self) -> list[str]:
         lines = []
-        for theorem in ledger.theorems():
-            lines += [f"({label(theorem.id)})=", f"## {theorem.id}: {heading(theorem)}", ""]
-            lines += entry(theorem)
+        for number, theorems in groupby(ledger.theorems(), lambda theorem: theorem.number):
+            # A label before the first heading of a directive would end up behind all sections.
+            lines += [f"## Theorem {number}", ""]
+            for theorem in theorems:
+                lines += [f"({label(theorem.id)})=", f"### {theorem.id}: {heading(theorem)}", ""]
+                lines += entry(theorem)
         return lines
 
 
@@ -276,12 +280,12 @@ class TestClaims(_Generated):
     """What each test file claims."""
 
     def lines(self) -> list[str]:
-        lines = []
+        lines = ["## By file", ""]  # a label must not come before the first heading
         for name, (docstring, _) in claims().items():
             named = ", ".join(f"theorem {number}" for number in sorted(numbers(docstring)))
             lines += [
                 f"({test_label(name)})=",
-                f"## {name}",
+                f"### {name}",
                 "",
                 # Docstrings are prose in reStructuredText's manner: double backquotes are code.
                 docstring.replace("``", "`"),

@@ -70,3 +70,9 @@ def test_a_theorem_without_a_test_stops_the_build(
     monkeypatch.setattr(ledger_pages, "claims", dict)
     with pytest.raises(RuntimeError, match="no test file names"):
         ledger_pages.tests_of(ledger.theorems()[0])
+
+
+def test_every_test_file_has_its_claim(site: Path, ledger_pages: ModuleType) -> None:
+    text = (site / "reference" / "claims.html").read_text(encoding="utf-8")
+    for name in ledger_pages.claims():
+        assert f'<section id="{ledger_pages.test_label(name)}">' in text, name

@@ -97,7 +97,7 @@ def draw_column(kind: str, n: int, fmt: FloatFormat, rng: np.random.Generator) -
     --------
     >>> from cdg_theory.formats import FORMATS
     >>> column = draw_column("alternating", 4, FORMATS["float16"], np.random.default_rng(0))
-    >>> column[0] == -column[1] == column[2] == -column[3]
-    np.True_
+    >>> bool(column[0] == -column[1] == column[2] == -column[3])
+    True
     """
     return fmt.round(KINDS[kind](rng, n, fmt))

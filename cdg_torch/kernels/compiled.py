@@ -6,7 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from numba import cfunc, njit, types
+from cdg_torch.extras import optional
+
+with optional():
+    from numba import cfunc, njit, types
 
 __all__ = ["SOURCES", "compiled", "entry"]
 

@@ -38,7 +38,20 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["LANES", "load", "move", "next_number", "pointer", "prefetch", "read", "spread", "store"]
+__all__ = [
+    "LANES",
+    "inverse_power",
+    "larger",
+    "load",
+    "move",
+    "next_number",
+    "pointer",
+    "power_of_two",
+    "prefetch",
+    "read",
+    "spread",
+    "store",
+]
 
 # Three accumulators must fit the vector registers: 3·8 of the 32 of AVX-512, 3·4 of 16 elsewhere.
 LANES = 64 if llvm.get_host_cpu_features().get("avx512f") else 16
@@ -132,6 +145,53 @@ def spread(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
         return _splat(builder, args[0])
 
     return _LANES(types.float64), generate
+
+
+def _words(builder: Any, constant: int) -> Any:
+    return _splat(builder, _I64(constant), _I64)
+
+
+@_intrinsic
+def larger(typing_context: Any, one: Any, other: Any) -> Any:  # noqa: ARG001
+    """Return the larger modulus in every lane; a NaN is larger than any number."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        # Without their sign, floats are in the order of their bits.
+        a, b = (
+            builder.and_(builder.bitcast(arg, _vector(_I64)), _words(builder, (1 << 63) - 1))
+            for arg in args
+        )
+        chosen = builder.select(builder.icmp_unsigned(">", a, b), a, b)
+        return builder.bitcast(chosen, _vector(_DOUBLE))
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@_intrinsic
+def power_of_two(typing_context: Any, size: Any) -> Any:  # noqa: ARG001
+    """Return the power of two just below a modulus, from 2⁻¹⁰²² to 2¹⁰²²; 1 if it is not finite."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        exponent = builder.lshr(builder.bitcast(args[0], _vector(_I64)), _words(builder, 52))
+        finite = builder.icmp_unsigned("<", exponent, _words(builder, 2047))
+        exponent = builder.select(finite, exponent, _words(builder, 1023))
+        for sign, end in (("<", 1), (">", 2045)):
+            beyond = builder.icmp_unsigned(sign, exponent, _words(builder, end))
+            exponent = builder.select(beyond, _words(builder, end), exponent)
+        return builder.bitcast(builder.shl(exponent, _words(builder, 52)), _vector(_DOUBLE))
+
+    return _LANES(_LANES), generate
+
+
+@_intrinsic
+def inverse_power(typing_context: Any, power: Any) -> Any:  # noqa: ARG001
+    """Return 1 / power, exactly, for what :func:`power_of_two` returns."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        bits = builder.bitcast(args[0], _vector(_I64))
+        return builder.bitcast(builder.sub(_words(builder, 2046 << 52), bits), _vector(_DOUBLE))
+
+    return _LANES(_LANES), generate
 
 
 def _widen(builder: Any, value: Any, element: ir.Type) -> Any:

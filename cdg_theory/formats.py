@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdg_theory.checks import one_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -85,15 +87,13 @@ FORMATS = {
 }
 
 
-def float_format(name: object) -> FloatFormat:
-    """Return the format called ``name``.
+def float_format(name: object, *, argument: str = "dtype") -> FloatFormat:
+    """Return the format called ``name``; ``argument`` is what an error calls it.
 
     Raises
     ------
     ValueError
         If there is no such format.
     """
-    if isinstance(name, str) and name in FORMATS:
-        return FORMATS[name]
-    msg = f"dtype must be one of {', '.join(map(repr, FORMATS))}, got {name!r}"
-    raise ValueError(msg)
+    one_of(argument, name, tuple(FORMATS))
+    return FORMATS[str(name)]

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from cdg_theory.checks import described
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 __all__ = ["Result", "Theorem", "proved", "run", "theorems", "verify"]
 
@@ -100,21 +102,29 @@ def theorems() -> tuple[Theorem, ...]:
     return tuple(sorted(found.values(), key=lambda theorem: theorem.number))
 
 
-def run(ids: Iterable[str] | None = None, *, perturbed: bool = False) -> Iterator[Result]:
+def run(ids: Collection[str] | None = None, *, perturbed: bool = False) -> Iterator[Result]:
     """Check theorems one after the other, yielding each result as it comes.
 
     Raises
     ------
+    TypeError
+        If ``ids`` is not a list of strings.
     ValueError
         If an id is unknown.
     """
     chosen = {theorem.id: theorem for theorem in theorems()}
     if ids is not None:
-        wanted = list(ids)
+        wanted = list(ids) if isinstance(ids, list | tuple | set | frozenset) else [None]
+        if not all(isinstance(name, str) for name in wanted):
+            msg = (
+                f"ids must be a list of theorem ids, got {described(ids)}; for example "
+                '["T5.inverse-path"]'
+            )
+            raise TypeError(msg)
         if unknown := [name for name in wanted if name not in chosen]:
-            msg = f"unknown theorem ids {unknown}; ledger.theorems() lists the {len(chosen)} known"
+            msg = f"unknown ids {unknown}; ledger.theorems() lists the {len(chosen)} known"
             raise ValueError(msg)
-        chosen = {name: chosen[name] for name in wanted}
+        chosen = {name: chosen[name] for name in map(str, wanted)}
     for theorem in chosen.values():
         start = time.perf_counter()
         holds = theorem.check(perturbed)
@@ -123,7 +133,7 @@ def run(ids: Iterable[str] | None = None, *, perturbed: bool = False) -> Iterato
         yield Result(theorem.id, statement, theorem.kind, holds, seconds, perturbed)
 
 
-def verify(ids: Iterable[str] | None = None, *, perturbed: bool = False) -> tuple[Result, ...]:
+def verify(ids: Collection[str] | None = None, *, perturbed: bool = False) -> tuple[Result, ...]:
     """Check theorems (all of them, unless ``ids`` are given) and return the results.
 
     With ``perturbed=True`` the perturbed statements are checked, and every result must come back
@@ -131,6 +141,8 @@ def verify(ids: Iterable[str] | None = None, *, perturbed: bool = False) -> tupl
 
     Raises
     ------
+    TypeError
+        If ``ids`` is not a list of strings.
     ValueError
         If an id is unknown.
     """

@@ -6,35 +6,23 @@ algorithms and the optimizers, reads a metric from this one object and from noth
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Literal, get_args
+
+from cdg_theory.checks import described, finite_number, one_of
 
 Boundary = Literal["natural", "periodic"]
 Spacing = Literal["normalized", "unit"]
 
-__all__ = ["LARGEST", "SMALLEST", "Boundary", "Metric", "Spacing"]
+__all__ = ["LARGEST", "SMALLEST", "Boundary", "Metric", "Spacing", "check_metric"]
 
 #: Between these lie all weights that are not 0: their products with n², and the reciprocals of
 #: those, stay away from both ends of float64.
 SMALLEST, LARGEST = 1e-150, 1e150
 
 
-def _finite(name: str, value: object, *, cure: str) -> float:
-    # bool is a Real to Python, but Metric(True) is a slip, not a weight.
-    if isinstance(value, bool) or not isinstance(value, Real):
-        msg = f"{name} must be a real number, got {value!r} of type {type(value).__name__}; {cure}"
-        raise TypeError(msg)
-    number = float(value)
-    if not math.isfinite(number):
-        msg = f"{name} must be finite, got {number}; {cure}"
-        raise ValueError(msg)
-    return number
-
-
 def _strength(lam: object, *, zero: str) -> float:
-    number = _finite("lam", lam, cure=zero)
+    number = finite_number("lam", lam, cure=zero)
     if number <= 0:
         msg = f"lam must be finite and > 0, got {number}; {zero}"
         raise ValueError(msg)
@@ -104,9 +92,9 @@ class Metric:
     spacing: Spacing = field(default="normalized", kw_only=True)
 
     def __post_init__(self) -> None:
-        alpha = _finite("mean", self.mean, cure="1.0 keeps the mean as it is")
-        beta = _finite("fluctuation", self.fluctuation, cure="0.0 leaves the term out")
-        gamma = _finite("derivative", self.derivative, cure="0.0 leaves the term out")
+        alpha = finite_number("mean", self.mean, cure="1.0 keeps the mean as it is")
+        beta = finite_number("fluctuation", self.fluctuation, cure="0.0 leaves the term out")
+        gamma = finite_number("derivative", self.derivative, cure="0.0 leaves the term out")
         if alpha <= 0:
             msg = (
                 f"mean must be > 0, got {alpha}; the mean over output channels needs a positive "
@@ -131,13 +119,8 @@ class Metric:
                     + ("" if name == "mean" else ", or use 0.0 to leave the term out")
                 )
                 raise ValueError(msg)
-        for name, choice, choices in (
-            ("boundary", self.boundary, get_args(Boundary)),
-            ("spacing", self.spacing, get_args(Spacing)),
-        ):
-            if choice not in choices:
-                msg = f"{name} must be one of {', '.join(map(repr, choices))}, got {choice!r}"
-                raise ValueError(msg)
+        one_of("boundary", self.boundary, get_args(Boundary))
+        one_of("spacing", self.spacing, get_args(Spacing))
         # Integers and NumPy scalars become floats; -0.0 becomes 0.0.
         for name, weight in (("mean", alpha), ("fluctuation", beta), ("derivative", gamma)):
             object.__setattr__(self, name, weight + 0.0)
@@ -205,3 +188,19 @@ class Metric:
     def stiffness(self, n: int) -> float:
         r"""Return :math:`\gamma s`, the weight of the graph Laplacian for ``n`` output channels."""
         return self.derivative * (n * n if self.spacing == "normalized" else 1)
+
+
+def check_metric(metric: object) -> None:
+    """Refuse anything but a Metric.
+
+    Raises
+    ------
+    TypeError
+        If ``metric`` is not a :class:`cdg_theory.Metric`.
+    """
+    if not isinstance(metric, Metric):
+        msg = (
+            f"metric must be a cdg_theory.Metric, got {described(metric)}; for example "
+            "Metric.reweighted_h0(10.0)"
+        )
+        raise TypeError(msg)

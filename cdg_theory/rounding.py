@@ -293,7 +293,7 @@ def forward_error_bound(
     -----
     Theorem 7; docs: ``theory/rounding``.
     """
-    storage, inner = float_format(dtype), float_format(accumulator)
+    storage, inner = float_format(dtype), float_format(accumulator, argument="accumulator")
     if g.ndim != 2 or len(g) == 0:
         msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
         raise ValueError(msg)

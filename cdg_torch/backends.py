@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
+from cdg_theory.checks import one_of
 from cdg_torch.extras import missing
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ def backend(name: Backend) -> Iterator[None]:
     ...     cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
     tensor([1., 1., 1.])
     """
-    if name not in get_args(Backend):
-        msg = f"backend must be one of {', '.join(map(repr, get_args(Backend)))}, got {name!r}"
-        raise ValueError(msg)
+    one_of("backend", name, get_args(Backend))
     token = _forced.set(name)
     try:
         yield

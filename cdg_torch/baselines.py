@@ -13,12 +13,13 @@ All are pure: they return a new tensor of the shape, dtype and device of ``grad`
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 
-from cdg_torch.checks import check_tensor
+from cdg_theory.checks import described, finite_number
+from cdg_theory.metric import LARGEST, check_metric
+from cdg_torch.checks import check_axis, check_tensor
 from cdg_torch.transform import riemannian_gradient
 
 if TYPE_CHECKING:
@@ -61,9 +62,12 @@ def laplacian_smoothing(grad: Tensor, sigma: float) -> Tensor:
     Source: Osher et al., arXiv 1806.06317, equation (6).
     """
     check_tensor(grad)
-    if not math.isfinite(sigma) or sigma < 0:
-        msg = f"sigma must be finite and >= 0, got {sigma}; 0 is no smoothing"
+    sigma = finite_number("sigma", sigma, cure="0 is no smoothing")
+    if sigma < 0 or sigma > LARGEST:
+        msg = f"sigma must be finite and >= 0, at most {LARGEST:g}, got {sigma}; 0 is no smoothing"
         raise ValueError(msg)
+    if grad.numel() == 0:
+        return grad.clone()
     # FFTs have no 16-bit types on CPUs.
     column = grad.reshape(-1).to(torch.promote_types(grad.dtype, torch.float32))
     size = column.numel()
@@ -84,6 +88,8 @@ def gradient_centralization(grad: Tensor, *, dim: int = 0) -> Tensor:
     ------
     TypeError
         If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type.
+    ValueError
+        If ``dim`` is not an axis.
 
     Examples
     --------
@@ -96,12 +102,20 @@ def gradient_centralization(grad: Tensor, *, dim: int = 0) -> Tensor:
     Source: Yong et al., arXiv 2004.01461, equation (1).
     """
     check_tensor(grad)
-    others = [axis for axis in range(grad.ndim) if axis != dim % grad.ndim]
+    if grad.numel() == 0:
+        return grad.clone()
+    kept = check_axis(tuple(grad.shape), dim, 1, "grad")
+    others = [axis for axis in range(grad.ndim) if axis != kept]
     return grad - grad.mean(others, keepdim=True) if others else grad.clone()
 
 
 def along_input(grad: Tensor, metric: Metric, *, dim: int = 0) -> Tensor:
     """Return the gradient in the metric along input channels: axis 1, or 0 if ``dim`` is 1.
+
+    Raises
+    ------
+    ValueError
+        If ``dim`` is neither 0 nor 1; else as :func:`cdg_torch.riemannian_gradient`.
 
     Examples
     --------
@@ -110,6 +124,9 @@ def along_input(grad: Tensor, metric: Metric, *, dim: int = 0) -> Tensor:
     tensor([[1.5000, 2.5000],
             [2.0000, 6.0000]])
     """
+    if isinstance(dim, bool) or not isinstance(dim, int) or dim not in {0, 1}:
+        msg = f"dim must be 0 or 1, the axis of the output channels, got {described(dim)}"
+        raise ValueError(msg)
     return riemannian_gradient(grad, metric, dim=1 - dim)
 
 
@@ -124,6 +141,8 @@ def along_kernel(grad: Tensor, metric: Metric) -> Tensor:
     >>> along_kernel(torch.tensor([[[0.0, 4.0]]]), Metric.reweighted_h0(2.0))
     tensor([[[1., 3.]]])
     """
+    check_tensor(grad)
+    check_metric(metric)
     for axis in range(2, grad.ndim):
         if grad.shape[axis] > 1:
             grad = riemannian_gradient(grad, metric, dim=axis)
@@ -140,4 +159,7 @@ def along_raster(grad: Tensor, metric: Metric) -> Tensor:
     tensor([[2., 4.],
             [4., 6.]])
     """
+    check_tensor(grad)
+    if grad.numel() == 0:
+        return grad.clone()
     return riemannian_gradient(grad.reshape(-1), metric).reshape(grad.shape)

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cdg_theory import Metric
+from cdg_theory.checks import described
+from cdg_theory.metric import check_metric
 
 __all__ = [
     "check_arguments",
+    "check_axis",
     "check_metric",
     "check_on_one_rank",
     "check_operand",
@@ -20,22 +22,6 @@ __all__ = [
 ]
 
 _FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
-
-
-def check_metric(metric: object) -> None:
-    """Refuse anything but a Metric.
-
-    Raises
-    ------
-    TypeError
-        If ``metric`` is not a :class:`cdg_theory.Metric`.
-    """
-    if not isinstance(metric, Metric):
-        msg = (
-            f"metric must be a cdg_theory.Metric, got {metric!r} of type "
-            f"{type(metric).__name__}; for example Metric.reweighted_h0(10.0)"
-        )
-        raise TypeError(msg)
 
 
 def check_tensor(tensor: object, name: str = "grad") -> None:
@@ -48,7 +34,10 @@ def check_tensor(tensor: object, name: str = "grad") -> None:
         type narrower than 16 bits.
     """
     if not isinstance(tensor, Tensor):
-        msg = f"{name} must be a torch.Tensor, got {type(tensor).__name__}"
+        msg = f"{name} must be a torch.Tensor, got {described(tensor)}"
+        raise TypeError(msg)
+    if tensor.is_nested:
+        msg = f"{name} must be one dense block, got a nested {type(tensor).__name__}; use a list"
         raise TypeError(msg)
     if tensor.layout is not torch.strided:
         msg = f"{name} must be dense, got layout {tensor.layout}; call .to_dense() first"
@@ -95,10 +84,16 @@ def check_operand(operand: Tensor) -> None:
     ValueError
         If it is not a float64 CPU tensor of 5 numbers.
     """
-    if operand.shape != (5,) or operand.dtype != torch.float64 or operand.device.type != "cpu":
+    if (
+        operand.is_nested
+        or operand.shape != (5,)
+        or operand.dtype != torch.float64
+        or operand.device.type != "cpu"
+    ):
+        shape = "nested shape" if operand.is_nested else f"shape {tuple(operand.shape)}"
         msg = (
             "metric must be a Metric or a float64 CPU tensor of 5 numbers, got "
-            f"{operand.dtype} of shape {tuple(operand.shape)} on {operand.device}; "
+            f"{operand.dtype} of {shape} on {operand.device}; "
             "cdg_torch.metric_operand(metric) makes one"
         )
         raise ValueError(msg)
@@ -122,21 +117,36 @@ def check_arguments(tensor: object, metric: object, dim: object, groups: object,
     else:
         check_metric(metric)
     assert isinstance(tensor, Tensor)
+    return check_axis(tuple(tensor.shape), dim, groups, name)
+
+
+def check_axis(shape: tuple[int, ...], dim: object, groups: object, name: str) -> int:
+    """Check the axis of output channels and its groups; return it as a non-negative one.
+
+    Raises
+    ------
+    TypeError
+        If either is not an int.
+    ValueError
+        If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
+    """
     for label, value in (("dim", dim), ("groups", groups)):
         if isinstance(value, bool) or not isinstance(value, int | torch.SymInt):
-            msg = f"{label} must be an int, got {value!r} of type {type(value).__name__}"
+            msg = f"{label} must be an int, got {described(value)}"
             raise TypeError(msg)
     assert isinstance(dim, int)
     assert isinstance(groups, int)
-    shape = tuple(tensor.shape)
-    if not -tensor.ndim <= dim < tensor.ndim:
+    if not -len(shape) <= dim < len(shape):
         msg = f"dim must be an axis of {name}, got dim={dim} for shape {shape}"
         raise ValueError(msg)
     size = shape[dim]
     if size == 0:
-        msg = f"{name} has no output channels: axis {dim} of shape {shape} is empty"
+        msg = (
+            f"{name} has no output channels: axis {dim} of shape {shape} is empty; leave it out, "
+            "or give another dim"
+        )
         raise ValueError(msg)
     if groups < 1 or size % groups:
         msg = f"groups must divide the {size} output channels of axis {dim}, got groups={groups}"
         raise ValueError(msg)
-    return dim % tensor.ndim
+    return dim % len(shape)

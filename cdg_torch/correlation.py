@@ -2,11 +2,13 @@ r"""How alike the slices of a tensor are along one axis: the paper's figure 1, m
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
-from cdg_torch.checks import check_tensor
+from cdg_theory.checks import described, one_of
+from cdg_torch.checks import check_axis, check_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,32 +18,32 @@ __all__ = ["Pairs", "channel_correlation", "correlation_scale"]
 Pairs = Literal["neighbours", "all"]
 
 
-def _blocks(shape: tuple[int, ...], dim: int, groups: int) -> tuple[int, int, int]:
+def _blocks(
+    shape: object, dim: object, groups: object, pairs: object, name: str
+) -> tuple[int, int, int]:
     """Return the axis, its length per group, and the number of entries of a slice.
 
     Raises
     ------
+    TypeError
+        If an argument is of the wrong type.
     ValueError
-        If the axis does not exist, or has not two slices per group.
+        If the axis does not exist, or has not two slices per group, or ``pairs`` is unknown.
     """
-    if not -len(shape) <= dim < len(shape):
-        msg = f"dim={dim} is not an axis of a tensor of shape {shape}; it has {len(shape)}"
-        raise ValueError(msg)
-    axis = dim % len(shape)
-    if groups < 1 or shape[axis] % groups:
-        msg = f"groups={groups} does not divide axis {axis} of shape {shape}"
-        raise ValueError(msg)
+    one_of("pairs", pairs, get_args(Pairs))
+    if not isinstance(shape, tuple) or not all(type(length) is int for length in shape):
+        msg = f"shape must be a tuple of ints, got {described(shape)}; tensor.shape is one"
+        raise TypeError(msg)
+    axis = check_axis(tuple(shape), dim, groups, name)
+    assert isinstance(groups, int)
     n = shape[axis] // groups
     if n < 2:
         msg = (
-            f"axis {axis} of shape {shape} has {n} slice per group, and a correlation needs two; "
-            "leave this axis out"
+            f"axis dim={dim} of {name}, of shape {tuple(shape)}, has {n} slice for each of "
+            f"groups={groups}, and a correlation needs two; leave this axis out"
         )
         raise ValueError(msg)
-    size = 1
-    for length in shape:
-        size *= length
-    return axis, n, size // shape[axis]
+    return axis, n, math.prod(shape) // shape[axis]
 
 
 def channel_correlation(
@@ -111,10 +113,7 @@ def channel_correlation(
     normalisation may differ.
     """
     check_tensor(tensor, "tensor")
-    if pairs not in get_args(Pairs):
-        msg = f"pairs must be one of {', '.join(map(repr, get_args(Pairs)))}, got {pairs!r}"
-        raise ValueError(msg)
-    axis, n, _ = _blocks(tuple(tensor.shape), dim, groups)
+    axis, n, _ = _blocks(tuple(tensor.shape), dim, groups, pairs, "tensor")
     w = tensor.movedim(axis, 0).reshape(groups, n, -1).to(torch.float64)
     energy = w.square().sum(-1)
     if pairs == "all":
@@ -152,7 +151,7 @@ def correlation_scale(
     >>> correlation_scale((11, 10), 0)
     0.1
     """
-    axis, n, m = _blocks(tuple(shape), dim, groups)
+    axis, n, m = _blocks(shape, dim, groups, pairs, "shape")
     if pairs == "all":
         return float((2 / ((n - 1) * (shape[axis] * m + 2))) ** 0.5)
     return float((groups * (n - 1) * m) ** -0.5)

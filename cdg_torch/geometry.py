@@ -12,13 +12,14 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
+from cdg_theory.checks import finite_number
 from cdg_torch.checks import check_arguments
+from cdg_torch.operands import from_operand
 from cdg_torch.transform import apply_metric, riemannian_gradient
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from cdg_theory import Metric
 
 __all__ = ["dual_norm", "inner_product", "metric_norm", "metric_power"]
@@ -138,7 +139,7 @@ def metric_power(
     TypeError
         As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not a real number.
     ValueError
-        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not finite.
+        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not finite, or too large.
 
     Examples
     --------
@@ -150,18 +151,19 @@ def metric_power(
     True
     """
     axis = check_arguments(tensor, metric, dim, groups, "tensor")
-    if isinstance(exponent, bool) or not isinstance(exponent, int | float):
-        msg = f"exponent must be a real number, got {exponent!r}"
-        raise TypeError(msg)
-    if not math.isfinite(exponent):
-        msg = f"exponent must be finite, got {exponent}"
-        raise ValueError(msg)
+    exponent = finite_number("exponent", exponent, cure="0.5 and -0.5 are the roots")
+    if isinstance(metric, Tensor):
+        metric = from_operand(metric)
     blocks = (*tensor.shape[:axis], groups, -1, *tensor.shape[axis + 1 :])
     rows = tensor.double().reshape(blocks).movedim(axis + 1, -1)
     n = rows.shape[-1]
     natural = metric.boundary == "natural"
     cycle = torch.cat([rows, rows.flip(-1)], -1) if natural else rows
     period = cycle.shape[-1]
-    multipliers = _eigenvalues(metric, n, period).pow(exponent).to(tensor.device)
+    multipliers = _eigenvalues(metric, n, period).pow(exponent)
+    if not bool(multipliers.isfinite().all()):
+        msg = f"exponent must leave the powers of M within float64, got {exponent}; nearer to 0"
+        raise ValueError(msg)
+    multipliers = multipliers.to(tensor.device)
     result = torch.fft.irfft(torch.fft.rfft(cycle) * multipliers, n=period)[..., :n]
     return result.movedim(-1, axis + 1).flatten(axis, axis + 1).to(tensor.dtype)

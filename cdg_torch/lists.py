@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cdg_theory import Metric
+from cdg_theory.checks import described
 from cdg_torch.checks import (
     check_arguments,
     check_metric,
@@ -34,15 +35,16 @@ def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
     ValueError
         If the sequence is of another length.
     """
-    if not isinstance(value, Sequence):  # a tensor is none: it is one operand
-        return [value] * count
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        return [value] * count  # a tensor is no Sequence: it is one operand
     if len(value) != count:
         msg = f"{name} must be one value or one per tensor, got {len(value)} for {count} tensors"
         raise ValueError(msg)
     return list(value)
 
 
-@lru_cache(maxsize=4096)
+# typed: 1.0 and True are equal to 1, and are refused.
+@lru_cache(maxsize=4096, typed=True)
 def _axis(shape: tuple[int, ...], dtype: torch.dtype, dim: int, groups: int) -> int:
     """Check what does not depend on a tensor's memory, once for every shape."""
     stand_in = torch.empty(shape, dtype=dtype, device="meta")
@@ -73,7 +75,9 @@ def write_riemannian_gradients(
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        As :func:`cdg_torch.riemannian_gradient`.
+    ValueError
         As :func:`cdg_torch.riemannian_gradient`.
     """
     arguments = zip(grads, metrics, dims, groups, strict=True)
@@ -86,6 +90,10 @@ def write_riemannian_gradients(
     for grad, metric, dim, count in arguments:
         check_tensor(grad, "tensors")
         check_on_one_rank(grad, "tensors")
+        for label, value in (("dim", dim), ("groups", count)):
+            if not isinstance(value, int):  # before it is looked up: it may have no hash
+                msg = f"{label} must be an int, got {described(value)}"
+                raise TypeError(msg)
         axes.append(_axis(grad.shape, grad.dtype, dim, count))
         known.append(_known(metric))
     with torch.no_grad():
@@ -132,6 +140,9 @@ def riemannian_gradients_(
     >>> grads
     [tensor([2.0000, 2.5000, 4.5000]), tensor([[1., 3.]])]
     """
+    if not isinstance(tensors, Sequence) or isinstance(tensors, str | bytes):
+        msg = f"tensors must be a list of torch.Tensor, got {described(tensors)}"
+        raise TypeError(msg)
     count = len(tensors)
     write_riemannian_gradients(
         tensors,

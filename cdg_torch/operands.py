@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 import torch
 
-from cdg_theory import Metric
-from cdg_theory.metric import Boundary, Spacing
+from cdg_theory.metric import Boundary, Metric, Spacing, check_metric
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +34,7 @@ def metric_operand(metric: Metric) -> Tensor:
     >>> metric_operand(Metric.sobolev(2.0, boundary="periodic"))
     tensor([1., 0., 2., 1., 0.], dtype=torch.float64)
     """
+    check_metric(metric)
     ends = _BOUNDARIES.index(metric.boundary), _SPACINGS.index(metric.spacing)
     numbers = (metric.mean, metric.fluctuation, metric.derivative, *ends)
     return torch.tensor(numbers, dtype=torch.float64)
@@ -43,6 +43,12 @@ def metric_operand(metric: Metric) -> Tensor:
 @lru_cache(maxsize=256)
 def _metric(numbers: tuple[float, ...]) -> Metric:
     *weights, boundary, spacing = numbers
+    if boundary not in {0, 1} or spacing not in {0, 1}:
+        msg = (
+            f"metric is the operand {numbers}, whose last two numbers must be 0 or 1: which "
+            "boundary, which spacing; cdg_torch.metric_operand(metric) makes one"
+        )
+        raise ValueError(msg)
     return Metric(
         *weights,
         boundary=cast("Boundary", _BOUNDARIES[int(boundary)]),
@@ -56,7 +62,7 @@ def from_operand(operand: Tensor) -> Metric:
     Raises
     ------
     ValueError
-        If the weights are outside the cone of metrics.
+        If the weights are outside the cone of metrics, or the last two numbers are not indices.
 
     Examples
     --------

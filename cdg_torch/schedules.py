@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
-from numbers import Real
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from cdg_theory import Metric
-from cdg_theory.metric import SMALLEST
+from cdg_theory.checks import described, finite_number, whole_number
+from cdg_theory.metric import SMALLEST, check_metric
+from cdg_torch.checkpoints import saved_metrics
 
 if TYPE_CHECKING:
     from cdg_torch.attachment import Handle
@@ -55,8 +56,11 @@ def blend(metric: Metric, t: float) -> Metric:
     >>> blend(Metric.sobolev(8.0), 1.0).is_multiple_of_l2
     True
     """
+    check_metric(metric)
+    cure = "0 is the metric itself and 1 is no smoothing"
+    t = finite_number("t", t, cure=cure)
     if not 0 <= t <= 1:
-        msg = f"t must be in [0, 1], got {t}; 0 is the metric itself and 1 is no smoothing"
+        msg = f"t must be in [0, 1], got {t}; {cure}"
         raise ValueError(msg)
     s = 1.0 - t
 
@@ -69,13 +73,6 @@ def blend(metric: Metric, t: float) -> Metric:
         fluctuation=weight(s * metric.fluctuation + t),
         derivative=weight(s * metric.derivative),
     )
-
-
-def _count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        msg = f"{name} must be a whole number >= 1, got {value!r}"
-        raise ValueError(msg)
-    return value
 
 
 class MetricSchedule:
@@ -103,6 +100,10 @@ class MetricSchedule:
     """
 
     def __init__(self, handle: Handle) -> None:
+        # By what a schedule needs of it: the handle's module imports torch's optimizers.
+        if not isinstance(getattr(handle, "rules", None), tuple):
+            msg = f"handle must be what cdg_torch.attach returned, got {described(handle)}"
+            raise TypeError(msg)
         self.handle = handle
         self.start = tuple(rule.metric for rule in handle.rules)
         self.last_step = 0
@@ -131,13 +132,9 @@ class MetricSchedule:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the step and the metrics at the start, as plain numbers and strings."""
-        fields = ("mean", "fluctuation", "derivative", "boundary", "spacing")
         return {
             "last_step": self.last_step,
-            "start": [
-                None if metric is None else {name: getattr(metric, name) for name in fields}
-                for metric in self.start
-            ],
+            "start": [None if metric is None else asdict(metric) for metric in self.start],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -145,18 +142,15 @@ class MetricSchedule:
 
         Raises
         ------
+        TypeError
+            If ``state`` is not a mapping.
         ValueError
-            If the schedule was saved with another number of rules.
+            If it is not what :meth:`state_dict` returns, or of another number of rules; the
+            schedule is as it was then.
         """
-        start = tuple(None if fields is None else Metric(**fields) for fields in state["start"])
-        if len(start) != len(self.start):
-            msg = (
-                f"the schedule was saved with {len(start)} rules, the handle has "
-                f"{len(self.start)}; attach with the same rules"
-            )
-            raise ValueError(msg)
-        self.start = start
-        self.last_step = int(state["last_step"])
+        start = saved_metrics(state, "start", len(self.start))
+        last_step = whole_number("state['last_step']", state.get("last_step"), least=0)
+        self.start, self.last_step = start, last_step
         self._assign()
 
 
@@ -178,7 +172,7 @@ class LinearMetric(MetricSchedule):
     """
 
     def __init__(self, handle: Handle, *, steps: int) -> None:
-        self.steps = _count("steps", steps)
+        self.steps = whole_number("steps", steps, least=1)
         super().__init__(handle)
 
     def t(self, step: int) -> float:
@@ -210,11 +204,12 @@ class StepMetric(MetricSchedule):
     """
 
     def __init__(self, handle: Handle, *, every: int, factor: float = 0.1) -> None:
-        self.every = _count("every", every)
-        if isinstance(factor, bool) or not isinstance(factor, Real) or not 0 <= factor < 1:
-            msg = f"factor must be in [0, 1), got {factor!r}; 0 stops smoothing at the first step"
+        self.every = whole_number("every", every, least=1)
+        cure = "0 stops smoothing at the first step"
+        self.factor = finite_number("factor", factor, cure=cure)
+        if not 0 <= self.factor < 1:
+            msg = f"factor must be in [0, 1), got {factor!r}; {cure}"
             raise ValueError(msg)
-        self.factor: float = float(factor)
         super().__init__(handle)
 
     def t(self, step: int) -> float:

@@ -13,7 +13,11 @@ from tests.small_training import METRIC, batches, loss_of, momentum_sgd, network
     ("arguments", "error", "message"),
     [
         (lambda m, _: (None, m, METRIC), TypeError, "must be a torch.optim.Optimizer, got None"),
-        (lambda m, _: (torch.optim.SGD, m, METRIC), TypeError, "got type; give the optimizer its"),
+        (
+            lambda m, _: (torch.optim.SGD, m, METRIC),
+            TypeError,
+            "of type type; give the optimizer its",
+        ),
         (lambda m, o: (o, m.parameters(), METRIC), TypeError, "model must be a torch.nn.Module"),
         (lambda m, o: (o, m, 10.0), TypeError, r"metric must be a cdg_theory.Metric, got 10\.0"),
         (lambda m, o: (o, m, "h0"), TypeError, "metric must be a cdg_theory.Metric, got 'h0'"),

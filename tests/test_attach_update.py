@@ -186,7 +186,7 @@ def test_match_norm_of_a_gradient_that_vanishes_is_zero() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"where": "weights"}, "where must be 'gradient' or 'update', got 'weights'"),
+        ({"where": "weights"}, "where must be one of 'gradient', 'update', got 'weights'"),
         ({"where": "update", "inplace": True}, "inplace=True goes with where='gradient'"),
     ],
 )

@@ -92,7 +92,7 @@ def test_text_that_is_no_certificate_is_refused() -> None:
         ((right, METRIC, 2.0), {}, TypeError, r"must be an integer, got 2\.0"),
         ((right, METRIC, 4), {"columns": 0}, ValueError, r"columns must be .* >= 1, got 0"),
         ((right, METRIC, 4), {"dtype": "int8"}, ValueError, r"dtype must be one of .*'int8'"),
-        ((right, METRIC, 4), {"accumulator": "x"}, ValueError, r"dtype must be one of .*'x'"),
+        ((right, METRIC, 4), {"accumulator": "x"}, ValueError, r"accumulator must be one of .*'x'"),
         ((right, METRIC, 4), {"algorithm": "fft"}, ValueError, r"algorithm must be .*'fft'"),
         ((right, METRIC, 400), {"accumulator": "bfloat16"}, ValueError, r"too narrow for n = 400"),
         ((lambda g: g[:-1], METRIC, 4), {}, ValueError, r"shape it is given, \(4, 16\), got \(3,"),

@@ -71,9 +71,9 @@ def test_neighbours_fall_with_the_derivative_that_sobolev_penalises() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dim": 2}, "dim=2 is not an axis"),
-        ({"dim": 1}, "1 slice per group"),
-        ({"dim": 0, "groups": 2}, "groups=2 does not divide"),
+        ({"dim": 2}, r"dim must be an axis of tensor, got dim=2"),
+        ({"dim": 1}, "1 slice for each of groups=1"),
+        ({"dim": 0, "groups": 2}, "groups must divide .* got groups=2"),
         ({"dim": 0, "pairs": "some"}, "pairs must be one of 'neighbours', 'all'"),
     ],
 )

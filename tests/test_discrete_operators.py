@@ -63,7 +63,7 @@ def test_one_and_two_channels(boundary) -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(ValueError, match="must be 'natural' or 'periodic', got 'free'"):
+    with pytest.raises(ValueError, match="must be one of 'natural', 'periodic', got 'free'"):
         discrete.graph_laplacian("free", 3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="must be >= 1, got 0"):
         discrete.gram_operator(Metric.l2(), 0)

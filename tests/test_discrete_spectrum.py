@@ -70,5 +70,5 @@ def test_known_values() -> None:
 
 
 def test_refuses_an_unknown_boundary() -> None:
-    with pytest.raises(ValueError, match="must be 'natural' or 'periodic', got 'dirichlet'"):
+    with pytest.raises(ValueError, match="must be one of 'natural', 'periodic', got 'dirichlet'"):
         discrete.laplacian_eigenvalues("dirichlet", 4)  # type: ignore[arg-type]

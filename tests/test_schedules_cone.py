@@ -32,7 +32,7 @@ def test_the_ends_are_exact(metric) -> None:
 
 @pytest.mark.parametrize("t", [-0.1, 1.1, math.nan])
 def test_t_outside_is_refused(t) -> None:
-    with pytest.raises(ValueError, match=r"t must be in \[0, 1\], got"):
+    with pytest.raises(ValueError, match=r"t must be (in \[0, 1\]|finite), got"):
         blend(METRIC, t)
 
 
@@ -95,7 +95,7 @@ def test_checkpoints(name, tmp_path) -> None:
         one.step()
     assert resumed_handle.metric == handle.metric
     state["start"].append(None)
-    with pytest.raises(ValueError, match="saved with 2 rules, the handle has 1"):
+    with pytest.raises(ValueError, match="has 2 rules, this handle has 1"):
         resumed.load_state_dict(state)
 
 
@@ -121,7 +121,7 @@ def test_the_step_uses_the_scheduled_metric() -> None:
         (lambda h: cdg_torch.CosineMetric(h, steps=2.5), r"steps must be a whole .*, got 2\.5"),
         (lambda h: cdg_torch.StepMetric(h, every=True), "every must be a whole .*, got True"),
         (lambda h: cdg_torch.StepMetric(h, every=1, factor=1.0), r"factor must be in \[0, 1\)"),
-        (lambda h: cdg_torch.StepMetric(h, every=1, factor=math.nan), "factor must be in"),
+        (lambda h: cdg_torch.StepMetric(h, every=1, factor=math.nan), "factor must be finite"),
     ],
 )
 def test_bad_schedules_are_refused(make, message) -> None:

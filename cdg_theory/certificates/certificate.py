@@ -3,9 +3,10 @@ r"""What :func:`cdg_theory.certify` found: a record that can be printed, stored 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from cdg_theory.checks import described
 from cdg_theory.metric import Metric
 
 __all__ = ["Certificate", "Finding"]
@@ -49,6 +50,25 @@ class Finding:
             f"{self.error_ulp:.4g} ulp, bound {self.bound_ulp:.4g} ulp, at {place}: "
             f"expected {self.expected!r}, got {self.got!r}"
         )
+
+
+def _checked(given: Any, kind: Any) -> dict[str, Any]:
+    """Return fields, if each is of the type that a record of this kind declares.
+
+    Raises
+    ------
+    TypeError
+        If one is not, or ``given`` is no table of fields at all, or it has no findings.
+    """
+    # Of an annotation such as tuple[Finding, ...] the first word says enough.
+    words = {entry.name: str(entry.type).partition("[")[0] for entry in fields(kind)}
+    types = {"str": str, "int": int, "float": int | float, "Metric": Metric, "tuple": tuple}
+    for name, value in dict(given).items():
+        wanted = types[words[name]]
+        if isinstance(value, bool) or not isinstance(value, wanted) or value == ():
+            msg = f"{name} must be of type {words[name]}, got {described(value)}"
+            raise TypeError(msg)
+    return dict(given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +136,14 @@ class Certificate:
             If the text is not a certificate.
         """
         try:
-            fields: dict[str, Any] = json.loads(text)
-            fields["metric"] = Metric(**fields["metric"])
-            fields["findings"] = tuple(Finding(**finding) for finding in fields["findings"])
-            return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
-            msg = f"not a certificate: {error}"
+            table: dict[str, Any] = json.loads(text)
+            table["metric"] = Metric(**table["metric"])
+            table["findings"] = tuple(
+                Finding(**_checked(finding, Finding)) for finding in table["findings"]
+            )
+            return cls(**_checked(table, cls))
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            msg = f"not a certificate: {error}; give what to_json() returned"
             raise ValueError(msg) from error
 
     def __str__(self) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from cdg_theory.certificates.certificate import Certificate, Finding
 from cdg_theory.certificates.draws import KINDS, draw_column
 from cdg_theory.certificates.oracle import Enclosure, enclose_gradient, scaled_integers
-from cdg_theory.checks import channel_count
+from cdg_theory.checks import channel_count, described, one_of, whole_number
 from cdg_theory.formats import FloatFormat, float_format
-from cdg_theory.metric import Metric
+from cdg_theory.metric import Metric, check_metric
 from cdg_theory.rounding import forward_error_bound
 from cdg_theory.rounding_functionals import functional_error_bound
 
@@ -111,7 +111,7 @@ def certify(
     that is right and less accurate need not meet it: the certificate is about accuracy, too.
     """
     if not callable(solve):
-        msg = f"solve must be callable, got {solve!r} of type {type(solve).__name__}"
+        msg = f"solve must be callable, got {described(solve)}"
         raise TypeError(msg)
     return examine(
         metric,
@@ -187,16 +187,12 @@ def examine(
     >>> exam.judge(lambda g: discrete.riemannian_gradient(g, metric)).holds
     True
     """
-    if not isinstance(metric, Metric):
-        msg = f"metric must be a cdg_theory.Metric, got {metric!r} of type {type(metric).__name__}"
-        raise TypeError(msg)
+    check_metric(metric)
     n = channel_count(n)
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
-        msg = f"columns must be an integer >= 1, got {columns!r}"
-        raise ValueError(msg)
-    if algorithm not in BOUNDS:
-        msg = f"algorithm must be one of {', '.join(map(repr, BOUNDS))}, got {algorithm!r}"
-        raise ValueError(msg)
+    whole_number("columns", columns, least=1)
+    whole_number("seed", seed, least=0)
+    one_of("algorithm", algorithm, tuple(BOUNDS))
+    float_format(accumulator, argument="accumulator")
     fmt = float_format(dtype)
     kinds = tuple(islice(cycle(KINDS), columns))
     g = _draw(kinds, metric, n, fmt, seed)

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdg_theory.checks import channel_count
+from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +116,7 @@ def inverse_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
     -----
     Theorem 5. No matrix is inverted and no system solved, so that it can stand beside both.
     """
+    check_metric(metric)
     n = channel_count(n)
     mean = 1.0 / (n * metric.mean)
     if n == 1:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdg_theory.checks import channel_count
 from cdg_theory.discrete.spectrum import eigenvalues
+from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +93,7 @@ def variance_kept(metric: Metric, n: int) -> float:
     Theorem 8. For β, γ > 0 the sum over the modes, whose terms are positive, instead of the closed
     form, whose terms cancel for small β.
     """
+    check_metric(metric)
     n = channel_count(n)
     constant = 1.0 / metric.mean**2
     if n == 1:
@@ -101,5 +103,5 @@ def variance_kept(metric: Metric, n: int) -> float:
         return (constant + (n - 1) / beta**2) / n
     if beta == 0:
         trace = path_sobolev_trace if metric.boundary == "natural" else cycle_sobolev_trace
-        return (constant + trace(float(n)) / c**2) / n
+        return (constant + trace(float(n)) / c / c) / n
     return float((1 / eigenvalues(metric, n) ** 2).mean())

@@ -2,18 +2,17 @@ r"""The Gram matrix M = αP + β(I−P) + γsL and its parts, as operators."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from cdg_theory.checks import channel_count
+from cdg_theory.checks import channel_count, one_of
+from cdg_theory.metric import Boundary, Metric, check_metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
     from scipy.sparse.linalg import LinearOperator
-
-    from cdg_theory.metric import Boundary, Metric
 
 __all__ = ["gram_matrix", "gram_operator", "graph_laplacian"]
 
@@ -44,15 +43,13 @@ def graph_laplacian(boundary: Boundary, n: int) -> csr_array:
     import scipy.sparse as sp
 
     n = channel_count(n)
+    one_of("boundary", boundary, get_args(Boundary))
     if boundary == "natural":
         difference = sp.diags_array([-1.0, 1.0], offsets=[0, 1], shape=(n - 1, n))
         return (difference.T @ difference).tocsr()
-    if boundary == "periodic":
-        identity = sp.eye_array(n, format="csr")
-        shift = identity[np.roll(np.arange(n), 1)]
-        return (2 * identity - shift - shift.T).tocsr()
-    msg = f"boundary must be 'natural' or 'periodic', got {boundary!r}"
-    raise ValueError(msg)
+    identity = sp.eye_array(n, format="csr")
+    shift = identity[np.roll(np.arange(n), 1)]
+    return (2 * identity - shift - shift.T).tocsr()
 
 
 def gram_operator(metric: Metric, n: int) -> LinearOperator:
@@ -73,6 +70,7 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
     """
     from scipy.sparse.linalg import LinearOperator
 
+    check_metric(metric)
     n = channel_count(n)
     laplacian = graph_laplacian(metric.boundary, n)
     alpha, beta, stiffness = metric.mean, metric.fluctuation, metric.stiffness(n)
@@ -101,6 +99,7 @@ def gram_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
     array([[ 2., -1.],
            [-1.,  2.]])
     """
+    check_metric(metric)
     n = channel_count(n)
     identity, projector = np.eye(n), np.full((n, n), 1.0 / n)
     laplacian = graph_laplacian(metric.boundary, n).toarray()

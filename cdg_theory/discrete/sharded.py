@@ -43,6 +43,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdg_theory.checks import described, float_rows
 from cdg_theory.discrete.sweeps import (
     carry_backward,
     carry_forward,
@@ -50,6 +51,7 @@ from cdg_theory.discrete.sweeps import (
     path_pivots,
     split_mean,
 )
+from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -262,7 +264,6 @@ def cycle_plan(alpha: Any, c: Any, excess: Any, sizes: Sequence[int]) -> ShardPl
     return ShardPlan(alpha, beta, tuple(sizes), 3, blocks, seam=(c, excess))
 
 
-@lru_cache(maxsize=256)
 def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     """Return the plan for blocks of the given sizes, in the order of the rows.
 
@@ -275,6 +276,8 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
 
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``sizes`` not a tuple of ints.
     ValueError
         If a size is negative or all are zero.
 
@@ -285,9 +288,18 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     ...  for m in (Metric.l2(), Metric.reweighted_h0(9.0), Metric.sobolev(9.0))]
     [0, 1, 3]
     """
+    check_metric(metric)
+    if not isinstance(sizes, tuple) or not all(type(size) is int for size in sizes):
+        msg = f"sizes must be a tuple of ints, got {described(sizes)}; rows per block, in order"
+        raise TypeError(msg)
     if min(sizes, default=0) < 0 or sum(sizes) == 0:
         msg = f"sizes must be >= 0 and have a positive sum, got {sizes}"
         raise ValueError(msg)
+    return _shard_plan(metric, sizes)
+
+
+@lru_cache(maxsize=256)
+def _shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     n = sum(sizes)
     if metric.is_multiple_of_l2 or n == 1:
         return ShardPlan(metric.mean, metric.mean, sizes, 0)
@@ -397,6 +409,8 @@ def sharded_gradient(blocks: Sequence[NDArray[Any]], metric: Metric) -> list[NDA
 
     Raises
     ------
+    TypeError
+        If ``blocks`` is not a list of arrays of floating-point numbers.
     ValueError
         If all blocks are empty.
 
@@ -410,11 +424,22 @@ def sharded_gradient(blocks: Sequence[NDArray[Any]], metric: Metric) -> list[NDA
     -----
     Theorem 11.
     """
-    wide = [np.asarray(block).astype(np.float64) for block in blocks]
+    if not isinstance(blocks, list | tuple):
+        msg = f"blocks must be a list of arrays, got {described(blocks)}"
+        raise TypeError(msg)
+    # An empty block has no rows to read numbers from.
+    given = [
+        np.asarray(block) if np.size(block) == 0 else float_rows("blocks", block)
+        for block in blocks
+    ]
+    if not any(map(len, given)):
+        msg = f"blocks must hold at least one row, got {described(blocks)}"
+        raise ValueError(msg)
+    wide = [block.astype(np.float64) for block in given]
     plan = shard_plan(metric, tuple(len(block) for block in wide))
     gathered = [summarize_block(block, plan, rank) for rank, block in enumerate(wide)]
     inflows = combine(gathered, plan)
     return [
-        finish_block(block, plan, rank, inflow).astype(np.asarray(given).dtype, copy=False)
-        for rank, (block, inflow, given) in enumerate(zip(wide, inflows, blocks, strict=True))
+        finish_block(block, plan, rank, inflow).astype(own.dtype, copy=False)
+        for rank, (block, inflow, own) in enumerate(zip(wide, inflows, given, strict=True))
     ]

@@ -17,16 +17,15 @@ gradient itself is cheaper by the sweeps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from cdg_theory.checks import channel_count
+from cdg_theory.checks import channel_count, float_rows, one_of
+from cdg_theory.metric import Boundary, Metric, check_metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from cdg_theory.metric import Boundary, Metric
 
 __all__ = [
     "eigenvalues",
@@ -55,14 +54,12 @@ def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
     array([0., 2., 4., 2.])
     """
     n = channel_count(n)
+    one_of("boundary", boundary, get_args(Boundary))
     m = np.arange(n)
     if boundary == "natural":
         return 4 * np.sin(np.pi * m / (2 * n)) ** 2
-    if boundary == "periodic":
-        # Mode m and mode n−m are the same frequency; the smaller number keeps its digits.
-        return 4 * np.sin(np.pi * np.minimum(m, n - m) / n) ** 2
-    msg = f"boundary must be 'natural' or 'periodic', got {boundary!r}"
-    raise ValueError(msg)
+    # Mode m and mode n−m are the same frequency; the smaller number keeps its digits.
+    return 4 * np.sin(np.pi * np.minimum(m, n - m) / n) ** 2
 
 
 def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
@@ -81,6 +78,8 @@ def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
     >>> eigenvalues(Metric(5.0, 1.0, 2.0, spacing="unit"), 3).round(12)
     array([5., 3., 7.])
     """
+    check_metric(metric)
+    n = channel_count(n)
     spectrum = metric.fluctuation + metric.stiffness(n) * laplacian_eigenvalues(metric.boundary, n)
     spectrum[0] = metric.mean
     return spectrum
@@ -99,6 +98,8 @@ def to_modes(u: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
     """
     import scipy.fft
 
+    one_of("boundary", boundary, get_args(Boundary))
+    u = float_rows("u", u, kinds="fiuc")
     if boundary == "natural":
         return scipy.fft.dct(u, type=2, norm="ortho", axis=0)
     return scipy.fft.fft(u, norm="ortho", axis=0)
@@ -114,6 +115,8 @@ def from_modes(modes: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
     """
     import scipy.fft
 
+    one_of("boundary", boundary, get_args(Boundary))
+    modes = float_rows("modes", modes, kinds="fiuc")
     if boundary == "natural":
         return scipy.fft.idct(modes, type=2, norm="ortho", axis=0)
     return scipy.fft.ifft(modes, norm="ortho", axis=0)
@@ -130,6 +133,7 @@ def spectral_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.float64]
     >>> spectral_gradient(np.array([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0)).round(12)
     array([2. , 2.5, 4.5])
     """
-    g = np.asarray(grad, dtype=np.float64)
+    check_metric(metric)
+    g = float_rows("grad", grad, kinds="fiu").astype(np.float64)
     spectrum = eigenvalues(metric, len(g)).reshape(-1, *(1,) * (g.ndim - 1))
     return from_modes(to_modes(g, metric.boundary) / spectrum, metric.boundary).real

@@ -39,7 +39,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdg_theory.checks import channel_count
+from cdg_theory.checks import channel_count, float_rows
+from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,8 +139,6 @@ def cycle_excess(beta: float, c: float) -> float:
     return beta / 2 + math.sqrt(beta) * math.sqrt(c + beta / 4)
 
 
-# A network has a handful of channel counts; a schedule brings new metrics at every step.
-@lru_cache(maxsize=256)
 def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     r"""Return the factors of the two sweeps for ``n`` output channels.
 
@@ -163,11 +162,20 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     >>> sweep_factors(Metric.sobolev(1.0), 4).carry
     array([1., 1., 1.])
     """
-    n = channel_count(n)
-    beta, c = metric.fluctuation, metric.stiffness(n)
-    if c == 0:
-        msg = f"{metric} has no derivative term, so there are no sweeps: its gradient is one line"
+    check_metric(metric)
+    if metric.derivative == 0:
+        msg = (
+            f"metric must have a derivative term, got {metric}: without one there are no sweeps, "
+            "its gradient is one line"
+        )
         raise ValueError(msg)
+    return _sweep_factors(metric, channel_count(n))
+
+
+# A network has a handful of channel counts; a schedule brings new metrics at every step.
+@lru_cache(maxsize=256)
+def _sweep_factors(metric: Metric, n: int) -> SweepFactors:
+    beta, c = metric.fluctuation, metric.stiffness(n)
     if metric.boundary == "natural":
         factors = path_factors(beta, c, n)
     else:
@@ -271,13 +279,8 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
     -----
     Theorem 5 (equals :math:`M^{-1}g` for every n), theorem 7 (rounding).
     """
-    g = np.asarray(grad)
-    if not np.issubdtype(g.dtype, np.floating):
-        msg = f"grad must hold floating-point numbers, got dtype {g.dtype}; convert it first"
-        raise TypeError(msg)
-    if g.ndim == 0 or len(g) == 0:
-        msg = f"grad must have an axis 0 with at least one row, got shape {g.shape}"
-        raise ValueError(msg)
+    check_metric(metric)
+    g = float_rows("grad", grad)
     wide = g.astype(np.float64)
     if metric.is_multiple_of_l2 or len(g) == 1:
         # Exactly the ordinary gradient, bit for bit when the mean has weight 1.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from cdg_theory.checks import described, one_of
 from cdg_torch.attachment.direction import check_decay_is_known
 from cdg_torch.attachment.handle import Handle, Options
 from cdg_torch.attachment.plan import make_plan
@@ -29,10 +30,16 @@ def attached(optimizer: Optimizer) -> Handle | None:
     return getattr(optimizer, "_cdg_handle", None)
 
 
-def _check_options(where: object, *, inplace: bool) -> None:
-    if where not in {"gradient", "update"}:
-        msg = f"where must be 'gradient' or 'update', got {where!r}"
-        raise ValueError(msg)
+def _check_options(where: object, rules: object, **switches: object) -> None:
+    one_of("where", where, ("gradient", "update"))
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            msg = f"{name} must be True or False, got {described(value)}"
+            raise TypeError(msg)
+    if not isinstance(rules, list | tuple) or not all(isinstance(rule, Rule) for rule in rules):
+        msg = f"rules must be a list of cdg_torch.Rule, got {described(rules)}"
+        raise TypeError(msg)
+    inplace = switches["inplace"]
     if where == "update" and inplace:
         msg = "inplace=True goes with where='gradient': with 'update' no gradient is written"
         raise ValueError(msg)
@@ -50,7 +57,8 @@ def _check_selection(optimizer: Optimizer, model: nn.Module, rules: Sequence[Rul
     plan = make_plan(model, rules)
     if all(plan.entry(p) is None for p in parameters_of(optimizer)):
         msg = (
-            "none of the optimizer's parameters belongs to the model; give the model that the "
+            f"none of the optimizer's parameters belongs to the model, a {type(model).__name__}; "
+            "give the model that the "
             "optimizer trains, as in attach(SGD(model.parameters(), ...), model, metric)"
         )
         raise ValueError(msg)
@@ -163,7 +171,16 @@ def attach(
     acts on 1 of 4 tensors, 216 of 240 numbers
     """
     check_arguments(optimizer, model)
-    _check_options(where, inplace=inplace)
+    _check_options(
+        where,
+        rules,
+        inplace=inplace,
+        match_norm=match_norm,
+        transform_decay=transform_decay,
+        require_gradients=require_gradients,
+        stats=stats,
+        verbose=verbose,
+    )
     if attached(optimizer) is not None:
         msg = (
             "a metric is attached to this optimizer already, and a second one would transform its "

@@ -21,6 +21,7 @@ from cdg_torch.attachment.plan import Action, Entry, Plan, make_plan
 from cdg_torch.attachment.refusals import parameters_of
 from cdg_torch.attachment.report import Report, make_report
 from cdg_torch.attachment.statistics import Statistics, TensorStatistics
+from cdg_torch.checkpoints import saved_metrics
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -243,16 +244,13 @@ class Handle:
 
         Raises
         ------
+        TypeError
+            If ``state`` is not a mapping.
         ValueError
-            If the checkpoint has another number of rules.
+            If it is not what :meth:`state_dict` returns, or of another number of rules; the
+            metrics are as they were then.
         """
-        metrics = [None if fields is None else Metric(**fields) for fields in state["metrics"]]
-        if len(metrics) != len(self.rules):
-            msg = (
-                f"the checkpoint has {len(metrics)} rules, this handle has {len(self.rules)}; "
-                "attach with the same rules, or assign handle.metric yourself"
-            )
-            raise ValueError(msg)
+        metrics = saved_metrics(state, "metrics", len(self.rules))
         for rule, metric in zip(self.rules, metrics, strict=True):
             rule.metric = metric
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from torch import nn
 from torch.optim import Optimizer
 
+from cdg_theory.checks import described
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -57,13 +59,13 @@ def check_arguments(optimizer: object, model: object) -> None:
     """
     if not isinstance(optimizer, Optimizer):
         msg = (
-            f"optimizer must be a torch.optim.Optimizer, got {type(optimizer).__name__}; "
+            f"optimizer must be a torch.optim.Optimizer, got {described(optimizer)}; "
             "give the optimizer itself, not its class or a wrapper around it"
         )
         raise TypeError(msg)
     if not isinstance(model, nn.Module):
         msg = (
-            f"model must be a torch.nn.Module, got {type(model).__name__}; the output-channel "
+            f"model must be a torch.nn.Module, got {described(model)}; the output-channel "
             "axis is read from its layers"
         )
         raise TypeError(msg)
@@ -88,16 +90,20 @@ def check_model_is_given(params: object, model: object, name: str) -> nn.Module:
     """
     if isinstance(params, nn.Module):
         if model is not None and model is not params:
-            msg = f"{name} got two models; give the model first, or parameters and model="
+            msg = (
+                f"{name} got two models, as params and as model; give the model first, or "
+                "parameters and model="
+            )
             raise ValueError(msg)
         return params
     if model is None:
         msg = (
             f"{name} got parameters without their model, and the output-channel axis is read from "
-            f"the model's layers; use {name}(model, ...) or {name}(params, ..., model=model)"
+            f"the model's layers, but model=None; use {name}(model, ...) or {name}(params, ..., "
+            "model=model)"
         )
         raise ValueError(msg)
     if not isinstance(model, nn.Module):
-        msg = f"model must be a torch.nn.Module, got {type(model).__name__}"
+        msg = f"model must be a torch.nn.Module, got {described(model)}"
         raise TypeError(msg)
     return model

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from cdg_theory.checks import described
 from cdg_torch.checks import check_metric
 from cdg_torch.layers import CONVOLUTIONS
 
@@ -49,6 +50,8 @@ class Rule:
     ------
     TypeError
         If ``metric`` is neither a metric nor None, or a condition is of the wrong type.
+    ValueError
+        If ``groups`` is less than 1.
     AttributeError
         If another field than ``metric`` is assigned.
 
@@ -82,21 +85,29 @@ class Rule:
 
     def __post_init__(self) -> None:
         kinds = self.types if isinstance(self.types, tuple) else (self.types,)
-        if not all(isinstance(kind, type) and issubclass(kind, nn.Module) for kind in kinds):
-            msg = f"types must be module classes such as nn.Linear, got {self.types!r}"
+        if not kinds or not all(
+            isinstance(kind, type) and issubclass(kind, nn.Module) for kind in kinds
+        ):
+            got = described(self.types)
+            msg = f"types must be module classes such as nn.Linear, got {got}"
             raise TypeError(msg)
         for field in ("name", "parameter"):
             if not isinstance(getattr(self, field), str):
-                msg = f"{field} must be a glob pattern, got {getattr(self, field)!r}"
+                msg = f"{field} must be a glob pattern, got {described(getattr(self, field))}"
                 raise TypeError(msg)
         if self.when is not None and not callable(self.when):
-            msg = f"when must be callable as when(name, layer, parameter), got {self.when!r}"
+            msg = (
+                f"when must be callable as when(name, layer, parameter), got {described(self.when)}"
+            )
             raise TypeError(msg)
         for field in ("dim", "groups"):
             value = getattr(self, field)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-                msg = f"{field} must be an int or None, got {value!r}"
+                msg = f"{field} must be an int or None, got {described(value)}"
                 raise TypeError(msg)
+        if self.groups is not None and self.groups < 1:
+            msg = f"groups must be >= 1, got {self.groups}; None takes what the layer says"
+            raise ValueError(msg)
 
     def selects(self, slot: Slot, parameter: Tensor) -> bool:
         """Return whether every condition holds for a parameter standing at ``slot``."""

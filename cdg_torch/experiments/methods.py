@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import torch
 
 from cdg_theory import Metric
+from cdg_theory.checks import described, one_of
 from cdg_torch.attachment import Rule, attach
 from cdg_torch.baselines import along_kernel, along_raster, gradient_centralization
 from cdg_torch.experiments.directions import transform_gradients
@@ -103,10 +104,7 @@ class Method:
             ("direction", get_args(Direction)),
             ("where", ("gradient", "update")),
         ):
-            value = getattr(self, field)
-            if value not in choices:
-                msg = f"{field} must be one of {', '.join(choices)}, got {value!r}"
-                raise ValueError(msg)
+            one_of(field, getattr(self, field), choices)
 
     @property
     def is_baseline(self) -> bool:
@@ -119,16 +117,33 @@ class Method:
 
         Raises
         ------
+        TypeError
+            If a value is of the wrong type.
         ValueError
             If a key is unknown or a value is none of the choices.
         """
+        if not isinstance(table, Mapping):
+            msg = f"methods must be tables, [[methods]], got {described(table)}"
+            raise TypeError(msg)
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(table) - known):
             msg = f"unknown keys of a method: {unknown}; known are {sorted(known)}"
             raise ValueError(msg)
         values = dict(table)
-        if values.get("metric") is not None:
-            values["metric"] = Metric(**values["metric"])
+        if not isinstance(values.get("name"), str) or not values["name"]:
+            msg = f"name of a method must be a word, got {described(values.get('name'))}"
+            raise TypeError(msg)
+        for switch in {"match_norm", "centralize"} & set(values):
+            if not isinstance(values[switch], bool):
+                msg = f"{switch} must be true or false, got {described(values[switch])}"
+                raise TypeError(msg)
+        weights = values.get("metric")
+        if weights is not None:
+            known = {field.name for field in fields(Metric)}
+            if not isinstance(weights, Mapping) or not set(weights) <= known:
+                msg = f"metric must be a table of {sorted(known)}, got {described(weights)}"
+                raise ValueError(msg)
+            values["metric"] = Metric(**weights)
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:

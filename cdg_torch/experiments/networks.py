@@ -80,8 +80,13 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     with optional():
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        msg = f"{path} is not a whole .safetensors file ({error}); copy or save it again"
+        raise ValueError(msg) from error
 
 
 def correlations(
@@ -102,7 +107,10 @@ def correlations(
     """
     rows = []
     for name, weight in weights.items():
-        if not weight.is_floating_point() or not 3 <= weight.ndim <= 5 or not weight.any():
+        # What channel_correlation does not read, is no convolution's either: 8 bits, sparse.
+        readable = weight.is_floating_point() and weight.layout is torch.strided
+        readable = readable and not weight.is_nested and weight.element_size() > 1
+        if not readable or weight.is_meta or not 3 <= weight.ndim <= 5 or not weight.any():
             continue
         flipped = any(fnmatchcase(name, pattern) for pattern in transposed)
         channels = ("input", "output") if flipped else ("output", "input")

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,8 +17,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from cdg_theory.checks import described, finite_number, one_of, whole_number
+from cdg_torch.experiments.data import DATASETS
 from cdg_torch.experiments.harness import execute, worker_pool
 from cdg_torch.experiments.methods import Method
+from cdg_torch.experiments.models import MODELS
 from cdg_torch.experiments.runs import Record, Run
 
 __all__ = ["Cell", "Experiment", "choose_rates", "conduct"]
@@ -27,6 +31,14 @@ Cell = tuple[str, int]
 
 # Seeds of the two stages never meet.
 _SELECT_SEEDS_FROM = 10_000
+
+
+def _rate(value: object) -> float:
+    rate = finite_number("rates", value, cure="a learning rate is a number > 0")
+    if rate <= 0:
+        msg = f"rates must be > 0, got {rate}; a learning rate is a number > 0"
+        raise ValueError(msg)
+    return rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +100,8 @@ class Experiment:
 
         Raises
         ------
+        TypeError
+            If a value is of the wrong type.
         ValueError
             If a key is unknown, missing, or a value is none of the choices.
         """
@@ -101,10 +115,34 @@ class Experiment:
             )
             raise ValueError(msg)
         values = dict(table)
-        values["methods"] = tuple(Method.parse(method) for method in table["methods"])
-        values["rates"] = tuple(float(rate) for rate in table["rates"])
-        if "batches" in table:
-            values["batches"] = tuple(int(batch) for batch in table["batches"])
+        name = values["name"]
+        # It names files, and they lie in the folder for results.
+        if not isinstance(name, str) or not re.fullmatch(r"\w[\w .+-]*", name):
+            msg = (
+                "name must be a word that can name a file: letters, digits, spaces, and -, _, . "
+                f"or + after the first; got {described(name)}"
+            )
+            raise ValueError(msg)
+        one_of("data", values["data"], tuple(DATASETS))
+        one_of("model", values["model"], (*MODELS, "dcgan"))
+        for key in ("methods", "rates", "batches"):
+            if not isinstance(values.get(key, []), list | tuple):
+                msg = f"{key} must be a list, got {described(values[key])}"
+                raise TypeError(msg)
+        for key in {"epochs", "select_seeds", "final_seeds"} & set(values):
+            whole_number(key, values[key], least=1)
+        if not isinstance(values.get("augment", False), bool):
+            msg = f"augment must be true or false, got {described(values['augment'])}"
+            raise TypeError(msg)
+        if not isinstance(values.get("options", {}), Mapping):
+            msg = f"options must be a table, got {described(values['options'])}"
+            raise TypeError(msg)
+        values["methods"] = tuple(Method.parse(method) for method in values["methods"])
+        values["rates"] = tuple(_rate(rate) for rate in values["rates"])
+        if "batches" in values:
+            values["batches"] = tuple(
+                whole_number("batches", batch, least=1) for batch in values["batches"]
+            )
         return cls(**values)
 
     def _run(self, method: Method, batch: int, rate: float, seed: int, stage: str) -> Run:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
+from cdg_theory.checks import described
 from cdg_torch.experiments.protocol import Experiment
 
 __all__ = ["read_spec"]
+
+
+def _experiments(table: dict[str, Any]) -> list[Experiment]:
+    several = table.pop("experiment", [{}])
+    if not isinstance(several, list) or not all(isinstance(one, dict) for one in several):
+        msg = f"experiment must be tables, [[experiment]], got {described(several)}"
+        raise TypeError(msg)
+    return [Experiment.parse({**table, **one}) for one in several]
 
 
 def read_spec(path: Path) -> list[Experiment]:
@@ -47,8 +57,14 @@ def read_spec(path: Path) -> list[Experiment]:
         except tomllib.TOMLDecodeError as error:
             msg = f"{path} is not a TOML file: {error}"
             raise ValueError(msg) from error
-    several = table.pop("experiment", [{}])
-    experiments = [Experiment.parse({**table, **one}) for one in several]
+        except UnicodeDecodeError as error:
+            msg = f"{path} is not a TOML file: it is not text in UTF-8 ({error})"
+            raise ValueError(msg) from error
+    try:
+        experiments = _experiments(table)
+    except (TypeError, ValueError) as error:
+        msg = f"{path}: {error}"
+        raise ValueError(msg) from error
     names = [experiment.name for experiment in experiments]
     if len(set(names)) < len(names):
         msg = f"experiments of {path} share a name: {names}; rename one"

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from tests.deep.figures import Figure, Report
+from tests.deep.fuzz_arguments import fuzz_arguments
 from tests.deep.fuzz_calls import CASES, fuzz_calls
+from tests.deep.fuzz_files import fuzz_files
 
 __all__ = ["run"]
 
 
 def run(*, effort: float, report: Report) -> list[Figure]:
-    """Draw calls, wrong arguments, and files."""
-    return fuzz_calls(max(20, int(CASES * effort)), report)
+    """Draw calls, wrong arguments, and broken files."""
+    return [
+        *fuzz_calls(max(20, int(CASES * effort)), report),
+        fuzz_arguments(effort, report),
+        fuzz_files(effort, report),
+    ]

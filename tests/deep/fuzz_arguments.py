@@ -1,0 +1,204 @@
+"""Wrong arguments at every public door: refused in words, and nothing modified."""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+import cdg_torch
+from cdg_theory import discrete
+from tests.deep.doors import DOORS, Door
+from tests.deep.figures import Figure, Report, timed
+from tests.deep.odd_values import ODD_VALUES, words_for
+
+__all__ = ["Attempt", "attempt", "fuzz_arguments", "snapshot"]
+
+SEVERAL = 20_000
+# A refusal says what would do instead.
+CURE = re.compile(r";|must|needs|use |give |one of")
+# These are right in themselves, but so many rows or columns do not fit any machine; and no ids
+# means all theorems, which takes a minute.
+LEFT_OUT = {
+    *product(("n", "columns"), ("a huge int", "an int beyond float")),
+    ("ids", "None"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one call: ``wrong`` says what should not have happened, or is empty."""
+
+    outcome: str
+    wrong: str = ""
+
+
+def _bits(tensor: torch.Tensor) -> Any:
+    if tensor.is_meta or tensor.is_nested or tensor.layout is not torch.strided:
+        return str(tensor.dtype)
+    plain = tensor.detach()
+    if plain.is_quantized:
+        plain = plain.int_repr()
+    return (
+        str(plain.dtype),
+        tuple(plain.shape),
+        bytes(plain.contiguous().view(-1).view(torch.uint8)),
+    )
+
+
+def snapshot(thing: Any) -> Any:
+    """Return everything about an argument that a refusal must not have changed, to be compared."""
+    if isinstance(thing, torch.Tensor):
+        grad = thing.grad if thing.is_leaf and not thing.is_nested else None
+        return _bits(thing), None if grad is None else _bits(grad)
+    if isinstance(thing, np.ndarray):
+        return thing.dtype.str, thing.shape, thing.tobytes()
+    if isinstance(thing, nn.Module):
+        hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in thing.modules()]
+        return [(name, snapshot(p)) for name, p in thing.named_parameters()], hooks
+    if isinstance(thing, Optimizer):
+        attributes = {name: id(value) for name, value in vars(thing).items()}
+        hooks = (len(thing._optimizer_step_pre_hooks), len(thing._optimizer_step_post_hooks))
+        return attributes, hooks, snapshot(thing.state_dict()), snapshot(list(thing.param_groups))
+    if isinstance(thing, cdg_torch.Handle):
+        rules = [(rule.metric, rule.name, rule.dim, rule.groups) for rule in thing.rules]
+        return rules, thing.options, snapshot(thing.optimizer), snapshot(thing.model)
+    if isinstance(thing, cdg_torch.MetricSchedule):
+        return thing.start, thing.last_step, snapshot(thing.handle)
+    if isinstance(thing, Mapping):
+        return [(key, snapshot(value)) for key, value in thing.items()]
+    if isinstance(thing, list | tuple):
+        return [snapshot(value) for value in thing]
+    return None
+
+
+def _not_a_number(result: Any) -> bool:
+    """Whether a result holds a NaN."""
+    if isinstance(result, torch.Tensor):
+        plain = result.layout is torch.strided and not (result.is_nested or result.is_meta)
+        return plain and result.is_floating_point() and bool(result.isnan().any())
+    if isinstance(result, np.ndarray) and result.dtype.kind == "f":
+        return bool(np.isnan(result).any())
+    return isinstance(result, float) and math.isnan(result)
+
+
+def attempt(door: Door, odd: Mapping[str, str]) -> Attempt:
+    """Call a door with some arguments replaced, each by the odd value of the given name."""
+    arguments = door.make()
+    values = {argument: ODD_VALUES[name]() for argument, name in odd.items()}
+    arguments.update(values)
+    before = snapshot(arguments)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            result = door.call(**arguments)
+    except (ValueError, TypeError) as error:
+        if snapshot(arguments) != before:
+            return Attempt("refused", f"modified its arguments, then {type(error).__name__}")
+        theirs = door.theirs & set(odd)
+        return Attempt("refused", "" if theirs else _missing(str(error), door, values))
+    except Exception as error:
+        if door.theirs & set(odd) and snapshot(arguments) == before:
+            return Attempt("refused")
+        return Attempt("failed", f"{type(error).__name__}: {str(error)[:200]}")
+    if _not_a_number(result) and not any(map(_not_a_number, values.values())):
+        return Attempt("accepted", "made a NaN of finite numbers")
+    return Attempt("accepted")
+
+
+def _missing(message: str, door: Door, values: Mapping[str, Any]) -> str:
+    """Return what a refusal does not say: argument and value of one of those put wrong, a cure."""
+    told = any(
+        any(word in message for word in words_for(value))
+        and any(re.search(rf"\b{re.escape(name)}\b", message) for name in (argument, *door.same))
+        for argument, value in values.items()
+    )
+    if told and CURE.search(message):
+        return ""
+    return f"says: {message[:200]!r}"
+
+
+@dataclass(slots=True)
+class _Tally:
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, name: str, odd: Mapping[str, str]) -> None:
+        made = attempt(DOORS[name], odd)
+        self.outcomes[made.outcome] += 1
+        if made.wrong:
+            words = ", ".join(f"{argument}={value}" for argument, value in odd.items())
+            self.wrong.append(f"{name}({words}): {made.wrong}")
+
+
+OUTCOMES = ("refused", "accepted", "failed")
+
+
+def _is_tried(name: str, argument: str, value: str) -> bool:
+    # The object whose method is called is not an argument of it.
+    method = "." in name and name[0].isupper()
+    return (argument, value) not in LEFT_OUT and not (method and argument in {"handle", "schedule"})
+
+
+def _without_door() -> set[str]:
+    """Return public callables that have no door: none, but what is tried by its methods."""
+    public = {*cdg_torch.__all__, *(f"discrete.{name}" for name in discrete.__all__)}
+    public |= {f"baselines.{name}" for name in cdg_torch.baselines.__all__}
+    # Results and handles, which the library makes; a base class; a module.
+    made = {"Handle", "Report", "MetricSchedule", "discrete.SweepFactors", "baselines"}
+    return public - made - DOORS.keys()
+
+
+def fuzz_arguments(effort: float, report: Report) -> Figure:
+    """Put every argument of every door wrong, alone and with others."""
+    tally, rng = _Tally(), np.random.default_rng(7)
+    tally.wrong += [f"{name} has no door" for name in _without_door()]
+    alone = [
+        (name, {argument: value})
+        for name, door in DOORS.items()
+        for argument in door.make()
+        for value in ODD_VALUES
+        if _is_tried(name, argument, value)
+    ]
+    chosen = rng.permutation(len(alone))[: max(50, int(len(alone) * min(1.0, effort)))]
+    several = int(SEVERAL * effort)
+    with timed() as seconds:
+        for done, index in enumerate(chosen):
+            tally.add(*alone[index])
+            if done % 50 == 0:
+                report("wrong arguments", done, len(chosen) + several)
+        names, odd = list(DOORS), list(ODD_VALUES)
+        for done in range(several):
+            name = names[rng.integers(len(names))]
+            arguments = [a for a in DOORS[name].make() if a not in {"handle", "schedule"}]
+            picked = rng.permutation(len(arguments))[: rng.integers(2, 4)]
+            drawn = {arguments[i]: odd[rng.integers(len(odd))] for i in picked}
+            tally.add(name, {a: value for a, value in drawn.items() if _is_tried(name, a, value)})
+            if done % 50 == 0:
+                report("wrong arguments", len(chosen) + done, len(chosen) + several)
+    found = (
+        f"{sum(tally.outcomes.values()):,} calls of {len(DOORS)} functions and classes with "
+        f"{len(ODD_VALUES)} odd values: {tally.outcomes['refused']:,} refused, "
+        f"{tally.outcomes['accepted']:,} served"
+    )
+    if tally.wrong:
+        found += f"; {len(tally.wrong)} wrong, the first: {min(tally.wrong, key=len)}"
+    return Figure(
+        "fuzz",
+        "A wrong argument is a ValueError or a TypeError that names the argument, the value and "
+        "a cure, before anything is modified: gradients, weights, optimizer, hooks",
+        found,
+        not tally.wrong,
+        seconds(),
+    )

@@ -39,6 +39,7 @@ extensions = [
     "api_docstrings",
     "explorer",
     "ledger_pages",
+    "promises",
 ]
 nitpicky = True
 exclude_patterns = ["_build", "_ext", "_ipython", "**/.ipynb_checkpoints"]

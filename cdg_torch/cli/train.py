@@ -37,8 +37,11 @@ def train(spec: Path, output: Path, *, workers: int | None = None) -> list[Path]
         with progress_bar(console, experiment.run_count, experiment.name) as advance:
             records = conduct(experiment, path, workers=workers, on_record=advance)
         rows = summarise(records)
-        console.print(terminal(rows, experiment.name))
-        console.print(f"[dim]{LEGEND}.", highlight=False)
+        if rows:
+            console.print(terminal(rows, experiment.name))
+            console.print(f"[dim]{LEGEND}.", highlight=False)
+        else:
+            console.print("a search without final runs: cdg report ranks what it found")
         for row in rows:
             if row.comparison is not None:
                 console.print(finding(row), highlight=False)

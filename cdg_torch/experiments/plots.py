@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ def _by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def _curves(axes: Any, groups: dict[str, list[Record]], quantity: str) -> None:
-    for (name, members), hue in zip(groups.items(), HUES, strict=False):
+    for (name, members), hue in zip(groups.items(), itertools.cycle(HUES), strict=False):
         lines = [
             [point[quantity] for point in member["results"]["curve"]]
             for member in members
@@ -49,7 +50,9 @@ def _curves(axes: Any, groups: dict[str, list[Record]], quantity: str) -> None:
 def _correlations(axes: Any, groups: dict[str, list[Record]], pairs: str) -> None:
     """Draw, per layer and method, the correlation of what training added, output channels."""
     layers: list[str] = []
-    for place, ((_, members), hue) in enumerate(zip(groups.items(), HUES, strict=False)):
+    for place, ((_, members), hue) in enumerate(
+        zip(groups.items(), itertools.cycle(HUES), strict=False)
+    ):
         values: dict[str, list[float]] = defaultdict(list)
         scales: dict[str, float] = {}
         for member in members:

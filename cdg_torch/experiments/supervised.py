@@ -113,6 +113,7 @@ def train_supervised(run: Run, device: str) -> tuple[dict[str, Any], list[float]
     optimizer = run.method.make_optimizer(model, run.lr)
     steps = len(dataset.train) // run.batch
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, run.epochs * steps)
+    smoothing = run.method.make_schedule(optimizer, run.epochs * steps)
     generator = torch.Generator().manual_seed(run.seed)
 
     curve: list[dict[str, float]] = []
@@ -132,6 +133,8 @@ def train_supervised(run: Run, device: str) -> tuple[dict[str, Any], list[float]
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             scheduler.step()
+            if smoothing is not None:
+                smoothing.step()
             total += loss.detach()
         mean_loss = total.item() / steps
         seconds.append((time.perf_counter() - start) / steps)

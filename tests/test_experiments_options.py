@@ -8,7 +8,8 @@ import torch
 from cdg_theory import Metric
 from cdg_torch import blend
 from cdg_torch.attachment import attached
-from cdg_torch.experiments import supervised
+from cdg_torch.experiments import data, supervised
+from cdg_torch.experiments.data import Dataset, Split
 from cdg_torch.experiments.methods import SCHEDULES, Method
 from cdg_torch.experiments.models import build
 from cdg_torch.experiments.protocol import Experiment, conduct
@@ -79,6 +80,16 @@ def test_every_option_changes_the_training(change) -> None:
 def test_what_would_do_nothing_is_refused(fields, message) -> None:
     with pytest.raises(ValueError, match=message):
         Method(name="x", **fields)
+
+
+@pytest.mark.parametrize("model", ["unet", "dcgan"])
+def test_augmentation_where_it_would_spoil_the_target_is_refused(model, monkeypatch) -> None:
+    pixels = Split(torch.zeros(8, 1, 28, 28), torch.zeros(8, 28, 28, dtype=torch.int64))
+    dataset = Dataset("pixels", pixels, pixels, pixels, 10)
+    monkeypatch.setitem(data.DATASETS, "pixels", lambda: dataset)
+    run = replace(RUN, data="pixels", options={}, model=model, augment=True)
+    with pytest.raises(ValueError, match=r"augment .* drop it"):
+        train(run)
 
 
 EXPERIMENT = Experiment(

@@ -64,7 +64,15 @@ def train_gan(run: Run, device: str) -> tuple[dict[str, Any], list[float]]:
 
     The losses are the usual logistic ones; the generator's asks to be taken for real. A step is
     one of the discriminator and one of the generator.
+
+    Raises
+    ------
+    ValueError
+        If images are to be augmented: made ones would be compared with shifted ones.
     """
+    if run.augment:
+        msg = "augment is not served for a GAN, which would learn to shift its images; drop it"
+        raise ValueError(msg)
     dataset, features = _prepared(run.data, tuple(sorted(run.options.items())))
     dataset, features = dataset.to(device), features.to(device)
     torch.manual_seed(run.seed)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from cdg_torch.experiments.protocol import Experiment
 
-__all__ = ["read_spec"]
+__all__ = ["read_spec", "read_specs"]
 
 
 def read_spec(path: Path) -> list[Experiment]:
@@ -48,9 +49,20 @@ def read_spec(path: Path) -> list[Experiment]:
             msg = f"{path} is not a TOML file: {error}"
             raise ValueError(msg) from error
     several = table.pop("experiment", [{}])
-    experiments = [Experiment.parse({**table, **one}) for one in several]
+    return [Experiment.parse({**table, **one}) for one in several]
+
+
+def read_specs(paths: Sequence[Path]) -> list[Experiment]:
+    """Return the experiments of several specs; each names a file of records, so names differ.
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_spec`, or if two experiments share a name.
+    """
+    experiments = [experiment for path in paths for experiment in read_spec(path)]
     names = [experiment.name for experiment in experiments]
     if len(set(names)) < len(names):
-        msg = f"experiments of {path} share a name: {names}; rename one"
+        msg = f"experiments of {', '.join(map(str, paths))} share a name: {names}; rename one"
         raise ValueError(msg)
     return experiments

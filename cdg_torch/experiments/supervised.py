@@ -105,8 +105,16 @@ def train_supervised(run: Run, device: str) -> tuple[dict[str, Any], list[float]
 
     The learning rate falls to 0 along half a cosine. A loss that is not finite ends the training:
     the run counts with the score it then has.
+
+    Raises
+    ------
+    ValueError
+        If images are to be augmented whose pixels have classes of their own.
     """
     dataset = load(run.data, dict(run.options)).to(device)
+    if run.augment and dataset.per_pixel:
+        msg = f"augment moves the images of {run.data} and not the classes of their pixels; drop it"
+        raise ValueError(msg)
     torch.manual_seed(run.seed)
     model = build(run.model, dataset.in_channels, dataset.classes).to(device)
     initial = {name: p.detach().clone() for name, p in model.named_parameters()}

@@ -72,7 +72,7 @@ def test_a_table_can_be_included_by_name(tmp_path) -> None:
     table = text.split("<!-- it 8 -->")[1].split("<!-- end -->")[0]
     assert "| H⁰ | 0.01 | 91.03" in table
     assert "+1.00 ± 0.00" in table
-    assert "With 6 seeds and 1 comparisons" in text
+    assert "Seeds: 6, comparisons: 1." in text
 
 
 def test_a_search_is_ranked_by_validation_alone(tmp_path) -> None:

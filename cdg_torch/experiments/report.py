@@ -120,10 +120,11 @@ def _setting(records: Sequence[Record]) -> str:
     options = ", ".join(f"{name} {value}" for name, value in first["options"].items())
     seeds = {s: len({run["seed"] for run in runs if run["stage"] == s}) for s in _STAGES}
     rates = sorted({run["lr"] for run in runs if run["stage"] == "select"})
+    compared = f"; compared on {seeds['final']} seeds" if seeds["final"] else ""
     return (
-        f"{first['data']}{f' ({options})' if options else ''}, {first['model']}, "
-        f"{first['epochs']} epochs; {seeds['select']} seeds choose among the rates "
-        f"{', '.join(f'{rate:g}' for rate in rates)}; {seeds['final']} seeds compare.\n"
+        f"{first['data']}{f' ({options})' if options else ''}, {first['model']}, epochs: "
+        f"{first['epochs']}; rates chosen among {', '.join(f'{rate:g}' for rate in rates)} (seeds: "
+        f"{seeds['select']}){compared}.\n"
     )
 
 
@@ -135,8 +136,8 @@ def _reach(rows: Sequence[Row]) -> str:
     pairs = min(comparison.pairs for comparison in compared)
     smallest = corrected([2.0 ** (1 - pairs)] + [1.0] * (len(compared) - 1))[0]
     return (
-        f"With {pairs} seeds and {len(compared)} comparisons, one method that differs alone can "
-        f"reach a corrected p of {smallest:.3f} at best.\n"
+        f"Seeds: {pairs}, comparisons: {len(compared)}. One method that differs alone can reach a "
+        f"corrected p of {smallest:.4f} at best.\n"
     )
 
 

@@ -47,6 +47,14 @@ def test_l2_is_the_identity() -> None:
     )
 
 
+def test_one_interval_is_enough() -> None:
+    # Two nodes: g = 2 ± 1, L² in the mean, and a slope of ∓2 whose square is 4 times the weight 1.
+    metric = Metric(1.0, 0.0, 1.0)
+    # The fluctuation ±1 has mass 1/3 against g's slope: 4k = 1/3.
+    k = fe.finite_element_gradient(np.array([1.0, 3.0]), metric)
+    np.testing.assert_allclose(k, [2 - 1 / 12, 2 + 1 / 12], rtol=16 * EPS)
+
+
 def test_needs_an_interval() -> None:
     with pytest.raises(ValueError, match="at least one interval, got 1"):
         fe.finite_element_gradient(np.ones(1), Metric.l2())

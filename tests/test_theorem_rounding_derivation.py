@@ -5,6 +5,8 @@ that errors stay below it cannot pin it. So the page's steps stand here once mor
 form: what a closed sweep does to an error is the modulus of a matrix.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -125,7 +127,7 @@ class Steps:
 
 
 def gradient(n):
-    g = np.random.default_rng(n).standard_normal((n, 3)) + [0.0, 4.0, -1.0]
+    g = np.random.default_rng(n).standard_normal((n, 3)) + np.array([0.0, 4.0, -1.0])
     return g.astype(np.float32).astype(float)
 
 
@@ -184,8 +186,7 @@ def functional_bound_of_the_page(g, metric):
         size, error = gain[:, None] * size, gain[:, None] * error
         error = error + (gain_error + step)[:, None] * size
         one_hot = np.eye(n)[:, [0 if down else n - 1]] - 1.0 / n
-        weights = forward_error_bound(one_hot, Metric(1.0, metric.fluctuation, metric.derivative,
-                                      boundary=metric.boundary, spacing=metric.spacing))  # fmt: skip
+        weights = forward_error_bound(one_hot, replace(metric, mean=1.0))
         end_error = ((weights.bound + (n + 4) * u * np.abs(weights.gradient)) * moduli).sum(0)
         S, h = F if down else F.T, (factors.closure / factors.closure[-1])[:, None]
         error = error + step * (S @ size + h * np.abs(k[0 if down else -1]))

@@ -86,7 +86,7 @@ def f(a: "Literal[1]", b) -> "list[2]":
     assert a > 1, f"{a + 1}"
     msg = f"got {a - 1}, not " + b
     prefetch(a, b, 2)
-    yield from zip(a, b, strict=True)
+    yield from zip(a, strict=True)
     yield max(a, b), cast(Number, a), f"{a:.{2 + 3}}"
 '''
 

@@ -78,7 +78,7 @@ class Mutant:
     change, and a number where a function holds the same change twice. ``lines`` are those whose
     execution executes the change; ``function`` is empty outside of functions. ``is_case`` says
     that it only chooses another case for a check: a literal that a loop runs over, that a name is
-    bound to, or that a draw is handed.
+    bound to, or that a draw is handed; or by what a statement is made wrong on purpose.
     """
 
     path: str
@@ -234,7 +234,11 @@ def _itself(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 # What a literal case may be made with.
-MAKERS = {"Fraction", "Integer", "Metric", "Rational", "product", "range"}
+MAKERS = {"Fraction", "Integer", "Matrix", "Metric", "Rational", "product", "range"}
+
+
+# What draws, or makes a member of a class that is drawn from.
+DRAWS = ("rng.", "draw", "_draw", "random.Random", "np.random.", "polynomial", "trigonometric")
 
 
 def _is_literal(node: ast.AST) -> bool:
@@ -246,6 +250,8 @@ def _is_literal(node: ast.AST) -> bool:
 
 def _is_case(node: ast.AST, holder: ast.AST, field: str) -> bool:
     """Whether everything inside a node only chooses a case; see :class:`Mutant`."""
+    if isinstance(holder, ast.If | ast.IfExp) and _name(holder.test) == "perturbed":
+        return field == "body"
     if isinstance(holder, ast.For | ast.comprehension) and field == "iter":
         return _is_literal(node)
     if isinstance(holder, ast.Assign) and field == "value":
@@ -253,7 +259,7 @@ def _is_case(node: ast.AST, holder: ast.AST, field: str) -> bool:
     if isinstance(holder, ast.Call) and field in {"args", "keywords"}:
         head = ast.unparse(holder.func)
         value = node.value if isinstance(node, ast.keyword) else node
-        return head.startswith(("rng.", "draw", "_draw")) and _is_literal(value)
+        return head.startswith(DRAWS) and _is_literal(value)
     return False
 
 
@@ -385,7 +391,7 @@ def mutants(source: str, path: str = "") -> list[Mutant]:
                 function if edit.in_function else "",
                 name,
                 edit.lines,
-                edit.is_case and edit.operator in {"constant", "sign", "arguments", "arithmetic"},
+                edit.is_case,
             )
         )
     return found

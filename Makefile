@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test lint types docs verify bench format clean
+.PHONY: demo test deep lint types docs verify bench format clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/cdg demo
@@ -13,6 +13,10 @@ demo: $(VENV)/.installed-demo
 # The site is built, its notebooks executed and its pages checked in a browser by the tests.
 test: lint types
 	$(BIN)/python -m pytest -n 2
+
+# What takes too long for every test run: under an hour on 2 cores. The figures go into the docs.
+deep: $(VENV)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/deep --json docs/reference/deep.json
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -43,7 +47,7 @@ $(VENV)/.torch: constraints.txt
 	touch $@
 
 $(VENV)/.installed-demo: $(VENV)/.torch pyproject.toml
-	$(PIP) --editable '.[fast,certify,experiments]'
+	$(PIP) --editable '.[fast,experiments]'
 	touch $@
 
 # timm asks for torchvision, whose wheels do not fit every torch; its optimizers do without.
@@ -53,4 +57,4 @@ $(VENV)/.installed-test: $(VENV)/.torch pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info docs/_build
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .nox build *.egg-info docs/_build

@@ -14,7 +14,11 @@ from typing import Literal, get_args
 Boundary = Literal["natural", "periodic"]
 Spacing = Literal["normalized", "unit"]
 
-__all__ = ["Boundary", "Metric", "Spacing"]
+__all__ = ["LARGEST", "SMALLEST", "Boundary", "Metric", "Spacing"]
+
+#: Between these lie all weights that are not 0: their products with n², and the reciprocals of
+#: those, stay away from both ends of float64.
+SMALLEST, LARGEST = 1e-150, 1e150
 
 
 def _finite(name: str, value: object, *, cure: str) -> float:
@@ -64,7 +68,8 @@ class Metric:
     ===============  ==================  ====================================================
 
     The weights are dimensionless; with unit spacing ``derivative`` is in channels squared.
-    The library admits the convex cone :math:`\alpha>0,\ \beta,\gamma\ge0,\ \beta+\gamma>0`.
+    The library admits the convex cone :math:`\alpha>0,\ \beta,\gamma\ge0,\ \beta+\gamma>0`, as
+    far as float64 reaches: weights other than 0 lie between 1e-150 and 1e150.
     The exact condition for positive definiteness is a little weaker (theorem 1): slightly
     negative :math:`\beta` can still be definite, and is refused here all the same.
 
@@ -73,7 +78,7 @@ class Metric:
     TypeError
         If a weight is not a real number.
     ValueError
-        If the weights lie outside the cone, or ``boundary`` or ``spacing`` is unknown.
+        If the weights lie outside the cone or the range, or ``boundary`` or ``spacing`` is unknown.
 
     Examples
     --------
@@ -118,6 +123,14 @@ class Metric:
                 "give one of them a positive weight, or use Metric.l2() for no smoothing"
             )
             raise ValueError(msg)
+        for name, weight in (("mean", alpha), ("fluctuation", beta), ("derivative", gamma)):
+            if weight != 0 and not SMALLEST <= weight <= LARGEST:
+                msg = (
+                    f"{name} must lie between {SMALLEST:g} and {LARGEST:g}, got {weight}; "
+                    "scale all weights, which scales the gradient inversely"
+                    + ("" if name == "mean" else ", or use 0.0 to leave the term out")
+                )
+                raise ValueError(msg)
         for name, choice, choices in (
             ("boundary", self.boundary, get_args(Boundary)),
             ("spacing", self.spacing, get_args(Spacing)),

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 
+from cdg_torch.extras import missing
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -51,6 +53,8 @@ def backend(name: Backend) -> Iterator[None]:
     ------
     ValueError
         If ``name`` is unknown; and by the transforms, if that backend cannot serve a tensor.
+    ModuleNotFoundError
+        By the transforms, if that backend needs a package that is not installed.
 
     Examples
     --------
@@ -71,14 +75,28 @@ def backend(name: Backend) -> Iterator[None]:
 
 
 @cache
-def _installed(package: str, extra: str) -> bool:
-    if importlib.util.find_spec(package) is not None:
-        return True
-    warnings.warn(
-        f"{package} is not installed, so the slower PyTorch reference serves; {extra}",
-        stacklevel=2,
-    )
-    return False
+def _found(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+@cache
+def _say_once(message: str) -> None:
+    warnings.warn(message, stacklevel=2)
+
+
+def _installed(package: str) -> bool:
+    """Whether a package is there; if not, a forced backend is refused, a chosen one replaced.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If a forced backend needs it.
+    """
+    if not _found(package) and _forced.get() is not None:
+        raise ModuleNotFoundError(missing(package), name=package)
+    if not _found(package):
+        _say_once(f"the slower PyTorch reference serves: {missing(package)}")
+    return _found(package)
 
 
 @cache
@@ -91,7 +109,7 @@ def _half_converts() -> bool:
 def _cpu_serves(tensor: Tensor) -> bool:
     return (
         tensor.device.type == "cpu"
-        and _installed("numba", "pip install 'channel-directed-gradients[fast]' installs it")
+        and _installed("numba")
         and (tensor.dtype != torch.float16 or _half_converts())
     )
 
@@ -102,7 +120,7 @@ def _gpu_serves(tensor: Tensor) -> bool:
     return (
         (tensor.device.type == "cuda" or (interpreted and tensor.device.type == "cpu"))
         and tensor.dtype != torch.float64
-        and _installed("triton", "torch's CUDA builds bring it")
+        and _installed("triton")
     )
 
 
@@ -113,6 +131,8 @@ def choose(tensor: Tensor) -> Backend:
     ------
     ValueError
         If the backend that :func:`backend` asks for cannot serve it.
+    ModuleNotFoundError
+        If that backend needs a package that is not installed.
     """
     forced = _forced.get()
     if forced is None:

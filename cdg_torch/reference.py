@@ -1,11 +1,13 @@
 r"""k = M⁻¹g in plain PyTorch: the readable version that every faster one is held against.
 
 The same algorithm as :mod:`cdg_theory.discrete.sweeps`, with the same factors, row by row over
-all columns at once. Theorem 5 covers it; float64 inside, rounded once.
+all columns at once. Theorem 5 covers it; float64 inside, rounded once. Each column is scaled by a
+power of two to order one, and its result back, as in :mod:`cdg_theory.discrete.sweeps`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -40,11 +42,28 @@ def _sweep(y: Tensor, carry: list[float], *, backward: bool = False) -> Tensor:
     return y
 
 
+def _at_order_one(
+    transform: Callable[[Tensor, Metric], Tensor], g: Tensor, metric: Metric
+) -> Tensor:
+    """Apply a linear map to every column in units of a power of two just below its largest entry.
+
+    The power lies between 2⁻¹⁰²² and 2¹⁰²²; it is 1 for columns that are not finite.
+    """
+    exponent = g.abs().amax(0).view(torch.int64) >> 52
+    exponent = exponent.where(exponent < 2047, 1023).clamp(1, 2045)
+    size, unit = ((e << 52).view(torch.float64) for e in (exponent, 2046 - exponent))
+    return transform(g * unit, metric).mul_(size)
+
+
 def solve_gram(g: Tensor, metric: Metric) -> Tensor:
     """Return M⁻¹g for a float64 tensor ``g`` of shape (n, ...); axis 0 is the output channel."""
-    n = g.shape[0]
-    if metric.is_multiple_of_l2 or n == 1:
+    if metric.is_multiple_of_l2 or len(g) == 1:
         return g / metric.mean
+    return _at_order_one(_solve, g, metric)
+
+
+def _solve(g: Tensor, metric: Metric) -> Tensor:
+    n = len(g)
     mean, r = _split_mean(g)
     if metric.derivative == 0:
         x = r.div_(metric.fluctuation)
@@ -66,9 +85,13 @@ def solve_gram(g: Tensor, metric: Metric) -> Tensor:
 
 def apply_gram(k: Tensor, metric: Metric) -> Tensor:
     r"""Return Mk = βk + cLk + (α−β)k̄ for a float64 tensor ``k`` of shape (n, ...)."""
-    n = k.shape[0]
-    if metric.is_multiple_of_l2 or n == 1:
+    if metric.is_multiple_of_l2 or len(k) == 1:
         return k * metric.mean
+    return _at_order_one(_apply, k, metric)
+
+
+def _apply(k: Tensor, metric: Metric) -> Tensor:
+    n = len(k)
     mean, fluctuation = _split_mean(k)
     out = metric.mean * mean + metric.fluctuation * fluctuation
     if metric.derivative == 0:

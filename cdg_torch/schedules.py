@@ -22,6 +22,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from cdg_theory import Metric
+from cdg_theory.metric import SMALLEST
 
 if TYPE_CHECKING:
     from cdg_torch.attachment import Handle
@@ -58,11 +59,15 @@ def blend(metric: Metric, t: float) -> Metric:
         msg = f"t must be in [0, 1], got {t}; 0 is the metric itself and 1 is no smoothing"
         raise ValueError(msg)
     s = 1.0 - t
+
+    def weight(blended: float) -> float:
+        return blended if blended >= SMALLEST else 0.0
+
     return replace(
         metric,
-        mean=s * metric.mean + t,
-        fluctuation=s * metric.fluctuation + t,
-        derivative=s * metric.derivative,
+        mean=max(s * metric.mean + t, SMALLEST),
+        fluctuation=weight(s * metric.fluctuation + t),
+        derivative=weight(s * metric.derivative),
     )
 
 

@@ -52,7 +52,7 @@ def test_encloses_the_dense_rational_solution(data, metric, n) -> None:
 @pytest.mark.parametrize("boundary", ["natural", "periodic"])
 @pytest.mark.parametrize(
     "weights",
-    [(1.0, 1e-12, 1e12), (1.0, 1e-300, 1.0), (1e-12, 1e12, 1e-12), (1.0, 0.0, 1e-12)],
+    [(1.0, 1e-12, 1e12), (1.0, 1e-150, 1.0), (1e-12, 1e12, 1e-12), (1.0, 0.0, 1e-12)],
     ids=str,
 )
 def test_encloses_the_ball_arithmetic_of_flint_for_long_columns(weights, boundary) -> None:

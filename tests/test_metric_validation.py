@@ -20,6 +20,13 @@ from cdg_theory import Metric
         ({"derivative": -1e-9}, ValueError, r"derivative must be >= 0, got -1e-09; use 0\.0"),
         ({"derivative": math.inf}, ValueError, r"derivative must be finite, got inf; 0\.0 leaves"),
         ({"fluctuation": 0.0}, ValueError, r"both 0, so the form is not definite; .*Metric\.l2"),
+        (
+            {"mean": 1e200},
+            ValueError,
+            r"mean must lie between 1e-150 and 1e\+150, got 1e\+200; scale",
+        ),
+        ({"fluctuation": 1e-200}, ValueError, r"got 1e-200; .*or use 0\.0 to leave the term out"),
+        ({"derivative": 1e305}, ValueError, r"derivative must lie between .*, got 1e\+305"),
         ({"mean": "1"}, TypeError, r"mean must be a real number, got '1' of type str"),
         ({"mean": True}, TypeError, r"mean must be a real number, got True of type bool"),
         ({"derivative": 1j}, TypeError, r"derivative must be a real number, got 1j"),
@@ -69,7 +76,7 @@ def test_members_of_the_family(metric, weights) -> None:
 def test_only_equal_mean_and_fluctuation_without_derivative_is_a_multiple_of_l2() -> None:
     assert Metric.l2().is_multiple_of_l2
     assert Metric(3.0, 3.0).is_multiple_of_l2
-    assert not Metric(3.0, 3.0, 1e-300).is_multiple_of_l2
+    assert not Metric(3.0, 3.0, 1e-150).is_multiple_of_l2
     assert not Metric(3.0, 2.0).is_multiple_of_l2
 
 

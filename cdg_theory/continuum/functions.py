@@ -46,7 +46,7 @@ def expanded(u: Any) -> Any:
     >>> expanded((o + 1) * sp.exp(-o) / (mu + 1))
     o*exp(-o)/(mu + 1) + exp(-o)/(mu + 1)
     """
-    u = sp.sympify(u)
+    u = sp.sympify(u, strict=True)
     denominators = {
         power: sp.Dummy()
         for power in u.atoms(sp.Pow)
@@ -176,7 +176,7 @@ def vanishes(expression: Any) -> bool:
     >>> vanishes(sp.cosh(o) ** 2 + sp.sinh(o) ** 2 - 1)
     False
     """
-    rational = sp.expand(sp.sympify(expression).rewrite(sp.exp), power_exp=True)
+    rational = sp.expand(sp.sympify(expression, strict=True).rewrite(sp.exp), power_exp=True)
     if rational == 0:
         return True
     names: dict[Any, tuple[Any, Any]] = {}

@@ -83,17 +83,17 @@ class InnerProduct:
     @classmethod
     def reweighted_h0(cls, lam: Any) -> InnerProduct:
         r"""Return the re-weighted H⁰ product, :math:`(1,\lambda,0)`."""
-        return cls(sp.Integer(1), sp.sympify(lam), sp.Integer(0))
+        return cls(sp.Integer(1), sp.sympify(lam, strict=True), sp.Integer(0))
 
     @classmethod
     def sobolev(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
         r"""Return the channel-directed Sobolev product H̃¹, :math:`(1,0,\lambda)`."""
-        return cls(sp.Integer(1), sp.Integer(0), sp.sympify(lam), boundary)
+        return cls(sp.Integer(1), sp.Integer(0), sp.sympify(lam, strict=True), boundary)
 
     @classmethod
     def ordinary_sobolev(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
         r"""Return the ordinary H¹ product, :math:`(1,1,\lambda)`."""
-        return cls(sp.Integer(1), sp.Integer(1), sp.sympify(lam), boundary)
+        return cls(sp.Integer(1), sp.Integer(1), sp.sympify(lam, strict=True), boundary)
 
     @classmethod
     def general(cls, boundary: Boundary = "natural") -> InnerProduct:
@@ -184,7 +184,9 @@ class InnerProduct:
         >>> InnerProduct.from_terms(mean=1, derivative=length * d, length=length)
         InnerProduct(mean=1, fluctuation=0, derivative=d, boundary='natural')
         """
-        a, b, c, d, ell = (sp.sympify(x) for x in (square, mean, fluctuation, derivative, length))
+        a, b, c, d, ell = (
+            sp.sympify(x, strict=True) for x in (square, mean, fluctuation, derivative, length)
+        )
 
         def form(h: Any) -> Any:
             # t = ℓo: dt = ℓ do and d/dt = (1/ℓ) d/do.

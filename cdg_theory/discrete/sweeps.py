@@ -238,7 +238,9 @@ def solve_gram(
 def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
     r"""Return :math:`k = M^{-1}g`, column by column, in time linear in the size of ``grad``.
 
-    Computed in float64 whatever the storage type, and rounded once at the end.
+    Computed in float64 whatever the storage type, and rounded once at the end. Each column is
+    scaled by a power of two to order one, and its result back: no digit changes, and nothing
+    overflows but a result that the storage type cannot hold.
 
     ==========  ===========  =========================================================
     symbol      argument     meaning
@@ -282,5 +284,8 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
         k = wide / metric.mean
     else:
         factors = sweep_factors(metric, len(g)) if metric.derivative else None
-        k = solve_gram(wide, metric.mean, metric.fluctuation, factors)
+        largest = np.abs(wide).max(axis=0)
+        exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
+        scaled = np.ldexp(wide, -exponent)
+        k = np.ldexp(solve_gram(scaled, metric.mean, metric.fluctuation, factors), exponent)
     return k.astype(g.dtype, copy=False)

@@ -27,7 +27,7 @@ def vanishes(expression: Any) -> bool:
     >>> vanishes(1 / (1 - x) - 1 - x / (1 - x)), vanishes(1 / (1 - x) - 1 - x)
     (True, False)
     """
-    numerator, _ = sp.fraction(sp.together(sp.sympify(expression)))
+    numerator, _ = sp.fraction(sp.together(sp.sympify(expression, strict=True)))
     return bool(sp.expand(numerator) == 0)
 
 

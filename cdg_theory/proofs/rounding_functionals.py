@@ -6,7 +6,6 @@ value at an end, on the cycle one for the start, one forward sweep, one sweep fr
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from cdg_theory.certificates.judging import Algorithm, certify
 from cdg_theory.discrete.sweeps import (
     carry_backward,
     carry_forward,
-    riemannian_gradient,
+    solve_fluctuation,
+    split_mean,
     sweep_factors,
 )
 from cdg_theory.ledger import Theorem
@@ -50,7 +50,7 @@ def functional_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.float6
     one_hot = np.full(n, -1.0 / n)
     one_hot[end] += 1.0
     # x at the end is ⟨e, Gr⟩ = ⟨Ge, g⟩: G is symmetric, and blind to constants.
-    x_end = riemannian_gradient(one_hot, replace(metric, mean=1.0)) @ g
+    x_end = solve_fluctuation(split_mean(one_hot)[1], factors) @ g
     if factors.flux is not None:
         # Where the sweep must start for its sum to vanish; less its mean, it is blind to constants.
         start = np.cumsum(factors.flux)[::-1]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cdg_torch.extras import optional
+from cdg_torch.files import replacing
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,7 +17,8 @@ __all__ = ["draw_cost", "draw_scaling"]
 
 def draw_cost(record: Record, path: Path) -> None:
     """Draw every method of the first workload as a bar, on a logarithmic axis."""
-    from matplotlib.figure import Figure
+    with optional():
+        from matplotlib.figure import Figure
 
     workload = record.rows[0].workload
     rows = [row for row in record.rows if row.workload == workload][::-1]
@@ -28,12 +32,14 @@ def draw_cost(record: Record, path: Path) -> None:
     axes.set_xscale("log")
     axes.set_xlabel(f"time, in multiples of g.mul_(c); {workload}'s convolution gradients")
     axes.tick_params(axis="y", labelsize=8)
-    figure.savefig(path, dpi=120)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=120)
 
 
 def draw_scaling(record: Record, path: Path) -> None:
     """Draw time per number against n."""
-    from matplotlib.figure import Figure
+    with optional():
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
@@ -47,4 +53,5 @@ def draw_scaling(record: Record, path: Path) -> None:
     axes.set_ylabel("ns per number")
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend(fontsize=8)
-    figure.savefig(path, dpi=120)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=120)

@@ -12,6 +12,7 @@ from rich.table import Table
 from cdg_torch.bench.figures import draw_cost, draw_scaling
 from cdg_torch.bench.record import Machine, Record
 from cdg_torch.bench.run import FULL, QUICK, run
+from cdg_torch.files import replacing
 
 __all__ = ["bench"]
 
@@ -68,9 +69,9 @@ def bench(
     finally:
         torch.set_num_threads(before)
     _show(record, console)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "cost.json").write_text(record.to_json(), encoding="utf-8")
-    (output / "cost.inc").write_text(record.to_markdown(), encoding="utf-8")
+    for name, text in (("cost.json", record.to_json()), ("cost.inc", record.to_markdown())):
+        with replacing(output / name) as beside:
+            beside.write_text(text, encoding="utf-8")
     draw_cost(record, output / "cost.png")
     draw_scaling(record, output / "scaling.png")
     for name in ("cost.json", "cost.inc", "cost.png", "scaling.png"):

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cdg_theory import ledger
+from cdg_torch.files import replacing
 from cdg_torch.verification import Report, cases, run_cases
 from cdg_torch.verification.paths import PATHS
 
@@ -163,7 +164,8 @@ def verify(
         console.print(f"[bold red]FAILED[/] {line}", highlight=False, soft_wrap=True)
     for file, text in ((json, report.to_json), (markdown, report.to_markdown)):
         if file is not None:
-            file.write_text(text(), encoding="utf-8")
+            with replacing(file) as beside:
+                beside.write_text(text(), encoding="utf-8")
             console.print(f"wrote {file.resolve()}", highlight=False, soft_wrap=True)
     checked = f"{len(report.theorems)} statements and {len(report.certificates)} certificates"
     seconds = time.perf_counter() - start

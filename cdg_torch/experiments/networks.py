@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cdg_torch.correlation import channel_correlation, correlation_scale
+from cdg_torch.extras import optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,11 +79,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
+    with optional():
         from safetensors.torch import load_file
-    except ImportError as error:
-        msg = f"reading {path} needs the package safetensors: pip install safetensors"
-        raise ModuleNotFoundError(msg) from error
     return load_file(path)
 
 

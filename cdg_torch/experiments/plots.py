@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdg_torch.experiments.statistics import mean_interval
+from cdg_torch.extras import optional
+from cdg_torch.files import replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,11 +104,12 @@ def figure_of(width: float, height: float, path: Path) -> Iterator[Any]:
 
     No display, no global state of matplotlib; the same bytes for the same drawing.
     """
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+    with optional():
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=130, metadata={"Software": None})
+        with replacing(path) as beside:
+            figure.savefig(beside, dpi=130, metadata={"Software": None})

@@ -12,6 +12,7 @@ from cdg_torch.experiments.analysis import Row, finding, summarise
 from cdg_torch.experiments.plots import HUES, draw_training, figure_of
 from cdg_torch.experiments.statistics import mean_interval
 from cdg_torch.experiments.tables import LEGEND, markdown
+from cdg_torch.files import replacing
 
 if TYPE_CHECKING:
     from cdg_torch.experiments.runs import Record
@@ -154,7 +155,7 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
         records.sort(key=lambda r: (r["run"]["batch"], r["run"]["seed"]))
         sections.append(_section(path.stem, records, folder))
     report = folder / "report.md"
-    folder.mkdir(parents=True, exist_ok=True)
     head = f"# Results\n\nWritten by `cdg report`. {LEGEND[0].upper()}{LEGEND[1:]}.\n\n"
-    report.write_text(head + "\n".join(sections), encoding="utf-8")
+    with replacing(report) as beside:
+        beside.write_text(head + "\n".join(sections), encoding="utf-8")
     return report

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from cdg_torch.experiments.runs import Record
+from cdg_torch.files import unwritable
 
 __all__ = ["append", "read"]
 
@@ -42,14 +43,39 @@ def read(path: Path) -> dict[str, Record]:
 
 
 def append(path: Path, record: Record) -> None:
-    """Append one record as one line, in one write, and wait until the disk has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(record, allow_nan=True, ensure_ascii=False) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    """Append one record as one line, in one write, and wait until the disk has it.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take it; the file is as it was before.
+    """
+    line = (json.dumps(record, allow_nan=True, ensure_ascii=False) + "\n").encode()
     try:
-        view = memoryview(line.encode())
-        while view:  # a write may be partial; then the tail is completed, or cut by a kill
-            view = view[os.write(descriptor, view) :]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            _write(descriptor, line)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OSError(*unwritable(path, error)) from error
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    """Write a line at the end of a file, or leave the file as it was.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take it.
+    """
+    before = os.fstat(descriptor).st_size
+    try:
+        rest = memoryview(line)
+        while rest:  # a write may be partial; then the tail is completed, or cut by a kill
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise

@@ -13,6 +13,7 @@ from torch.nn import functional
 from cdg_torch.correlation import channel_correlation, correlation_scale
 from cdg_torch.experiments.data import load
 from cdg_torch.experiments.models import build
+from cdg_torch.extras import optional
 from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> dict[str, floa
 
     The score of a network whose output is not finite is that of its arg max all the same.
     """
-    from torchmetrics import Metric
-    from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
+    with optional():
+        from torchmetrics import Metric
+        from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
     score: Metric = (
         MulticlassJaccardIndex(dataset.classes, average="macro", validate_args=False)

@@ -6,7 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from numba import cfunc, njit, types
+from cdg_torch.extras import optional
+
+with optional():
+    from numba import cfunc, njit, types
 
 __all__ = ["SOURCES", "compiled", "entry"]
 
@@ -25,9 +28,7 @@ def entry(function: Any) -> Any:
 
     Beside the source, or in the user's cache directory where the source may not be written to.
     """
-    return cfunc(types.void(types.voidptr), nopython=True, error_model="numpy", cache=True)(
-        function
-    )
+    return cfunc(types.void(types.voidptr), error_model="numpy", cache=True)(function)
 
 
 # Numba keeps what a function calls together with it, but compiles anew only when the function's

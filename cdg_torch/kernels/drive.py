@@ -9,7 +9,7 @@ until there is none: a thread that has lost its core to another program for a wh
 Whichever thread does a tile, its bits are the same.
 """
 
-# mypy: disable-error-code="no-untyped-call, untyped-decorator"
+# mypy: disable-error-code="no-untyped-call, untyped-decorator, attr-defined"
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ _FIELDS = (
     "targets", "tiles", "states", "rows", "tile", "places", "scratch",
 )  # fmt: skip
 CALL = np.dtype([(name, np.int64) for name in _FIELDS])
+_PART, _THREAD = (_FIELDS.index(name) * 8 for name in ("part", "thread"))
 
 
 def tile_count(outer: int, inner: int, inner_stride: int) -> int:
@@ -72,22 +73,22 @@ def _solve(
     n: int,
     stride: int,
     c: Any,
-    following: int,
+    ahead: int,
     states: int,
     rows: int,
 ) -> None:
     if kind == SCALE:
-        cpu.scale(tag, src, dst, n, stride, c, following)
+        cpu.scale(tag, src, dst, n, stride, c, ahead)
     elif kind == PULL:
-        cpu.pull(tag, src, dst, n, stride, c, following)
+        cpu.pull(tag, src, dst, n, stride, c, ahead)
     elif kind == SUMS:
-        cpu.sums(tag, src, dst, n, stride, c, following)
+        cpu.sums(tag, src, dst, n, stride, c, ahead)
     elif kind == DOUBLE_PULL:
-        double.pull(tag, src, dst, n, stride, c, following)
+        double.pull(tag, src, dst, n, stride, c, ahead)
     elif kind == DOUBLE_SWEEPS:
-        double.sweeps(tag, src, dst, n, stride, c, following)
+        double.sweeps(tag, src, dst, n, stride, c, ahead)
     else:
-        cpu.sweeps(tag, src, dst, n, stride, c, following, states, rows)
+        cpu.sweeps(tag, src, dst, n, stride, c, ahead, states, rows)
 
 
 @compiled
@@ -122,7 +123,7 @@ def _tiles(
         for index in range(first - tiles[job], last - tiles[job]):
             if index < outer * in_place:
                 shift = (index // in_place * outer_stride + index % in_place * LANES) * size
-                ahead = LANES if next_fits else -BLOCK * stride
+                ahead = src + shift + (LANES if next_fits else -BLOCK * stride) * size
                 _solve(kind, tag, src + shift, dst + shift, n, stride, c, ahead, states, rows)
                 continue
             start = (index - outer * in_place) * LANES
@@ -135,7 +136,7 @@ def _tiles(
             for i in range(n):
                 for j in range(LANES):
                     move(tag, src, places[j] + i * stride, tile, i * LANES + j)
-            _solve(kind, tag, tile, tile, n, LANES, c, 0, states, rows)
+            _solve(kind, tag, tile, tile, n, LANES, c, tile, states, rows)
             for i in range(n):
                 for j in range(count):
                     move(tag, tile, i * LANES + j, dst, places[j] + i * stride)
@@ -144,14 +145,13 @@ def _tiles(
 def entry_for(dtype: Any) -> Any:
     """Return the C function ``void(void *call)`` for a storage type, as ctypes calls it."""
     tag = np.empty(0, dtype)
-    part_field, thread_field = CALL.fields["part"][1], CALL.fields["thread"][1]
     digest = SOURCES
 
     @entry
     def run(address: Any) -> None:
         digest  # noqa: B018  part of what identifies the kept code
         call = carray(address, 1, CALL)[0]
-        thread = next_number(address, thread_field)
+        thread = next_number(address, _THREAD)
         scratch = thread * call.scratch
         jobs = carray(pointer(call.table), (call.jobs, 8), np.int64)
         coefficients = carray(pointer(call.coefficients), call.length, np.float64)
@@ -160,7 +160,7 @@ def entry_for(dtype: Any) -> Any:
         tiles = carray(pointer(call.tiles), call.jobs + 1, np.int64)
         edges = carray(pointer(call.edges), call.parts + 1, np.int64)
         places = carray(pointer(call.places + scratch), LANES, np.int64)
-        part = next_number(address, part_field)
+        part = next_number(address, _PART)
         while part < call.parts:
             _tiles(
                 tag,
@@ -176,6 +176,6 @@ def entry_for(dtype: Any) -> Any:
                 call.tile + scratch,
                 places,
             )
-            part = next_number(address, part_field)
+            part = next_number(address, _PART)
 
     return run.ctypes

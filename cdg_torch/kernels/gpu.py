@@ -17,8 +17,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import triton
-import triton.language as tl
+from cdg_torch.extras import optional
+
+with optional():
+    import triton
+    import triton.language as tl
 
 __all__ = ["COLS", "ROWS", "gradients"]
 

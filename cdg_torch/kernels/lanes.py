@@ -38,7 +38,20 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
-__all__ = ["LANES", "load", "move", "next_number", "pointer", "prefetch", "spread", "store"]
+__all__ = [
+    "LANES",
+    "inverse_power",
+    "larger",
+    "load",
+    "move",
+    "next_number",
+    "pointer",
+    "power_of_two",
+    "prefetch",
+    "read",
+    "spread",
+    "store",
+]
 
 # Three accumulators must fit the vector registers: 3·8 of the 32 of AVX-512, 3·4 of 16 elsewhere.
 LANES = 64 if llvm.get_host_cpu_features().get("avx512f") else 16
@@ -134,23 +147,100 @@ def spread(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
     return _LANES(types.float64), generate
 
 
+def _words(builder: Any, constant: int) -> Any:
+    return _splat(builder, _I64(constant), _I64)
+
+
 @_intrinsic
-def load(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
-    """Return the ``LANES`` stored numbers from ``index`` on, widened to float64: exact."""
+def larger(typing_context: Any, one: Any, other: Any) -> Any:  # noqa: ARG001
+    """Return the larger modulus in every lane; a NaN is larger than any number."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        # Without their sign, floats are in the order of their bits.
+        a, b = (
+            builder.and_(builder.bitcast(arg, _vector(_I64)), _words(builder, (1 << 63) - 1))
+            for arg in args
+        )
+        chosen = builder.select(builder.icmp_unsigned(">", a, b), a, b)
+        return builder.bitcast(chosen, _vector(_DOUBLE))
+
+    return _LANES(_LANES, _LANES), generate
+
+
+@_intrinsic
+def power_of_two(typing_context: Any, size: Any) -> Any:  # noqa: ARG001
+    """Return the power of two just below a modulus, from 2⁻¹⁰²² to 2¹⁰²²; 1 if it is not finite."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        exponent = builder.lshr(builder.bitcast(args[0], _vector(_I64)), _words(builder, 52))
+        finite = builder.icmp_unsigned("<", exponent, _words(builder, 2047))
+        exponent = builder.select(finite, exponent, _words(builder, 1023))
+        for sign, end in (("<", 1), (">", 2045)):
+            beyond = builder.icmp_unsigned(sign, exponent, _words(builder, end))
+            exponent = builder.select(beyond, _words(builder, end), exponent)
+        return builder.bitcast(builder.shl(exponent, _words(builder, 52)), _vector(_DOUBLE))
+
+    return _LANES(_LANES), generate
+
+
+@_intrinsic
+def inverse_power(typing_context: Any, power: Any) -> Any:  # noqa: ARG001
+    """Return 1 / power, exactly, for what :func:`power_of_two` returns."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        bits = builder.bitcast(args[0], _vector(_I64))
+        return builder.bitcast(builder.sub(_words(builder, 2046 << 52), bits), _vector(_DOUBLE))
+
+    return _LANES(_LANES), generate
+
+
+def _widen(builder: Any, value: Any, element: ir.Type) -> Any:
+    """Widen stored lanes to float64: exact."""
+    if element == _I16:
+        bits = builder.shl(builder.zext(value, _vector(_I32)), _splat(builder, _I32(16), _I32))
+        value = builder.bitcast(bits, _vector(_FLOAT))
+    elif element == _HALF:
+        value = builder.fpext(value, _vector(_FLOAT))
+    return value if element == _DOUBLE else builder.fpext(value, _vector(_DOUBLE))
+
+
+def _loading(*, once: bool) -> Any:
+    """Make the code of :func:`load` or of :func:`read`."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        tag = sig.args[0]
         element, alignment = _STORED[tag.dtype]
         place = _address(builder, tag, args[1], args[2])
         vector = builder.bitcast(place, _vector(element).as_pointer())
         value = builder.load(vector, align=alignment)
-        if element == _I16:
-            bits = builder.shl(builder.zext(value, _vector(_I32)), _splat(builder, _I32(16), _I32))
-            value = builder.bitcast(bits, _vector(_FLOAT))
-        elif element == _HALF:
-            value = builder.fpext(value, _vector(_FLOAT))
-        return value if element == _DOUBLE else builder.fpext(value, _vector(_DOUBLE))
+        if once:
+            value.set_metadata("alias.scope", _read_once(builder.module))
+        return _widen(builder, value, element)
 
-    return _LANES(tag, types.intp, types.intp), generate
+    return generate
+
+
+def _read_once(module: Any) -> Any:
+    """Return the metadata that loads of :func:`read` bear, and that stores name."""
+    domain = module.add_metadata(["cdg"])
+    return module.add_metadata([module.add_metadata(["cdg.read", domain])])
+
+
+@_intrinsic
+def load(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
+    """Return the ``LANES`` stored numbers from ``index`` on, widened to float64: exact."""
+    return _LANES(tag, types.intp, types.intp), _loading(once=False)
+
+
+@_intrinsic
+def read(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
+    """Do as :func:`load`, for numbers that no :func:`store` before it has written.
+
+    A gradient may lie where its result goes. LLVM cannot know that a row is read before it is
+    written and never again, so it would load the whole of a row before it stores any of it, and
+    the loads of a row would queue up behind the stores of the row before.
+    """
+    return _LANES(tag, types.intp, types.intp), _loading(once=True)
 
 
 def _round_to_bfloat16(builder: Any, value: Any) -> Any:
@@ -187,7 +277,8 @@ def store(typing_context: Any, tag: Any, address: Any, index: Any, value: Any) -
             result = _round_to_bfloat16(builder, result)
         elif element == _HALF:
             result = builder.fptrunc(result, _vector(_HALF))
-        builder.store(result, vector, align=alignment)
+        stored = builder.store(result, vector, align=alignment)
+        stored.set_metadata("noalias", _read_once(builder.module))
         return context.get_dummy_value()
 
     return types.void(tag, types.intp, types.intp, _LANES), generate

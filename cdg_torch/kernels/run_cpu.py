@@ -34,7 +34,7 @@ _STORED = {
 # Fewer numbers than this are done before another thread has begun.
 _WORTH_A_THREAD = 1 << 15
 # Parts for each thread: enough that one which is held up costs the others little.
-_PARTS = 8
+_PARTS = 4
 
 
 @cache

@@ -17,13 +17,13 @@ With r = g − ḡ and x the solution of mean zero of (βI + cL)x = r:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cdg_theory.discrete.sweeps import riemannian_gradient, sweep_factors
+from cdg_theory.discrete.sweeps import solve_fluctuation, split_mean, sweep_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,8 +113,9 @@ def table(metric: Metric, n: int, *, double: bool = False) -> Table:
 
     one_hot = np.full(n, -1.0 / n)
     one_hot[-1] += 1.0
-    # The mean of one_hot is a rounding error; a weight of 1 keeps it one, whatever α is.
-    end = riemannian_gradient(one_hot, replace(metric, mean=1.0))
+    # Only the part of mean zero: beside large weights, the rounding error of one_hot's mean, 1e-17,
+    # would be more than w itself.
+    end = solve_fluctuation(split_mean(one_hot)[1], factors)
     start = np.zeros(n) if factors.flux is None else -np.cumsum(factors.flux)[::-1]
     # r has mean zero, so a constant is free: without it, g serves as well as r.
     start -= start.mean()

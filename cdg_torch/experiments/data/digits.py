@@ -11,6 +11,7 @@ from cdg_torch.experiments.data.dataset import (
     split_dataset,
     standardised,
 )
+from cdg_torch.extras import optional
 
 __all__ = ["digits"]
 
@@ -25,7 +26,8 @@ def digits(*, train: int = 1000, validation: int = 200) -> Dataset:
     ValueError
         If more than the 1200 others are asked for.
     """
-    from sklearn.datasets import load_digits
+    with optional():
+        from sklearn.datasets import load_digits
 
     bunch = load_digits()
     everything = as_split(bunch.images[:, None].astype("float32") / 16, bunch.target)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdg_torch.experiments.data.dataset import Dataset, Split, as_split, split_dataset, standardised
+from cdg_torch.extras import optional
 
 __all__ = ["image_folder", "mask_folder"]
 
@@ -27,7 +28,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _decode(path: Path, size: int) -> NDArray[np.uint8]:
     """Return the image as (3, size, size): shorter side resized to ``size``, centre cut out."""
-    from PIL import Image, ImageOps
+    with optional():
+        from PIL import Image, ImageOps
 
     with Image.open(path) as image:
         square = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
@@ -79,7 +81,8 @@ def image_folder(
 
 
 def _mask(path: Path, size: int, classes: int) -> NDArray[np.int64]:
-    from PIL import Image, ImageOps
+    with optional():
+        from PIL import Image, ImageOps
 
     with Image.open(path) as image:
         # Nearest: a class between two classes would be a third one.

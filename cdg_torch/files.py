@@ -1,0 +1,56 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["replacing", "unwritable"]
+
+
+def unwritable(path: Path, error: OSError) -> tuple[int, str]:
+    """Return the arguments of the OSError that says what was not written, and what to do."""
+    cause = error.strerror or str(error)
+    return (
+        error.errno or errno.EIO,
+        f"{path} could not be written ({cause}); what it held before is intact. Make room, or "
+        "name another folder, and start again",
+    )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file beside ``path`` that takes its place when it is complete and on the disk.
+
+    A full disk, or a kill at any moment, leaves ``path`` as it was. Missing folders are made.
+
+    Yields
+    ------
+    Path
+        Where to write.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take it.
+    """
+    # The ending stays: matplotlib goes by it.
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise OSError(*unwritable(path, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()

@@ -1,0 +1,272 @@
+"""Extreme weights, lengths and values: within theorem 7's bound, and no sum overflows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import cdg_torch
+from cdg_theory import Metric, discrete
+from cdg_theory.certificates.draws import KINDS, draw_column
+from cdg_theory.formats import FORMATS, FloatFormat
+from tests.deep.calls import DTYPES, columns_of
+from tests.deep.figures import Figure, Report, timed
+from tests.deep.judge import Judge
+
+__all__ = ["run"]
+
+Array = NDArray[np.float64]
+
+WEIGHTS = (1e-12, 1e-6, 1.0, 1e6, 1e12)
+BOUNDARIES, SPACINGS = ("natural", "periodic"), ("normalized", "unit")
+BACKENDS = ("reference", "cpu")
+LENGTHS = (1, 2, 3, 17, 64)
+LONGEST = 100_000
+LONG = (
+    Metric(1.0, 10.0, 0.0),
+    Metric(1.0, 0.0, 1.0),
+    Metric(1.0, 0.0, 1.0, boundary="periodic", spacing="unit"),
+    Metric(1.0, 1.0, 0.1),
+    Metric(1.0, 1e-12, 1e12, boundary="periodic"),
+    Metric(1e-6, 1e-9, 1e3, spacing="unit"),
+)
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What was judged, and the worst of it."""
+
+    judged: int = 0
+    share: float = 0.0
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, share: float, words: Callable[[], str]) -> None:
+        self.judged += 1
+        if share > 1:
+            self.broken.append(words())
+        else:
+            self.share = max(self.share, share)
+
+    def figure(self, promise: str, what: str, seconds: float) -> Figure:
+        found = f"{self.judged:,} {what}; worst {self.share:.2f} of the bound"
+        if self.broken:
+            found += f"; {len(self.broken)} broken, the first: {self.broken[0]}"
+        return Figure("edges", promise, found, not self.broken, seconds)
+
+
+def _columns(n: int, fmt: FloatFormat, rng: np.random.Generator) -> Array:
+    """Return one column of every kind, and zeros, subnormal numbers, and 60 decades at once."""
+    least = fmt.smallest_subnormal
+    # The result must not meet the ends of float64; `_ends` does.
+    decades = min(30.0, 0.4 * (fmt.max_exp * np.log10(2)))
+    columns = [
+        *(draw_column(kind, n, fmt, rng) for kind in KINDS),
+        np.zeros(n),
+        least * rng.integers(-3, 4, n),
+        rng.standard_normal(n) * 10.0 ** rng.uniform(-decades, decades, n),
+    ]
+    return fmt.round(np.stack(columns, axis=1))
+
+
+def _transformed(g: Array, metric: Metric, dtype: str, backend: str) -> Array:
+    tensor = torch.from_numpy(g.copy()).to(DTYPES[dtype])
+    with cdg_torch.backend(backend):  # type: ignore[arg-type]
+        return columns_of(cdg_torch.riemannian_gradient(tensor, metric), 0, 1)
+
+
+def _judge_all(found: _Findings, g: Array, metric: Metric, dtype: str) -> None:
+    judge = Judge(g, metric, dtype, np.arange(g.shape[1]))
+    zero = np.abs(g).max(axis=0) == 0
+    for backend in BACKENDS:
+        k = _transformed(g, metric, dtype, backend)
+        sharp = backend == "reference" or dtype == "float64"
+        verdict = judge.verdict(k, sharp=sharp)
+        # Zeros stay zeros, whatever the bound allows.
+        share = np.inf if k[:, zero].any() else verdict.share
+        found.add(share, lambda: f"{backend}, {dtype}, n = {len(g)}, {metric}: {verdict}")  # noqa: B023 - called at once
+
+
+def _grid() -> Iterator[Metric]:
+    """Yield every weight of the list, and no weight, beside every other."""
+    for mean, beta, gamma in product(WEIGHTS, (0.0, *WEIGHTS), (0.0, *WEIGHTS)):
+        ends = product(BOUNDARIES, SPACINGS) if gamma else [("natural", "unit")]
+        for boundary, spacing in ends:
+            if beta or gamma:
+                yield Metric(mean, beta, gamma, boundary=boundary, spacing=spacing)  # type: ignore[arg-type]
+
+
+def _weights(effort: float, report: Report) -> Figure:
+    found = _Findings()
+    grid = [(metric, dtype) for metric in _grid() for dtype in DTYPES]
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(grid))[: max(12, int(len(grid) * min(effort, 1.0)))]
+    with timed() as seconds:
+        for done, index in enumerate(chosen):
+            metric, dtype = grid[index]
+            n = LENGTHS[done % len(LENGTHS)]
+            _judge_all(found, _columns(n, FORMATS[dtype], rng), metric, dtype)
+            report("weights", done, len(chosen))
+    return found.figure(
+        "Each weight from 1e-12 to 1e12 beside each other, or absent: every entry is within "
+        "theorem 7's bound, of constant, zero, subnormal and mixed columns too, in every type; "
+        "zeros stay zeros",
+        f"results of {len(chosen):,} of {len(grid):,} metrics and types",
+        seconds(),
+    )
+
+
+def _lengths(effort: float, report: Report) -> Figure:
+    found = _Findings()
+    n = max(300, int(LONGEST * min(effort, 1.0)))
+    rng = np.random.default_rng(1)
+    with timed() as seconds:
+        for done, metric in enumerate(LONG):
+            for dtype in ("float64", "float32"):
+                fmt = FORMATS[dtype]
+                kinds = ("random", "nearly-constant", "ramp", "mixed")
+                g = np.stack([draw_column(kind, n, fmt, rng) for kind in kinds], axis=1)
+                _judge_all(found, g, metric, dtype)
+            report("long columns", done, len(LONG))
+    return found.figure(
+        f"The same with {n:,} output channels",
+        f"results of {len(LONG)} metrics, {n:,} rows",
+        seconds(),
+    )
+
+
+def _ends(effort: float, report: Report) -> Figure:
+    """Near the largest and the smallest float64: columns of order one, times a power of two.
+
+    The map is linear and the factor exact, so order one is where the result is judged; only the
+    last rounding knows of the factor.
+    """
+    found = _Findings()
+    rng = np.random.default_rng(2)
+    fmt = FORMATS["float64"]
+    metrics = [
+        Metric(mean, beta, gamma, boundary=boundary)  # type: ignore[arg-type]
+        for mean, beta, gamma in product((1e-6, 1.0), (0.0, 1.0, 1e6), (0.0, 1e-6, 1.0))
+        for boundary in BOUNDARIES
+        if beta or gamma
+    ]
+    exponents = (1023, 1022, 1000, -500, -1000, -1021, -1040, -1060)
+    cases = list(product(metrics, exponents, (2, 5, 64)))
+    chosen = rng.permutation(len(cases))[: max(24, int(len(cases) * min(effort, 1.0)))]
+    with timed() as seconds, np.errstate(over="ignore"):
+        for done, index in enumerate(chosen):
+            metric, exponent, n = cases[index]
+            drawn = np.stack([draw_column(kind, n, fmt, rng) for kind in KINDS], axis=1)
+            # Order one at most, and as many digits as are left.
+            g = np.ldexp(drawn / (2 * np.abs(drawn).max(axis=0)), exponent + 1)
+            unit = np.ldexp(g, -exponent)
+            judge = Judge(unit, metric, "float64", np.arange(unit.shape[1]))
+            results = {
+                **{name: _transformed(g, metric, "float64", name) for name in BACKENDS},
+                "NumPy": discrete.riemannian_gradient(g, metric),
+            }
+            for name, k in results.items():
+                share = _share_of_ends(k, judge, exponent)
+                found.add(
+                    share,
+                    lambda: f"{name}, n = {n}, times 2^{exponent}, {metric}: {share:.3g}",  # noqa: B023
+                )
+            report("ends of float64", done, len(chosen))
+    return found.figure(
+        "float64 columns from 1e-319 to the largest number: no sum on the way overflows or loses "
+        "digits; a result is infinite only where float64 cannot hold the exact one",
+        "results",
+        seconds(),
+    )
+
+
+def _share_of_ends(k: Array, judge: Judge, exponent: int) -> float:
+    """Return the largest error as a share of the bound at order one and half a last place."""
+    scale, worst = judge.exact.scale, 0.0
+    bound = judge.bound(sharp=True)
+    factor = Fraction(2) ** exponent
+    least, top = Fraction(2) ** -1074, Fraction(2) ** 1024 - Fraction(2) ** 970
+    for column in range(k.shape[1]):
+        radius = Fraction(int(judge.exact.radius[column]), 1 << scale)
+        for row in range(len(k)):
+            exact = Fraction(int(judge.exact.center[row, column]), 1 << scale) * factor
+            allowed = Fraction(bound[row, column]) * factor + least / 2
+            got = float(k[row, column])
+            if np.isnan(got):
+                return np.inf
+            if np.isinf(got):
+                if abs(exact) + allowed < top or (exact > 0) != (got > 0):
+                    return np.inf
+                continue
+            worst = max(worst, float((abs(Fraction(got) - exact) + radius * factor) / allowed))
+    return worst
+
+
+def _products(effort: float, report: Report) -> Figure:
+    r"""Mk of :func:`cdg_torch.apply_metric`, against rational numbers.
+
+    With the mean and the rest from two passes, :math:`|\delta\bar k|\le(n+3)u\,\overline{|k|}`, and
+    every entry is a sum of at most eight products: 8u times the sum of their moduli, and what is
+    wrong with the mean times α + β, and the last rounding.
+    """
+    found = _Findings()
+    rng = np.random.default_rng(3)
+    cases = [(metric, dtype) for metric in _grid() for dtype in DTYPES]
+    chosen = rng.permutation(len(cases))[: max(12, int(len(cases) * min(effort, 1.0) / 2))]
+    with timed() as seconds:
+        for done, index in enumerate(chosen):
+            metric, dtype = cases[index]
+            n, fmt = LENGTHS[done % len(LENGTHS)], FORMATS[dtype]
+            k = _columns(n, fmt, rng)[:, ::3]
+            tensor = torch.from_numpy(k.copy()).to(DTYPES[dtype])
+            got = columns_of(cdg_torch.apply_metric(tensor, metric), 0, 1)
+            share = _product_share(got, k, metric, fmt)
+            found.add(share, lambda: f"{dtype}, n = {n}, {metric}: {share:.3g}")  # noqa: B023
+            report("products with M", done, len(chosen))
+    return found.figure(
+        "Mk with the same weights: within 8 roundings of each term, n of the mean, one at the end",
+        "results",
+        seconds(),
+    )
+
+
+def _product_share(got: Array, k: Array, metric: Metric, fmt: FloatFormat) -> float:
+    n, u, worst = len(k), Fraction(2) ** -53, 0.0
+    alpha, beta, gamma = map(Fraction, (metric.mean, metric.fluctuation, metric.derivative))
+    c = gamma * (n * n if metric.spacing == "normalized" else 1)
+    top = (Fraction(2) - Fraction(2) ** -fmt.precision) * Fraction(2) ** fmt.max_exp
+    for column in range(k.shape[1]):
+        x = [Fraction(value) for value in k[:, column]]
+        mean, moduli = sum(x) / n, sum(map(abs, x)) / n
+        for i in range(n):
+            steps = (
+                [i - 1, i + 1]
+                if metric.boundary == "periodic"
+                else [j for j in (i - 1, i + 1) if 0 <= j < n]
+            )
+            steps = [j % n for j in steps] if n > 1 else []
+            exact = alpha * mean + beta * (x[i] - mean) + c * sum(x[i] - x[j] for j in steps)
+            size = alpha * abs(mean) + beta * (abs(x[i]) + abs(mean))
+            size += c * sum(abs(x[i]) + abs(x[j]) for j in steps)
+            allowed = 8 * u * size + (n + 3) * u * (alpha + beta) * moduli
+            # float64 to the half types goes by way of float32.
+            allowed += Fraction(2) ** -24 * abs(exact) if fmt.precision < 24 else 0
+            exponent = max(int(np.frexp(float(abs(exact) + allowed))[1]) - 1, fmt.min_exp)
+            allowed += Fraction(2) ** (exponent - fmt.precision)
+            value = float(got[i, column])
+            if not np.isfinite(value):
+                if np.isnan(value) or abs(exact) + allowed < top or (exact > 0) != (value > 0):
+                    return np.inf
+                continue
+            worst = max(worst, float(abs(Fraction(value) - exact) / allowed))
+    return worst
+
+
+def run(*, effort: float, report: Report) -> list[Figure]:
+    """Judge extreme weights, long columns, both ends of float64, and products with M."""
+    return [part(effort, report) for part in (_weights, _lengths, _ends, _products)]

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-DEEP = Path(__file__).parent / "deep"
+from tests.deep.mutants import mutants
+
+ROOT = Path(__file__).parents[1]
 
 SOURCE = '''
 """A tiny package."""
@@ -94,8 +96,8 @@ HUNT = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from arena import Arena, Setting, cover
-from mutants import mutants
+from tests.deep.arena import Arena, Setting, cover
+from tests.deep.mutants import mutants
 
 root = Path(sys.argv[2])
 setting = Setting(root, ("test_tiny.py",), ("tiny",), ("tiny", "test_tiny.py", "pytest.ini"))
@@ -139,7 +141,7 @@ def verdicts(tmp_path_factory) -> dict:
     (root / "test_tiny.py").write_text(TESTS)
     (root / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     done = subprocess.run(
-        [sys.executable, "-c", HUNT, str(DEEP), str(root), *EXPECTED],
+        [sys.executable, "-c", HUNT, str(ROOT), str(root), *EXPECTED],
         capture_output=True,
         text=True,
         timeout=120,
@@ -159,11 +161,6 @@ def test_the_verdict_is_right(verdicts, name) -> None:
 
 
 def test_no_mutant_is_made_of_text_types_or_guards() -> None:
-    sys.path.insert(0, str(DEEP))
-    try:
-        from mutants import mutants
-    finally:
-        sys.path.remove(str(DEEP))
     assert mutants(LEFT_ALONE) == []
     # The same places, where they count.
     assert len(mutants("x = [1, 2.0, True, a < b, a + b, -c, p and q]")) == 9

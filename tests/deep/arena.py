@@ -39,7 +39,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from mutants import Mutant, tree_of
+from tests.deep.mutants import Mutant, tree_of
 
 __all__ = ["Arena", "Coverage", "Setting", "Verdict", "cover"]
 

@@ -13,9 +13,9 @@ forks (:mod:`arena`), and a mutant meets only the tests that execute its line. T
 PyTorch code is mutated in place; the CPU kernels, which Numba would take seconds to compile anew,
 run as the Python that they are (:mod:`interpreted`); the GPU kernels run in Triton's interpreter.
 
-    python tests/deep/mutation.py --records FILE              # resumable; --minutes to cut it
-    python tests/deep/mutation.py --records FILE --again      # meet the survivors again
-    python tests/deep/mutation.py --records FILE --summary    # scores, survivors, no run
+    python -m tests.deep.mutation --records FILE              # resumable; --minutes to cut it
+    python -m tests.deep.mutation --records FILE --again      # meet the survivors again
+    python -m tests.deep.mutation --records FILE --summary    # scores, survivors, no run
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from arena import Arena, Coverage, Setting, Verdict, cover
-from mutants import Mutant, mutants
+
+from tests.deep.arena import Arena, Coverage, Setting, Verdict, cover
+from tests.deep.mutants import Mutant, mutants
 
 __all__ = ["STRATA", "Hunt", "Record", "run", "summary"]
 
@@ -163,7 +164,7 @@ def _settings(root: Path) -> dict[str, Setting]:
     return {
         "plain": Setting(root, (*used, *modules), PACKAGES, COPIED, PRELOADED, start=COMPILING),
         "kernels": Setting(
-            root, tuple(kernels), PACKAGES, COPIED, PRELOADED, ("interpreted:interpret",)
+            root, tuple(kernels), PACKAGES, COPIED, PRELOADED, ("tests.deep.interpreted:interpret",)
         ),
     }
 
@@ -301,7 +302,7 @@ def summary(records: Sequence[Record], populations: dict[str, list[Mutant]]) -> 
 
 def run(*, effort: float, report: Callable[[str, int, int], None]) -> list:
     """Try a sample of each stratum, 400 mutants at full effort, and return the figures."""
-    from figures import Figure, score, timed
+    from tests.deep.figures import Figure, score, timed
 
     populations = population()
     figures = []
@@ -396,7 +397,7 @@ def _say(what: str, done: int, total: int) -> None:
 def _print_summary(
     known: dict[tuple[str, str], Record], populations: dict[str, list[Mutant]]
 ) -> None:
-    from figures import score
+    from tests.deep.figures import score
 
     there = {(m.path, m.name) for all_ in populations.values() for m in all_}
     records = [record for key, record in known.items() if key in there]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deep.interpreted import LIKE_LANES
 from tests.deep.mutants import mutants
 
 ROOT = Path(__file__).parents[1]
@@ -164,3 +165,29 @@ def test_no_mutant_is_made_of_text_types_or_guards() -> None:
     assert mutants(LEFT_ALONE) == []
     # The same places, where they count.
     assert len(mutants("x = [1, 2.0, True, a < b, a + b, -c, p and q]")) == 9
+
+
+def test_every_operation_on_lanes_has_a_stand_in() -> None:
+    lanes = pytest.importorskip("cdg_torch.kernels.lanes")
+    assert set(LIKE_LANES) == set(lanes.__all__)
+
+
+def test_the_interpreted_kernels_round_as_the_compiled_ones_do() -> None:
+    # Whole numbers of this size are exact in float64: contracted or not, the bits are the same.
+    program = (
+        "import sys, torch; from pathlib import Path; from tests.deep import interpreted; "
+        "sys.argv[1] == 'compiled' or interpreted.interpret(Path('.')); import cdg_torch; "
+        "g = (torch.arange(40.0)[:, None] * torch.arange(1.0, 22.0) % 17).to(torch.bfloat16); "
+        "g[3, 4] = float('nan'); cdg_torch.backend('cpu').__enter__(); "
+        "k = cdg_torch.riemannian_gradient(g, cdg_torch.Metric(1.0, 0.25, 0.0)); "
+        "print(k.float().tolist())"
+    )
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", program, way], cwd=ROOT, capture_output=True, text=True,
+            timeout=120, check=True,
+        ).stdout
+        for way in ("compiled", "interpreted")
+    ]  # fmt: skip
+    assert printed[0] == printed[1]
+    assert "nan" in printed[0]

@@ -27,15 +27,18 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from tests.deep.arena import Arena, Coverage, Setting, Verdict, cover
+from tests.deep.figures import Figure, score, table, timed
 from tests.deep.mutants import Mutant, mutants
 
 __all__ = ["STRATA", "Hunt", "Record", "run", "summary"]
@@ -97,6 +100,13 @@ FROM_FILE = {
 # Compiling the kernels, where an imported mutant makes Numba do so.
 COMPILING = 90.0
 GOALS = {"arithmetic": 0.95, "rest": 0.90}
+# The first word of a survivor's reason, and what it says of several of them.
+KINDS = {
+    "equivalent": "equivalent",
+    "check": "that make a check look elsewhere, or less closely",
+    "search": "that make a search or a cache do more or less than it needs",
+    "elsewhere": "that only other machines or compiled code can tell",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +255,6 @@ class Hunt:
 def explained(file: Path = SURVIVORS) -> dict[tuple[str, str], str]:
     """Return the reasons of the list of survivors, by file and mutant."""
     reasons, path = {}, ""
-    if not file.exists():
-        return reasons
     for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             path = line[3:].strip().strip("`")
@@ -265,7 +273,11 @@ def load(file: Path) -> dict[tuple[str, str], Record]:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The counts of one stratum."""
+    """The counts of one stratum.
+
+    ``excused`` counts survivors by the kind of reason that the list gives; ``unexplained`` names
+    those that it does not have.
+    """
 
     stratum: str
     population: int
@@ -273,67 +285,67 @@ class Score:
     killed: int
     timeouts: int
     unreached: int
-    equivalent: int
+    excused: dict[str, int]
     unexplained: tuple[str, ...]
 
+    @property
+    def judged(self) -> int:
+        """Those that a test could and should have noticed."""
+        return self.tried - sum(self.excused.values())
 
-def summary(records: Sequence[Record], populations: dict[str, list[Mutant]]) -> list[Score]:
-    """Return the counts by stratum."""
+    def figure(self, seconds: float) -> Figure:
+        """Return the figure: both scores, and the first survivors that nobody has explained."""
+        excused = ", ".join(f"{n} {KINDS[kind]}" for kind, n in self.excused.items() if n) or "none"
+        found = (
+            f"killed {score(self.killed, self.tried)} tried, {self.population:,} there are; "
+            f"{self.timeouts} by running out of time; {self.unreached} in lines that no test runs. "
+            f"Excused: {excused}. Of the others killed {score(self.killed, self.judged)}"
+        )
+        if self.unexplained:
+            found += f". Not explained: {'; '.join(self.unexplained[:5])}"
+        goal = GOALS[self.stratum]
+        promise = f"the tests notice at least {goal:.0%} of the faults planted in {self.stratum}"
+        return Figure("mutation", promise, found, self.killed >= goal * self.judged, seconds)
+
+
+def summary(records: Iterable[Record], populations: dict[str, list[Mutant]]) -> list[Score]:
+    """Return the counts by stratum, of mutants that the sources still have."""
     reasons = explained()
+    there = {(m.path, m.name): s for s, all_ in populations.items() for m in all_}
     scores = []
     for stratum, all_ in populations.items():
-        own = [record for record in records if record.stratum == stratum]
-        survivors = [record for record in own if not record.killed]
-        known = {(r.path, r.name): reasons.get((r.path, r.name)) for r in survivors}
+        own = [r for r in records if there.get((r.path, r.name)) == stratum]
+        alive = [(r.path, r.name) for r in own if not r.killed]
+        kinds = Counter(reasons[key].split(":")[0] for key in alive if key in reasons)
         scores.append(
             Score(
                 stratum,
                 len(all_),
                 len(own),
-                sum(record.killed for record in own),
+                len(own) - len(alive),
                 sum(record.status == "timeout" for record in own),
                 sum(record.status == "unreached" for record in own),
-                sum(bool(reason) and reason.startswith("equivalent") for reason in known.values()),
-                tuple(f"{path} {name}" for (path, name), reason in known.items() if not reason),
+                {kind: kinds[kind] for kind in KINDS},
+                tuple(f"{path} {name}" for path, name in alive if (path, name) not in reasons),
             )
         )
     return scores
 
 
-def run(*, effort: float, report: Callable[[str, int, int], None]) -> list:
+def run(*, effort: float, report: Callable[[str, int, int], None]) -> list[Figure]:
     """Try a sample of each stratum, 400 mutants at full effort, and return the figures."""
-    from tests.deep.figures import Figure, score, timed
-
     populations = population()
     figures = []
-    with tempfile.TemporaryDirectory() as folder, timed() as seconds:
-        hunt = Hunt(Path(folder), report)
-        begin = 0.0
-        try:
-            for stratum, all_ in populations.items():
+    with tempfile.TemporaryDirectory() as folder, closing(Hunt(Path(folder), report)) as hunt:
+        for stratum, all_ in populations.items():
+            with timed() as seconds:
                 chosen = all_[: max(2, round(400 * effort))]
                 records = []
                 for done, mutant in enumerate(chosen):
                     records.append(hunt.meet(mutant, stratum, cap=8.0))
                     report(f"mutants of {stratum}", done + 1, len(chosen))
                 (found,) = (s for s in summary(records, populations) if s.stratum == stratum)
-                judged = found.tried - found.equivalent
-                text = f"killed {score(found.killed, judged)}, of {found.population:,} there are"
-                text += f"; {found.timeouts} by running out of time, {found.equivalent} equivalent"
-                if found.unexplained:
-                    text += f"; not explained: {'; '.join(found.unexplained[:3])}"
-                figures.append(
-                    Figure(
-                        "mutation",
-                        f"the tests kill at least {GOALS[stratum]:.0%} of the mutants of {stratum}",
-                        text,
-                        found.killed >= GOALS[stratum] * judged,
-                        seconds() - begin,
-                    )
-                )
-                begin = seconds()
-        finally:
-            hunt.close()
+                figures.append(found.figure(seconds()))
     return figures
 
 
@@ -351,7 +363,7 @@ def main(
     populations = population()
     known = load(records)
     if summarize:
-        _print_summary(known, populations)
+        _show(known.values(), populations)
         return
     todo = []
     for name, all_ in populations.items():
@@ -394,25 +406,19 @@ def _say(what: str, done: int, total: int) -> None:
         typer.echo(f"{what}: {done} of {total}", err=True)
 
 
-def _print_summary(
-    known: dict[tuple[str, str], Record], populations: dict[str, list[Mutant]]
-) -> None:
-    from tests.deep.figures import score
-
-    there = {(m.path, m.name) for all_ in populations.values() for m in all_}
-    records = [record for key, record in known.items() if key in there]
-    for found in summary(records, populations):
-        typer.echo(
-            f"{found.stratum}: {found.tried:,} of {found.population:,} tried; "
-            f"killed {score(found.killed, max(1, found.tried))}; without {found.equivalent} "
-            f"equivalent ones {score(found.killed, max(1, found.tried - found.equivalent))}; "
-            f"{found.timeouts} out of time, {found.unreached} in lines that no test executes"
-        )
+def _show(known: Iterable[Record], populations: dict[str, list[Mutant]]) -> None:
+    records = list(known)
+    spent = Counter()
+    for record in records:
+        spent[record.stratum] += record.seconds
+    scores = summary(records, populations)
+    Console().print(table([found.figure(spent[found.stratum]) for found in scores]))
+    for found in scores:
         for survivor in found.unexplained:
-            typer.echo(f"  not explained: {survivor}")
-    files = Counter((r.path, r.killed) for r in records)
-    for path in sorted({r.path for r in records}):
-        typer.echo(f"  {path}: {files[path, True]} killed, {files[path, False]} not")
+            typer.echo(f"not explained: {survivor}")
+    files = Counter((record.path, record.killed) for record in records)
+    for path in sorted({record.path for record in records}):
+        typer.echo(f"{path}: {files[path, True]} killed, {files[path, False]} not")
 
 
 if __name__ == "__main__":

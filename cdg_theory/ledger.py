@@ -20,7 +20,7 @@ from cdg_theory.checks import described
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["Result", "Theorem", "run", "theorems", "verify"]
+__all__ = ["Result", "Theorem", "proved", "run", "theorems", "verify"]
 
 Kind = Literal["symbolic", "exact", "numeric"]
 
@@ -147,3 +147,22 @@ def verify(ids: Collection[str] | None = None, *, perturbed: bool = False) -> tu
         If an id is unknown.
     """
     return tuple(run(ids, perturbed=perturbed))
+
+
+def proved(*ids: str) -> bool:
+    """Return whether theorems (all of them, unless named) hold and refuse what is perturbed.
+
+    Raises
+    ------
+    ValueError
+        If an id is unknown.
+
+    Examples
+    --------
+    >>> proved("T5.one-line", "T5.pivots")
+    True
+    """
+    wanted = ids or None
+    return all(result.holds for result in run(wanted)) and not any(
+        result.holds for result in run(wanted, perturbed=True)
+    )

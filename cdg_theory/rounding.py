@@ -109,7 +109,7 @@ def factor_errors(metric: Metric, n: int) -> FactorErrors:
         powers = np.append(carry_error + V, 0.0)[::-1].cumsum()[::-1]
         closure = _normalized(factors.closure, powers, n)
         return FactorErrors(carry_error, np.array(pivot_error) + V, closure, None)
-    q = float(factors.carry[0]) if n > 1 else 1.0
+    q = metric.stiffness(n) * float(factors.gain[0])
     carry_error = np.full(n - 1, (1 - q) * 6 * V + 2 * V)
     gain = np.full(n, q * V + (1 - q) * 5 * V + 2 * V)
     # A power taken at once or factor by factor: i errors of q, i roundings, and a few ulp of pow.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -45,9 +48,15 @@ def check_tensor(tensor: object, name: str = "grad") -> None:
         raise TypeError(msg)
 
 
+@cache
+def _is_kind_of_dtensor(kind: Any) -> bool:
+    return any(ancestor.__name__ == "DTensor" for ancestor in kind.__mro__)
+
+
 def is_dtensor(tensor: object) -> bool:
     """Whether a tensor is spread over ranks; by name, since DTensor is slow to import."""
-    return any(kind.__name__ == "DTensor" for kind in type(tensor).__mro__)
+    kind: Any = type(tensor)
+    return _is_kind_of_dtensor(kind)
 
 
 def check_on_one_rank(tensor: object, name: str = "grad") -> None:

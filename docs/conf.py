@@ -39,12 +39,16 @@ extensions = [
     "api_docstrings",
     "explorer",
     "ledger_pages",
+    "promises",
 ]
 nitpicky = True
 exclude_patterns = ["_build", "_ext", "_ipython", "**/.ipynb_checkpoints"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"
 numfig = True
+# "Theorem" is kept for the ledger's thirteen; the statements on the pages are propositions.
+prf_realtyp_to_countertyp = {"corollary": "proposition", "lemma": "proposition"}
+proof_number_weight = proof_title_weight = "bold"
 
 # -- Markdown and notebooks ---------------------------------------------------------------------
 
@@ -90,6 +94,8 @@ html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#2456b8",
         "color-brand-content": "#2456b8",
+        "admonition-font-size": "1rem",
+        "admonition-title-font-size": "1rem",
         "font-stack": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
     },
     "dark_css_variables": {

@@ -46,6 +46,20 @@ def test_powers(metric, n, exponent) -> None:
     torch.testing.assert_close(found, power @ x, rtol=0, atol=float(bound) * n)
 
 
+@pytest.mark.parametrize("metric", METRICS, ids=str)
+@pytest.mark.parametrize("dim", [0, 1, 2, 3])
+def test_powers_along_any_axis(metric, dim) -> None:
+    # Four axes of four lengths: an axis that is moved to the wrong place shows.
+    x = draw((6, 2, 4, 10), dim)
+    n = x.shape[dim] // 2
+    rows = x.movedim(dim, 0).unflatten(0, (2, n))
+    expected = torch.einsum("ij,gj...->gi...", dense_power(metric, n, 0.5), rows)
+    found = cdg_torch.metric_power(x, metric, 0.5, dim=dim, groups=2).movedim(dim, 0)
+    assert found.shape == expected.flatten(0, 1).shape
+    scale = np.linalg.cond(gram(metric, n)) * float(expected.abs().max())
+    torch.testing.assert_close(found, expected.flatten(0, 1), rtol=0, atol=8 * n**2 * EPS * scale)
+
+
 @given(seed=seeds(), n=st.integers(1, 9), groups=st.integers(1, 3), dim=st.integers(0, 2))
 def test_inner_product_norm_and_dual_norm(seed, n, groups, dim) -> None:
     metric = METRICS[seed % len(METRICS)]

@@ -5,6 +5,7 @@ import torch
 
 import cdg_torch
 from cdg_torch import Metric, riemannian_gradient
+from cdg_torch.attachment.direction import kept_fraction
 from tests.small_training import METRIC, batches, loss_of, network, same, train_attached
 
 SELECTED = {"0.weight": (0, 1), "3.weight": (0, 2), "5.weight": (1, 1)}
@@ -203,3 +204,12 @@ def test_unknown_decay_is_not_guessed() -> None:
     model = network()
     with pytest.raises(ValueError, match="needs to know how Theirs applies its weight decay"):
         cdg_torch.attach(Theirs(model.parameters(), {}), model, METRIC, transform_decay=True)
+
+
+@pytest.mark.parametrize(("found_inf", "kept"), [(None, 0.99), (0.0, 0.99), (1.0, 1.0)])
+def test_decoupled_decay_keeps_everything_in_a_step_that_is_skipped(found_inf, kept) -> None:
+    # What GradScaler tells a fused optimizer: 1 where a gradient overflowed.
+    optimizer = torch.optim.AdamW([torch.zeros(1)], lr=0.1, weight_decay=0.1)
+    if found_inf is not None:
+        optimizer.found_inf = torch.tensor(found_inf)
+    assert float(kept_fraction(optimizer, optimizer.param_groups[0])) == pytest.approx(kept)

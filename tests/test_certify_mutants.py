@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cdg_theory import Metric, certify
+from cdg_theory.certificates import examine
 from cdg_theory.discrete import riemannian_gradient, sweep_factors
 from cdg_theory.discrete.sweeps import solve_fluctuation, split_mean
 
@@ -88,6 +89,13 @@ def not_a_number_in_one_column(g, metric):
     return k
 
 
+def scaled_by_the_largest_entry(g, metric):
+    # Harmless rescaling, but for a column that is all zero: 0/0.
+    size = np.abs(g).max(axis=0)
+    with np.errstate(invalid="ignore"):
+        return size * riemannian_gradient(g / size, metric)
+
+
 WRONG = [
     (wrong_sign, GENERAL, {}),
     (mean_over_n_minus_one, GENERAL, {}),
@@ -100,6 +108,7 @@ WRONG = [
     (fluctuation_dropped_from_the_pivots, Metric(1.0, 1e3, 1e-9), {}),
     (gradient_itself, Metric.reweighted_h0(1 + 1e-12), {}),
     (not_a_number_in_one_column, SOBOLEV, {}),
+    (scaled_by_the_largest_entry, GENERAL, {}),
     (mean_taken_off_once, Metric(1.0, 1e-12, 1e-12), {}),
     (mean_taken_off_once, Metric(1.0, 1e-9, 1e-12, boundary="periodic"), {}),
 ]
@@ -148,6 +157,22 @@ def test_the_certificate_says_where() -> None:
     assert [f.kind for f in certificate.findings if not f.holds] == [worst.kind]
 
 
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_an_error_in_one_entry_is_seen_wherever_it_is(n) -> None:
+    examination = examine(SOBOLEV, n, columns=18)
+    for row in range(n):
+        for column in range(18):
+
+            def solve(g, row=row, column=column):
+                k = riemannian_gradient(g, SOBOLEV)
+                k[row, column] += 1e-9 * max(1.0, np.abs(k[:, column]).max())
+                return k
+
+            worst = examination.judge(solve).worst
+            assert not worst.holds
+            assert (worst.row, worst.column) == (row, column)
+
+
 def test_an_error_of_one_bound_and_a_little_is_seen() -> None:
     # The judge itself is sharp: half an ulp is allowed in float32, 0.51 ulp is not.
     from cdg_theory.formats import FORMATS
@@ -157,7 +182,7 @@ def test_an_error_of_one_bound_and_a_little_is_seen() -> None:
     def rounded(g, ulps):
         k = riemannian_gradient(g.astype(np.float64), metric)
         ulp = np.ldexp(1.0, np.frexp(np.abs(k))[1] - fmt.precision)
-        return k + ulps * ulp
+        return k + ulps * np.where(k, ulp, 0.0)
 
     assert certify(lambda g: rounded(g, 0.499), metric, 64, dtype="float32").holds
     assert not certify(lambda g: rounded(g, 0.501), metric, 64, dtype="float32").holds

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdg_theory import Metric, discrete
+from cdg_theory.certificates.oracle import enclose_gradient
 from cdg_theory.discrete import sharded
 from tests.exact_oracle import EPS, rounding_allowance
 from tests.strategies import channel_counts, gradients, metrics, splits
@@ -46,6 +47,23 @@ def test_float32_gradients_that_are_nearly_constant_lose_nothing(data, n, metric
     wide = g.astype("float64")
     allowed = 4 * rounding_allowance(wide, metric) + perturbation_allowance(wide, metric)
     assert (np.abs(k - whole) <= np.finfo("float32").eps * np.abs(whole) + allowed).all()
+
+
+@pytest.mark.parametrize("boundary", ["natural", "periodic"])
+@pytest.mark.parametrize("weights", [(0.0, 1e-6), (1e-6, 1e-6), (1e-6, 0.0)])
+@pytest.mark.parametrize("sizes", [(200, 250, 150), (1, 599), (75,) * 8])
+def test_a_nearly_constant_gradient_is_changed_by_a_rounding_of_its_mean(
+    sizes, weights, boundary
+) -> None:
+    # As the module says: by ε|ḡ|, not by n of them, though a mean adds n numbers. One ε for a
+    # block's mean, one for its offset from the others'.
+    metric = Metric(1.0, *weights, boundary=boundary)
+    g = 1e6 * (1 + 1e-14 * np.random.default_rng(0).standard_normal((600, 4)))
+    k = np.concatenate(discrete.sharded_gradient(cut(g, sizes), metric))
+    enclosure = enclose_gradient(g, metric, np.full(4, 1e-20))
+    exact = np.array([[int(v) / 2**enclosure.scale for v in row] for row in enclosure.center])
+    inverse = np.abs(discrete.inverse_matrix(metric, 600)).sum(axis=1).max()
+    assert np.abs(k - exact).max() <= 2 * (EPS / 2) * np.abs(g).max() * inverse
 
 
 @given(st.data(), channel_counts(max_value=60), metrics())

@@ -3,7 +3,7 @@
 from typer.testing import CliRunner
 
 from cdg_torch.cli import app
-from cdg_torch.experiments.specs import read_spec
+from cdg_torch.experiments.specs import read_spec, read_specs
 
 SPEC = """
 model = "tiny-cnn"
@@ -63,6 +63,21 @@ def test_specs_inherit_from_the_top(tmp_path) -> None:
     assert first.methods[1].match_norm
     assert [method.name for method in second.methods] == ["Adam"]
     assert second.rates == first.rates == (0.03,)
+
+
+def test_several_specs_are_read_before_the_first_run(tmp_path) -> None:
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text(SPEC)
+    two.write_text(SPEC.replace("small-batch", "large-batch").replace('"adam"', '"adam-too"', 1))
+    assert [e.name for e in read_specs([one, two])] == [
+        "small-batch",
+        "adam",
+        "large-batch",
+        "adam-too",
+    ]
+    result = CliRunner().invoke(app, ["train", str(one), str(one), "--output", str(tmp_path / "o")])
+    assert "share a name" in str(result.exception)
+    assert not (tmp_path / "o").exists()
 
 
 def test_bad_files_are_refused(tmp_path) -> None:

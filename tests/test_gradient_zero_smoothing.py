@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import cdg_torch
 from cdg_theory import Metric, discrete
 from cdg_torch import apply_metric, riemannian_gradient
 
@@ -38,3 +39,23 @@ def test_bitwise_identity_in_numpy() -> None:
 def test_equal_weights_only_rescale(scale) -> None:
     gradient = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(riemannian_gradient(gradient, Metric(scale, scale)), gradient / scale)
+
+
+@pytest.mark.parametrize("metric", [Metric(2.0, 3.0), Metric(2.0, 0.0, 1.0), Metric(2.0, 3.0, 1.0)])
+def test_one_channel_is_only_rescaled(metric) -> None:
+    # inf − inf: a fluctuation must not be taken where there can be none.
+    values = np.array([AWKWARD])
+    for found, expected in (
+        (discrete.riemannian_gradient(values, metric), values / 2),
+        (riemannian_gradient(torch.from_numpy(values), metric).numpy(), values / 2),
+        (apply_metric(torch.from_numpy(values), metric).numpy(), values * 2),
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_one_channel_is_only_rescaled_by_every_backend(backend) -> None:
+    gradient = torch.tensor([AWKWARD])
+    with cdg_torch.backend(backend):
+        found = riemannian_gradient(gradient, Metric(2.0, 3.0, 1.0))
+    torch.testing.assert_close(found, gradient / 2, rtol=0, atol=0, equal_nan=True)

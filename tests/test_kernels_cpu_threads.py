@@ -1,9 +1,11 @@
 """Many threads, many callers and forked children all get the same bits as one thread alone."""
 
+import ctypes
 import os
 import select
 import subprocess
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +13,8 @@ import pytest
 import torch
 
 import cdg_torch
-from cdg_torch.kernels.threads import share
+from cdg_torch.kernels import run_cpu
+from cdg_torch.kernels import threads as module
 from tests.kernel_cases import MEMBERS
 
 METRIC = MEMBERS["general, cycle"]
@@ -81,26 +84,48 @@ def test_a_forked_child_still_works(threads) -> None:
     os.waitpid(child, 0)
 
 
-def test_every_share_ends_before_an_error_is_raised() -> None:
-    done = []
-
-    def work(begin: int, end: int) -> None:
-        if begin == 0:
-            raise ArithmeticError
-        done.append((begin, end))
-
-    with pytest.raises(ArithmeticError):
-        share(work, [(0, 1), (1, 2), (2, 5)])
-    assert sorted(done) == [(1, 2), (2, 5)]
+@pytest.fixture(params=["torch's OpenMP", "Python threads"])
+def _each_kind(request, monkeypatch) -> None:
+    """Run on torch's own threads, then as where torch has none."""
+    if request.param == "Python threads":
+        monkeypatch.setattr(module, "_parallel", lambda: None)
+    elif module._parallel() is None:
+        pytest.skip("this torch is built without OpenMP")
 
 
-def test_an_error_on_a_thread_is_raised_here() -> None:
-    def work(begin: int, _end: int) -> None:
-        if begin == 1:
-            raise ArithmeticError
+@pytest.mark.usefixtures("_each_kind")
+def test_both_kinds_of_threads_give_the_same_bits(threads) -> None:
+    threads(1)
+    alone = transformed()
+    threads(3)
+    assert all_equal(transformed(), alone)
 
-    with pytest.raises(ArithmeticError):
-        share(work, [(0, 1), (1, 2)])
+
+@pytest.mark.usefixtures("_each_kind")
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_all_threads_enter_and_all_have_ended(count) -> None:
+    entered, ended, seen = [], [], threading.Barrier(count, timeout=30)
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    def entry(data) -> None:
+        entered.append((threading.get_ident(), data))
+        seen.wait()  # nobody passes before all are in
+        ended.append(threading.get_ident())
+
+    module.share(entry, 4711, count)
+    assert len({ident for ident, _ in entered}) == count
+    assert {data for _, data in entered} == {4711}
+    assert len(ended) == count
+    assert threading.get_ident() in ended
+
+
+def test_one_thread_alone_does_all_the_work(monkeypatch, threads) -> None:
+    threads(1)
+    expected = transformed()
+    threads(4)
+    # As where the runtime grants fewer threads than asked for.
+    monkeypatch.setattr(run_cpu, "share", lambda entry, data, _: entry(data))
+    assert all_equal(transformed(), expected)
 
 
 WITHOUT_NUMBA = """

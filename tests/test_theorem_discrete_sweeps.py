@@ -7,7 +7,7 @@ import pytest
 
 from cdg_theory import ledger
 from cdg_theory.discrete import sweeps
-from cdg_theory.proofs import discrete_sweeps
+from cdg_theory.proofs import discrete_sweeps, exact_matrices
 
 IDS = [theorem.id for theorem in discrete_sweeps.THEOREMS]
 
@@ -70,3 +70,14 @@ MUTANTS = [
 def test_mutant_is_refused(name, attribute, mutate, monkeypatch) -> None:
     monkeypatch.setattr(sweeps, attribute, mutate(getattr(sweeps, attribute)))
     assert not ledger.verify([name])[0].holds
+
+
+def test_a_cycle_of_two_nodes_with_one_edge_is_refused(monkeypatch) -> None:
+    # The matrix is the library's own, not a second one typed into the proof.
+    right = exact_matrices.graph_laplacian
+
+    def one_edge(boundary, n):
+        return right("natural" if n == 2 else boundary, n)
+
+    monkeypatch.setattr(exact_matrices, "graph_laplacian", one_edge)
+    assert not ledger.verify(["T5.sweeps-cycle"])[0].holds

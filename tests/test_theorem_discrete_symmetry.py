@@ -20,6 +20,10 @@ def test_perturbed_statement_is_refused(name) -> None:
 
 
 MUTANTS = {
+    "T3.discrete-mean": (
+        "path_resolvent",
+        lambda entry: lambda lo, hi, n, c, power: entry(lo, hi, n, c, power) * (1 + power(2 * n)),
+    ),
     "T3.discrete-symmetry": ("path_entry", lambda entry: lambda lo, hi, n: entry(lo, hi, n) + lo),
     "T3.discrete-h0": ("h0_entry", lambda entry: lambda delta, n, beta: entry(-delta, n, beta)),
     "T3.discrete-small-fluctuation": (

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdg_theory import Metric, certify
+from cdg_theory.certificates.search import bound_fractions
 from cdg_theory.discrete import riemannian_gradient
 from cdg_theory.proofs.rounding_functionals import functional_gradient
 from cdg_theory.rounding_functionals import functional_error_bound, sum_is_exact
@@ -51,6 +52,18 @@ def test_the_bound_is_the_wider_one(metric, n, seed) -> None:
     g = np.random.default_rng(seed).standard_normal((n, 2)).astype(np.float32).astype(float)
     wide = functional_error_bound(g, metric).bound
     assert (wide >= forward_error_bound(g, metric, dtype="float32").bound).all()
+
+
+def test_the_search_measures_by_the_bound_it_is_told() -> None:
+    metric, g = Metric.sobolev(0.1), np.random.default_rng(0).standard_normal((16, 8))
+
+    def solve(g):
+        return functional_gradient(g, metric)
+
+    closing, functionals = (
+        bound_fractions(solve, metric, g, algorithm=name) for name in ("closing", "functionals")
+    )
+    assert (functionals < closing).all()
 
 
 def test_wrong_constants_are_refused() -> None:

@@ -73,8 +73,10 @@ def test_theory_alone_runs_no_certificate(monkeypatch, tmp_path) -> None:
     # One theorem is enough to see the switch: the whole ledger has tests of its own.
     first = ledger.theorems()[:1]
     monkeypatch.setattr(ledger, "theorems", lambda: first)
-    target = tmp_path / "report.json"
-    done = RUNNER.invoke(app, ["verify", "--theory", "--json", str(target)])
+    target, page = tmp_path / "report.json", tmp_path / "report.md"
+    done = RUNNER.invoke(
+        app, ["verify", "--theory", "--json", str(target), "--markdown", str(page)]
+    )
     assert done.exit_code == 0, done.output
     content = json.loads(target.read_text())
     assert [(r["id"], r["perturbed"]) for r in content["theorems"]] == [
@@ -82,6 +84,11 @@ def test_theory_alone_runs_no_certificate(monkeypatch, tmp_path) -> None:
         (first[0].id, True),
     ]
     assert content["certificates"] == []
+    lines = page.read_text(encoding="utf-8").splitlines()
+    table = lines[lines.index("## Theorems") + 2 :]
+    assert table[0].startswith("| theorem | kind | holds | perturbed statement refused |")
+    assert table[2].startswith(f"| {first[0].id} | {first[0].kind} | yes | yes |")
+    assert "## Certificates" not in lines
 
 
 @pytest.mark.parametrize("accepts", [False, True], ids=["refuted", "accepts-the-perturbed"])

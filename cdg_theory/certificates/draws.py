@@ -11,6 +11,7 @@ kind                 column
 ``alternating``      the fastest mode: k is small, and so is what cancels to give it
 ``one-hot``          a column of M⁻¹: first row, last row or any other
 ``mixed``            magnitudes over many decades
+``zero``             k = 0: nothing may be divided by the size of the column
 ===================  =========================================================================
 """
 
@@ -72,6 +73,10 @@ def _mixed(rng: np.random.Generator, n: int, fmt: FloatFormat) -> Column:
     return rng.standard_normal(n) * 10.0 ** rng.uniform(-decades, decades, n)
 
 
+def _zero(_rng: np.random.Generator, n: int, _fmt: FloatFormat) -> Column:
+    return np.zeros(n)
+
+
 KINDS: dict[str, Callable[[np.random.Generator, int, FloatFormat], Column]] = {
     "random": _random,
     "nearly-constant": _nearly_constant,
@@ -81,6 +86,7 @@ KINDS: dict[str, Callable[[np.random.Generator, int, FloatFormat], Column]] = {
     "alternating": _alternating,
     "one-hot": _one_hot,
     "mixed": _mixed,
+    "zero": _zero,
 }
 
 

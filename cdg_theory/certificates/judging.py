@@ -72,7 +72,7 @@ def certify(
                                          returns what ``numpy.asarray(result, float64)`` can read
     :math:`M`           ``metric``       see :class:`cdg_theory.Metric`
     :math:`n`           ``n``            number of output channels
-    (draws)             ``columns``      how many gradients; below 8 not every kind is drawn
+    (draws)             ``columns``      how many gradients; below 9 not every kind is drawn
     :math:`u_{out}`     ``dtype``        storage type: ``"float64"``, ``"float32"``,
                                          ``"float16"`` or ``"bfloat16"``
     :math:`u`           ``accumulator``  type of the solver's arithmetic, named likewise
@@ -219,7 +219,7 @@ def _draw(kinds: tuple[str, ...], metric: Metric, n: int, fmt: FloatFormat, seed
     lift = np.where(k > 0, fmt.min_exp + fmt.precision - np.frexp(k)[1], 0)
     # Scaling by a power of two changes no digit, unless the smallest entry leaves the range.
     scaled: Array = fmt.round(np.ldexp(g, np.minimum(np.maximum(lift, 0), room)))
-    if not np.abs(scaled).max(axis=0).all():
+    if (scaled.any(axis=0) != g.any(axis=0)).any():
         msg = (
             f"{metric} amplifies so much at n = {n} that no gradient of {fmt.name} has a "
             f"gradient in the metric that {fmt.name} can hold; use a wider dtype"
@@ -278,9 +278,9 @@ def largest_errors(got: Array, exact: Enclosure) -> NDArray[Any]:
     Integers, and infinity where ``got`` is not finite.
     """
     finite = np.isfinite(got)
-    # Flooring the result to the common scale moves it by less than one unit.
+    # Flooring the result to the common scale moves it by less than one unit, and 0 not at all.
     distance = abs(scaled_integers(np.where(finite, got, 0.0), exact.scale) - exact.center)
-    return np.where(finite, distance + exact.radius + 1, math.inf)
+    return np.where(finite, distance + exact.radius + (got != 0), math.inf)
 
 
 def _ldexp(integer: Any, exponent: int) -> float:

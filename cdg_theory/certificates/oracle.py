@@ -229,7 +229,9 @@ def enclose_gradient(
     w = _exact_weights(metric, len(g))
     # A unit of rounding in x leaves a residual of about 4c, which 1/β amplifies.
     amplification = max(0, w.c.bit_length() - w.beta.bit_length()) if w.beta else 0
-    scale = places + 16 + amplification + max(0, -math.frexp(wanted.min())[1])
+    # A column of zeros is solved exactly, whatever the scale.
+    finest = wanted.min(initial=1.0, where=g.any(axis=0))
+    scale = places + 16 + amplification + max(0, -math.frexp(finest)[1])
     for _ in range(ROUNDS):
         center, radius = _enclose(integers, places, w, metric.boundary, scale)
         limits = scaled_integers(wanted, scale)

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cdg_theory.certificates.judging import NARROWER, Solver, largest_errors
+from cdg_theory.certificates.judging import (
+    BOUNDS,
+    NARROWER,
+    Algorithm,
+    Solver,
+    largest_errors,
+)
 from cdg_theory.certificates.oracle import enclose_gradient, scaled_integers
-from cdg_theory.rounding import forward_error_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,8 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["bound_fractions", "largest_fraction"]
 
 
-def bound_fractions(solve: Solver, metric: Metric, g: Array) -> Array:
+def bound_fractions(
+    solve: Solver, metric: Metric, g: Array, *, algorithm: Algorithm = "closing"
+) -> Array:
     r"""Return the largest :math:`|\hat k_i-k_i|/\mathrm{bound}_i` of each column, in float64.
+
+    ``algorithm`` names the bound, as in :func:`cdg_theory.certify`.
 
     Examples
     --------
@@ -36,11 +45,13 @@ def bound_fractions(solve: Solver, metric: Metric, g: Array) -> Array:
     >>> bool((fractions < 1).all())
     True
     """
-    limit = forward_error_bound(g, metric)
+    limit = BOUNDS[algorithm](g, metric, dtype="float64")
     exact = enclose_gradient(g, metric, limit.bound.min(axis=0) * NARROWER)
     got = np.asarray(solve(g.copy()), dtype=np.float64)
-    # The bound's integer keeps 20 bits or more: the enclosure is that much finer.
-    quotient = largest_errors(got, exact) / scaled_integers(limit.bound, exact.scale)
+    # The bound's integer keeps 20 bits or more: the enclosure is that much finer. A column of zeros
+    # is known exactly, and may have a bound below the enclosure's unit.
+    bounds = np.maximum(scaled_integers(limit.bound, exact.scale), 1)
+    quotient = largest_errors(got, exact) / bounds
     fractions: Array = quotient.astype(np.float64).max(axis=0)
     return fractions
 
@@ -50,6 +61,7 @@ def largest_fraction(
     metric: Metric,
     n: int,
     *,
+    algorithm: Algorithm = "closing",
     generations: int = 40,
     population: int = 64,
     seed: int = 0,
@@ -71,7 +83,7 @@ def largest_fraction(
     columns = rng.standard_normal((n, population))
     for generation in range(generations + 1):
         columns -= columns.mean(axis=0)
-        fractions = bound_fractions(solve, metric, columns)
+        fractions = bound_fractions(solve, metric, columns, algorithm=algorithm)
         if generation == generations:
             break
         parents = columns[:, np.argsort(-fractions)[:survivors]]

@@ -11,9 +11,10 @@ or of the cycle (periodic). One concept per module:
 ``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
 ``sharded``    the same when the rows lie in blocks on different ranks
-
-``finite_elements`` is the classical variant that the theory compares with.
 ``fluxes``     a block as a tensor of its own, with fluxes at its ends: what the torch code runs
+
+The classical variant that the theory compares with, finite elements, is one of the grids of
+:mod:`cdg_theory.continuum.grids`.
 """
 
 from __future__ import annotations

@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from cdg_theory.discrete.finite_elements import (
-    finite_element_gradient,
-    finite_element_nodes,
-    mass_matrix,
-    stiffness_matrix,
-)
+from cdg_theory.continuum.grids import elements
 from cdg_theory.discrete.sweeps import riemannian_gradient
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
@@ -154,13 +149,13 @@ def _finite_elements(perturbed: bool) -> bool:
         case = manufacture(metric)
         largest, l2 = [], []
         for n in SIZES[:4]:
-            nodes = finite_element_nodes(boundary, n)
+            grid = elements(n, boundary)
             # The perturbed variant samples the gradient in the middle of the elements.
-            g = case.g(nodes + (0.5 / n if perturbed else 0.0))
-            error = case.k(nodes) - finite_element_gradient(g, metric)
+            g = case.g(grid.nodes + (0.5 / n if perturbed else 0.0))
+            error = case.k(grid.nodes) - grid.gradient(metric, g)
             largest.append(float(np.abs(error).max()))
-            l2.append(float(np.sqrt(error @ mass_matrix(boundary, n) @ error)))
-            slope = float(np.sqrt(error @ stiffness_matrix(boundary, n) @ error))
+            l2.append(float(np.sqrt(error @ (grid.mass @ error))))
+            slope = float(np.sqrt(error @ (grid.stiffness @ error)))
             residual = (max(alpha, beta) * case.k_max[2] + case.g_max[2]) / (8 * n**2)
             bound = residual / min(alpha, beta + gamma * lowest)
             if l2[-1] > bound or gamma * slope**2 > residual * bound:

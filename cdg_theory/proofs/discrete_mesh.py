@@ -15,7 +15,7 @@ import sympy as sp
 
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.discrete_algebra import vanish
-from cdg_theory.proofs.discrete_sweeps import laplacian
+from cdg_theory.proofs.exact_matrices import exact_gram, identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,11 +70,8 @@ def _contraction(perturbed: bool) -> bool:
     draw = random.Random(12)
     for size in (1, 2, 3, 6, 9):
         for periodic in (False, True):
-            unit = np.array([[Fraction(a == b) for b in range(size)] for a in range(size)])
-            L = np.array([laplacian(row, periodic=periodic) for row in unit])
-            P = np.full((size, size), Fraction(1, size))
             alpha, beta, gamma = (Fraction(draw.randint(1, 9), 4) for _ in range(3))
-            M = alpha * P + beta * (unit - P) + gamma * size**2 * L
+            M = exact_gram(alpha, beta, gamma * size**2, size, periodic=periodic)
             v = np.array([Fraction(draw.randint(1, 9)) for _ in range(size)], dtype=object)
             low, tau = Fraction(1, 3), Fraction(draw.randint(1, 30), 20)
             high = low + Fraction(draw.randint(1, 30), 20)
@@ -86,7 +83,7 @@ def _contraction(perturbed: bool) -> bool:
                 if _norm(w - tau * step, M) > rate**2 * _norm(w, M):
                     return False
             if size > 1:
-                other = np.roll(v, 1) + unit[0]
+                other = np.roll(v, 1) + identity(size)[0]
                 across = other - v * ((v @ M @ other) / _norm(v, M))
                 if _norm(across - tau * low * across, M) > rate**2 * _norm(across, M):
                     return False

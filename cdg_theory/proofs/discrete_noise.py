@@ -15,7 +15,7 @@ import sympy as sp
 from cdg_theory.discrete import inverse, noise
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.discrete_algebra import Powers, vanish, vanishes
-from cdg_theory.proofs.discrete_sweeps import exact_inverse
+from cdg_theory.proofs.exact_matrices import exact_inverse
 
 __all__ = ["THEOREMS"]
 

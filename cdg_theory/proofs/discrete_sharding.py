@@ -21,7 +21,7 @@ from cdg_theory.discrete import sharded, sweeps
 from cdg_theory.discrete.sharded import EMPTY, BlockRows, Moments, Transfer, merge, sweep_block
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.discrete_algebra import vanish
-from cdg_theory.proofs.discrete_sweeps import exact_inverse
+from cdg_theory.proofs.exact_matrices import exact_inverse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import sympy as sp
 
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.discrete_algebra import Powers, vanish, vanishes
-from cdg_theory.proofs.discrete_sweeps import laplacian
+from cdg_theory.proofs.exact_matrices import exact_gram, laplacian
 
 __all__ = ["THEOREMS"]
 
@@ -121,9 +121,6 @@ def _condition(perturbed: bool) -> bool:
     """Check matrices just inside and just outside the condition, and the vector that breaks it."""
     for size in (2, 3, 4, 5, 7, 10):
         for periodic in (False, True):
-            unit = np.array([[Fraction(a == b) for b in range(size)] for a in range(size)])
-            L = np.array([laplacian(row, periodic=periodic) for row in unit])
-            P = np.full((size, size), Fraction(1, size))
             turn = math.pi * (2 if periodic else 1) / size
             lowest = Fraction(4 * math.sin(turn / 2) ** 2)  # to 16 digits; the margins are 1e-3
             first = [Fraction(math.cos(turn * (a + 0.5))) for a in range(size)]
@@ -131,12 +128,12 @@ def _condition(perturbed: bool) -> bool:
             alpha, c = Fraction(2, 7), Fraction(5, 3)
             for margin in (Fraction(1, 1000), Fraction(-1, 1000)):
                 beta = -c * lowest * (1 - margin)
-                M = alpha * P + beta * (unit - P) + c * L
+                M = exact_gram(alpha, beta, c, size, periodic=periodic)
                 expected = margin > 0 and not perturbed
                 if _is_definite(M.tolist()) != expected or (v @ M @ v > 0) != expected:
                     return False
             # α ≤ 0 breaks on the constant, whatever the rest.
-            if _is_definite((-alpha * P + unit - P + c * L).tolist()):
+            if _is_definite(exact_gram(-alpha, 1, c, size, periodic=periodic).tolist()):
                 return False
     return True
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -18,9 +18,7 @@ import sympy as sp
 from cdg_theory.discrete import inverse, sweeps
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.discrete_algebra import Powers, vanish
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from cdg_theory.proofs.exact_matrices import exact_inverse, laplacian
 
 __all__ = ["THEOREMS"]
 
@@ -49,14 +47,6 @@ def _runs_exactly(n: int, factors: Any, beta: Any, *, periodic: bool) -> bool:
     k = sweeps.solve_gram(g, alpha, beta, factors)
     mean = k.sum() / n
     return vanish(alpha * mean + beta * (k - mean) + c * laplacian(k, periodic=periodic) - g)
-
-
-def laplacian(k: NDArray[Any], *, periodic: bool) -> NDArray[Any]:
-    """Return Lk over any field."""
-    before, after = np.roll(k, 1), np.roll(k, -1)
-    if not periodic:
-        before[0], after[-1] = k[0], k[-1]
-    return 2 * k - before - after
 
 
 def _one_line(perturbed: bool) -> bool:
@@ -234,28 +224,6 @@ def _pivots(perturbed: bool) -> bool:
             homogeneous(n - 1) - 1,
         ]
     )
-
-
-def exact_inverse(n: int, c: Any, r: Any, *, periodic: bool) -> NDArray[Any]:
-    r"""Return G, the inverse of :math:`\beta I+cL` on mean-zero vectors, in rational numbers.
-
-    The closed forms of :mod:`cdg_theory.discrete.inverse`, with :math:`\beta = c(1-r)^2/r`.
-    """
-    size, weight = Fraction(n), c * (1 - r) ** 2 / r
-
-    def entry(lo: int, hi: int) -> Fraction:
-        if r == 1 and periodic:
-            return inverse.cycle_entry(Fraction(hi - lo), size) / c
-        if r == 1:
-            return inverse.path_entry(Fraction(lo), Fraction(hi), size) / c
-        if periodic:
-            resolvent = inverse.cycle_resolvent(hi - lo, n, c, lambda e: r**e)
-        else:
-            resolvent = inverse.path_resolvent(lo, hi, n, c, lambda e: r**e)
-        return resolvent - 1 / (size * weight)
-
-    rows = [[entry(min(i, j), max(i, j)) for j in range(n)] for i in range(n)]
-    return np.array(rows, dtype=object)
 
 
 def _exact(perturbed: bool) -> bool:

@@ -16,21 +16,39 @@ from cdg_theory.proofs.discrete_algebra import Powers, vanish, vanishes
 __all__ = ["THEOREMS"]
 
 PAGE = "theory/discretization.md"
-i, j, n, u = sp.symbols("i j n u", integer=True, nonnegative=True)
+i, j, k, n, u = sp.symbols("i j k n u", integer=True, nonnegative=True)
 alpha, beta, c = sp.symbols("alpha beta c", positive=True)
 
 
 def _mean_is_kept(perturbed: bool) -> bool:
-    r"""Check :math:`\mathbf 1^TM=\alpha\mathbf 1^T`, so that :math:`\bar g = \alpha\bar k`.
+    r"""Check that every column of every closed-form inverse sums to 1/α: that of G to 0.
 
-    A column of the path's L holds 1, −1 (or 0 if n = 1) at the ends and −1, 2, −1 inside; of the
-    cycle's −1, 2, −1, wrapped around.
+    Sums of polynomials and of geometric series, over the rows k up to the column's index j and from
+    there on; on the cycle over the distances. The perturbed statement leaves out the last row.
     """
-    inner, end, single = -1 + 2 - 1, 1 - 1, 0
-    columns = [alpha * n / n + beta * (1 - n / n) + c * entry for entry in (inner, end, single)]
-    # The perturbed statement holds the path at its ends: 2 on the diagonal there.
-    columns.append(alpha + c * ((2 - 1) if perturbed else end))
-    return vanish(column - alpha for column in columns)
+    last = n - 2 if perturbed else n - 1
+    power = Powers("r", j, k, n, u)
+    weight = n * c * (1 - power.base) ** 2 / power.base  # nβ
+
+    def polynomial(summand: Any, index: Any, first: Any, end: Any) -> Any:
+        return sp.summation(sp.expand(summand), (index, first, end))
+
+    def path(entry: Any, total: Any) -> Any:
+        return total(entry(k, j), k, 0, j - 1) + total(entry(j, k), k, j, last)
+
+    diagonal, off = (inverse.h0_entry(delta, n, beta) for delta in (1, 0))
+    return vanish(
+        [
+            diagonal + last * off,
+            path(lambda lo, hi: inverse.path_entry(lo, hi, n), polynomial),
+            polynomial(inverse.cycle_entry(u, n), u, 0, last),
+            path(
+                lambda lo, hi: inverse.path_resolvent(lo, hi, n, c, power) - 1 / weight,
+                power.total,
+            ),
+            power.total(inverse.cycle_resolvent(u, n, c, power) - 1 / weight, u, 0, last),
+        ]
+    )
 
 
 def _commutes(perturbed: bool) -> bool:
@@ -116,12 +134,15 @@ THEOREMS = (
     Theorem(
         id="T3.discrete-mean",
         title="The mean over channels is kept",
-        statement="For every n the mean of the gradient in the metric is that of g over α.",
-        tex=r"\mathbf 1^TM=\alpha\mathbf 1^T\ \Longrightarrow\ \bar k=\bar g/\alpha",
+        statement=(
+            "For every n the columns of the inverse sum to 1/α, so the mean of the gradient in the "
+            "metric is that of g over α."
+        ),
+        tex=r"\mathbf 1^TM^{-1}=\tfrac1\alpha\mathbf 1^T\ \Longrightarrow\ \bar k=\bar g/\alpha",
         scope="all n ≥ 1, all weights, both boundaries",
         kind="symbolic",
         check=_mean_is_kept,
-        perturbed="The same for a path that is held at its ends.",
+        perturbed="The same for the sums of all rows but the last.",
         page=PAGE,
     ),
     Theorem(

@@ -21,6 +21,7 @@ from cdg_theory.continuum.noise import (
 from cdg_theory.continuum.spectrum import first_frequency, modes
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
+from cdg_theory.proofs.spectra import at_weights
 
 __all__ = ["THEOREMS"]
 
@@ -70,15 +71,8 @@ def _general_sums(perturbed: bool) -> bool:
         symbolic = fluctuation_power(InnerProduct.general(boundary))
         omega, per_mode = float(first_frequency(boundary)), len(modes(boundary))
         for gamma, mu in ((0.3, 1.0), (1e-3, 20.0), (2.0, 0.1)):
-            values = dict(
-                zip(
-                    sp.symbols("alpha gamma mu", positive=True),
-                    (1, sp.Rational(gamma), sp.Rational(mu)),
-                    strict=True,
-                )
-            )
             # 30 digits: for small μ the closed form cancels.
-            power = float(sp.N(symbolic.subs(values), 30))
+            power = at_weights(symbolic, gamma, mu, digits=30)
             beta = gamma * mu**2
             exponent = 1 if perturbed else 2
             partial = per_mode * math.fsum(

@@ -16,7 +16,6 @@ import numpy as np
 
 from cdg_theory.certificates.judging import certify
 from cdg_theory.certificates.search import largest_fraction
-from cdg_theory.discrete.operators import graph_laplacian
 from cdg_theory.discrete.sweeps import (
     carry_backward,
     carry_forward,
@@ -30,6 +29,7 @@ from cdg_theory.discrete.sweeps import (
 from cdg_theory.formats import FORMATS
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
+from cdg_theory.proofs.exact_matrices import identity, laplacian
 from cdg_theory.rounding import closing_remainder, factor_errors
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _closing(perturbed: bool) -> bool:
     for n, backward in product((1, 2, 3, 8), (False, True)):
         carry, errors = _rationals(rng, n - 1, 50), _rationals(rng, n, 50)[:, None]
         sweep = carry_backward if backward else carry_forward
-        response = _identity(n)
+        response = identity(n)
         sweep(response, carry)
         homogeneous = response[:, -1] if backward else response[:, 0]
         weights = (homogeneous / homogeneous.sum())[:, None]
@@ -180,14 +180,10 @@ def _closing(perturbed: bool) -> bool:
     return True
 
 
-def _identity(n: int) -> NDArray[Any]:
-    return np.array([[Fraction(int(i == j)) for j in range(n)] for i in range(n)])
-
-
 def _inverse(matrix: NDArray[Any]) -> NDArray[Any]:
     """Return the inverse of a positive definite matrix of rationals."""
     n = len(matrix)
-    rows = np.concatenate([matrix, _identity(n)], axis=1)
+    rows = np.concatenate([matrix, identity(n)], axis=1)
     for i in range(n):
         rows[i] = rows[i] / rows[i, i]
         for j in range(n):
@@ -198,12 +194,10 @@ def _inverse(matrix: NDArray[Any]) -> NDArray[Any]:
 
 def _enclosure(perturbed: bool) -> bool:
     """Whether the largest row sum of |A⁻¹| is 1/β (perturbed: 1/(β+c))."""
-    cases = product(("natural", "periodic"), (1, 2, 3, 7), (Fraction(1, 9), Fraction(10**9)))
-    for boundary, n, beta in cases:
-        c = Fraction(5, 3)
-        # As Python integers: NumPy's would overflow.
-        laplacian = graph_laplacian(boundary, n).toarray().astype(int).astype(object)  # type: ignore[arg-type]
-        inverse = _inverse(_identity(n) * beta + laplacian * c)
+    cases = product((False, True), (1, 2, 3, 7), (Fraction(1, 9), Fraction(10**9)))
+    for periodic, n, beta in cases:
+        c, unit = Fraction(5, 3), identity(n)
+        inverse = _inverse(beta * unit + c * laplacian(unit, periodic=periodic))
         norm = abs(inverse).sum(axis=1).max()
         if norm != 1 / (beta + c if perturbed else beta):
             return False

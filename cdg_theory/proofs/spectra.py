@@ -3,7 +3,7 @@ r"""Theorem 2: modes, eigenvalues, and that no mode is missing."""
 from __future__ import annotations
 
 import math
-from typing import get_args
+from typing import Any, get_args
 
 import sympy as sp
 
@@ -20,10 +20,17 @@ from cdg_theory.continuum.spectrum import (
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 
-__all__ = ["THEOREMS"]
+__all__ = ["THEOREMS", "at_weights"]
 
 PAGE = "theory/spectra-and-limits.md"
 BOUNDARIES = get_args(Boundary)
+
+
+def at_weights(expression: Any, gamma: float, mu: float, *, digits: int) -> float:
+    """Return an expression in the general member's symbols at α = 1, γ and μ."""
+    symbols = sp.symbols("alpha gamma mu", positive=True)
+    values = (1, sp.Rational(gamma), sp.Rational(mu))
+    return float(sp.N(expression.subs(dict(zip(symbols, values, strict=True))), digits))
 
 
 def _modes(perturbed: bool) -> bool:
@@ -91,14 +98,7 @@ def _complete_general(perturbed: bool) -> bool:
         symbolic = fluctuation_trace(inner)
         omega, per_mode = float(first_frequency(boundary)), len(modes(boundary))
         for gamma, mu in ((0.3, 1.0), (1e-3, 20.0), (2.0, 0.1)):
-            values = dict(
-                zip(
-                    sp.symbols("alpha gamma mu", positive=True),
-                    (1, sp.Rational(gamma), sp.Rational(mu)),
-                    strict=True,
-                )
-            )
-            trace = float(sp.N(symbolic.subs(values), 20))
+            trace = at_weights(symbolic, gamma, mu, digits=20)
             beta = gamma * mu**2 * (1.01 if perturbed else 1)
             partial = math.fsum(1 / (beta + gamma * (omega * m) ** 2) for m in range(1, terms + 1))
             root = math.sqrt(beta * gamma)

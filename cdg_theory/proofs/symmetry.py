@@ -101,7 +101,7 @@ THEOREMS = (
         kind="symbolic",
         check=_mean,
         perturbed="βk̄ = ḡ.",
-        page=PAGE,
+        page="theory/weak-form.md",
     ),
     Theorem(
         id="T3.h0-rearrangements",

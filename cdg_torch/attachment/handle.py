@@ -14,6 +14,7 @@ from torch._compile import _disable_dynamo
 
 from cdg_theory import Metric
 from cdg_torch.attachment import guard
+from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.attachment.direction import coupled_decay, kept_fraction, match_norms, norms_of
 from cdg_torch.attachment.lists import transform_list
 from cdg_torch.attachment.plan import Action, Entry, Plan, make_plan
@@ -109,6 +110,7 @@ class Handle:
         self.options = options
         self._plan: Plan | None = None
         self._statistics = Statistics()
+        self._buffers = Buffers()
         self._sent: list[_Sent] = []
         self._saved: list[_Saved] = []
         self._applied = False
@@ -159,6 +161,7 @@ class Handle:
         for hook in self._hooks:
             hook.remove()
         guard.uninstall(self.optimizer)
+        self._buffers = Buffers()
         del self.optimizer._cdg_handle  # type: ignore[attr-defined]
 
     def apply_(self) -> None:
@@ -215,7 +218,7 @@ class Handle:
         acted = {id(job.parameter) for job in jobs}
         grads = [_widened(job.parameter.grad) for job in jobs]
         names = [f"the gradient of {job.entry.name}" for job in jobs]
-        gradients = transform_list(grads, [job.action for job in jobs], names, inplace=False)
+        gradients = transform_list(grads, [job.action for job in jobs], names, Buffers())
         pairs = list(zip(grads, gradients, strict=True))
         for p in parameters_of(self.optimizer):
             if p.grad is not None and id(p) not in acted:
@@ -363,7 +366,8 @@ class Handle:
 
         fed = add_decay(raws, 1, inplace=options.inplace)
         norms = norms_of(fed) if options.match_norm else []
-        results = transform_list(fed, actions, names, inplace=options.inplace)
+        buffers = None if options.inplace else self._buffers
+        results = transform_list(fed, actions, names, buffers)
         if options.match_norm:
             match_norms(results, norms)
         # The base optimizer will add the decay itself: M⁻¹(g + λw) − λw + λw.
@@ -465,7 +469,7 @@ class Handle:
         actions = [x.action for x in saved]
         moved = [x.parameter - x.kept * x.before for x in saved]
         names = [f"the update of {x.name}" for x in saved]
-        results = transform_list(moved, actions, names, inplace=False)
+        results = transform_list(moved, actions, names, self._buffers)
         if self.options.match_norm:
             match_norms(results, norms_of(moved))
         if self.options.stats:

@@ -13,6 +13,7 @@ from cdg_torch.lists import write_riemannian_gradients
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cdg_torch.attachment.buffers import Buffers
     from cdg_torch.attachment.plan import Action
 
 __all__ = ["transform_list"]
@@ -24,7 +25,10 @@ def _real(tensor: Tensor) -> Tensor:
 
 
 def transform_list(
-    tensors: Sequence[Tensor], actions: Sequence[Action], names: Sequence[str], *, inplace: bool
+    tensors: Sequence[Tensor],
+    actions: Sequence[Action],
+    names: Sequence[str],
+    buffers: Buffers | None = None,
 ) -> list[Tensor]:
     """Return the gradient in the metric of every tensor, in its own layout.
 
@@ -36,8 +40,8 @@ def transform_list(
         Metric, axis and groups of each.
     names
         What to call each tensor in an error.
-    inplace
-        Overwrite the tensors and return them.
+    buffers
+        Where the results get their memory; None: the tensors are overwritten and returned.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def transform_list(
     """
     is_sharded = [is_dtensor(tensor) for tensor in tensors]
     if not any(is_sharded):
-        return _transform_whole(tensors, actions, names, inplace=inplace)
+        return _transform_whole(tensors, actions, names, buffers)
     results = list(tensors)
     for transform, kind in ((_transform_sharded, True), (_transform_whole, False)):
         chosen = [i for i, sharded in enumerate(is_sharded) if sharded is kind]
@@ -56,7 +60,7 @@ def transform_list(
             [tensors[i] for i in chosen],
             [actions[i] for i in chosen],
             [names[i] for i in chosen],
-            inplace=inplace,
+            buffers,
         )
         for i, result in zip(chosen, some, strict=True):
             results[i] = result
@@ -64,25 +68,31 @@ def transform_list(
 
 
 def _transform_sharded(
-    tensors: Sequence[Tensor], actions: Sequence[Action], names: Sequence[str], *, inplace: bool
+    tensors: Sequence[Tensor],
+    actions: Sequence[Action],
+    names: Sequence[str],
+    buffers: Buffers | None,
 ) -> list[Tensor]:
     """Do it for DTensors."""
     # Here, because torch.distributed.tensor is slow to import.
     from cdg_torch.sharded import write_sharded_gradients
 
-    outs = list(tensors) if inplace else [torch.empty_like(tensor) for tensor in tensors]
+    outs = list(tensors) if buffers is None else buffers.like(tensors)
     metrics, dims, groups = zip(*actions, strict=True)
     write_sharded_gradients(outs, tensors, metrics, dims, groups, names)
     return outs
 
 
 def _transform_whole(
-    tensors: Sequence[Tensor], actions: Sequence[Action], names: Sequence[str], *, inplace: bool
+    tensors: Sequence[Tensor],
+    actions: Sequence[Action],
+    names: Sequence[str],
+    buffers: Buffers | None,
 ) -> list[Tensor]:
     """Do it for tensors that lie on this rank alone."""
     for tensor, name in zip(tensors, names, strict=True):
         check_tensor(_real(tensor) if tensor.layout is torch.strided else tensor, name)
-    outs = list(tensors) if inplace else [torch.empty_like(tensor) for tensor in tensors]
+    outs = list(tensors) if buffers is None else buffers.like(tensors)
     write_riemannian_gradients(
         [_real(out) for out in outs],
         [_real(tensor) for tensor in tensors],

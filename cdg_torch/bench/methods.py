@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from cdg_theory import Metric
+from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.backends import Backend, backend
 from cdg_torch.lists import riemannian_gradients_, write_riemannian_gradients
 
@@ -71,15 +72,14 @@ def _ours(metric: Metric, chosen: Backend) -> Callable[[list[Tensor]], Call]:
 
 
 def _out_of_place(metric: Metric) -> Callable[[list[Tensor]], Call]:
-    """Do what an attached optimizer does unless asked for in-place work: new buffers every step."""
+    """Do what an attached optimizer does unless asked for in-place work, with its buffers."""
 
     def prepare(grads: list[Tensor]) -> Call:
-        count = len(grads)
+        count, buffers = len(grads), Buffers()
         metrics, dims, groups = [metric] * count, [0] * count, [1] * count
 
         def call() -> None:
-            outs = [torch.empty_like(g) for g in grads]
-            write_riemannian_gradients(outs, grads, metrics, dims, groups)
+            write_riemannian_gradients(buffers.like(grads), grads, metrics, dims, groups)
 
         return call
 
@@ -192,7 +192,7 @@ def _sgd(**kwargs: bool) -> Callable[[list[Tensor]], Call]:
 METHODS: tuple[Method, ...] = (
     FLOOR,
     *(Method("ours, CPU kernels", name, _ours(m, "cpu")) for name, m in METRICS.items()),
-    Method("ours, CPU kernels", "Sobolev, into new buffers", _out_of_place(METRICS["Sobolev"])),
+    Method("ours, CPU kernels", "Sobolev, gradients kept", _out_of_place(METRICS["Sobolev"])),
     *(
         Method("ours, PyTorch reference", name, _ours(m, "reference"), slow=True)
         for name, m in METRICS.items()

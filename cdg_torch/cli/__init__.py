@@ -53,14 +53,16 @@ def demo(
 
 @app.command()
 def train(
-    spec: Annotated[Path, typer.Argument(help="A TOML file.", exists=True, dir_okay=False)],
+    specs: Annotated[
+        list[Path], typer.Argument(help="One TOML file or more.", exists=True, dir_okay=False)
+    ],
     output: Annotated[Path, typer.Option(help="Folder for the records.")] = Path("results"),
     workers: Annotated[int | None, typer.Option(min=0, help="Processes; one per core.")] = None,
 ) -> None:
-    """Do the training runs of a spec that are not done yet; safe to kill and start again."""
+    """Do the training runs of specs that are not done yet; safe to kill and start again."""
     from cdg_torch.cli.train import train as run
 
-    run(spec, output, workers=workers)
+    run(specs, output, workers=workers)
 
 
 @app.command()

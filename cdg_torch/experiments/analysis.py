@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from cdg_torch.experiments.methods import Method
+from cdg_torch.experiments.protocol import choose_rates
 from cdg_torch.experiments.statistics import (
     Comparison,
     Interval,
@@ -68,20 +69,29 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     """Return one row per method and batch size from the final runs, compared with the baselines.
 
     A method's baseline is the first one of the same optimizer, data, network and batch that has
-    no metric. p-values are corrected over all comparisons of the table.
+    no metric; compared are the seeds that both have, so that an experiment can be looked at while
+    it runs. p-values are corrected over all comparisons of the table. Final runs at a learning
+    rate that is no longer the chosen one (more seeds may have changed the choice) do not count.
     """
+    records = list(records)
+    chosen = choose_rates(records)
     cells: dict[tuple[object, ...], list[Record]] = defaultdict(list)
     for record in records:
         run = record["run"]
-        if run["stage"] == "final":
+        rate = chosen.get((run["method"]["name"], run["batch"]), run["lr"])
+        if run["stage"] == "final" and run["lr"] == rate:
             place = (run["data"], run["model"], run["batch"], run["method"]["name"], run["lr"])
             cells[place].append(record)
-    rows = [_bare(members) for members in cells.values()]
-    comparisons = {
-        index: compare(row.scores, baseline.scores)
-        for index, row in enumerate(rows)
-        if (baseline := _baseline(row, rows)) is not None and baseline is not row
-    }
+    rows = [_bare(members) for members in cells.values() if len(members) > 1]
+    comparisons: dict[int, Comparison] = {}
+    for index, row in enumerate(rows):
+        baseline = _baseline(row, rows)
+        if baseline is None or baseline is row:
+            continue
+        shared = row.scores.keys() & baseline.scores.keys()
+        if len(shared) > 1:
+            mine, base = ({s: r.scores[s] for s in shared} for r in (row, baseline))
+            comparisons[index] = compare(mine, base)
     adjusted = corrected([comparison.p_value for comparison in comparisons.values()])
     for (index, comparison), p_value in zip(comparisons.items(), adjusted, strict=True):
         rows[index] = replace(rows[index], comparison=comparison, corrected_p=p_value)
@@ -110,7 +120,8 @@ def finding(row: Row) -> str:
     """
     comparison = row.comparison
     if comparison is None or row.corrected_p is None:
-        return f"{row.method.name} is the baseline."
+        what = "is the baseline" if row.method.is_baseline else "has no baseline yet"
+        return f"{row.method.name} {what}."
     difference = comparison.difference
     points = (
         f"{row.scale * difference.mean:+.2f} points "

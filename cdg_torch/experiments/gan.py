@@ -64,7 +64,15 @@ def train_gan(run: Run, device: str) -> tuple[dict[str, Any], list[float]]:
 
     The losses are the usual logistic ones; the generator's asks to be taken for real. A step is
     one of the discriminator and one of the generator.
+
+    Raises
+    ------
+    ValueError
+        If images are to be augmented: made ones would be compared with shifted ones.
     """
+    if run.augment:
+        msg = "augment is not served for a GAN, which would learn to shift its images; drop it"
+        raise ValueError(msg)
     dataset, features = _prepared(run.data, tuple(sorted(run.options.items())))
     dataset, features = dataset.to(device), features.to(device)
     torch.manual_seed(run.seed)
@@ -74,6 +82,11 @@ def train_gan(run: Run, device: str) -> tuple[dict[str, Any], list[float]]:
     judge_step = run.method.make_optimizer(judge, run.lr)
     source = torch.Generator().manual_seed(run.seed)
     steps = len(dataset.train) // run.batch
+    schedules = [
+        schedule
+        for optimizer in (make_step, judge_step)
+        if (schedule := run.method.make_schedule(optimizer, run.epochs * steps)) is not None
+    ]
 
     def latent() -> Tensor:
         return torch.randn(run.batch, LATENT, 1, 1, generator=source).to(device)
@@ -94,6 +107,8 @@ def train_gan(run: Run, device: str) -> tuple[dict[str, Any], list[float]]:
             make_step.zero_grad()
             taken.backward()  # type: ignore[no-untyped-call]
             make_step.step()
+            for schedule in schedules:
+                schedule.step()
             total += taken.item()
         seconds.append((time.perf_counter() - start) / steps)
         score = _score(make, features, dataset.validation.images, run.seed)

@@ -10,18 +10,23 @@ import torch
 
 from cdg_theory import Metric
 from cdg_theory.checks import described, one_of
-from cdg_torch.attachment import Rule, attach
+from cdg_torch.attachment import Rule, attach, attached
 from cdg_torch.baselines import along_kernel, along_raster, gradient_centralization
 from cdg_torch.experiments.directions import transform_gradients
 from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+from cdg_torch.schedules import CosineMetric, LinearMetric
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-__all__ = ["OPTIMIZERS", "Direction", "Method"]
+    from cdg_torch.attachment import Handle
+    from cdg_torch.schedules import MetricSchedule
+
+__all__ = ["OPTIMIZERS", "SCHEDULES", "Direction", "Layers", "Method"]
 
 Direction = Literal["output", "input", "kernel", "raster"]
+Layers = Literal["all", "first", "rest"]
 
 # The learning rate comes from the run; everything else is the same for every method.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
@@ -32,18 +37,30 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 }
 
 
-def _input_rules(model: nn.Module, metric: Metric) -> list[Rule]:
-    """Return one rule per convolution with several input channels, along that axis."""
-    rules = []
+# How far towards no smoothing the metric moves over all steps of a run.
+SCHEDULES: dict[str, Callable[[Handle, int], MetricSchedule]] = {
+    "linear": lambda handle, steps: LinearMetric(handle, steps=steps),
+    "cosine": lambda handle, steps: CosineMetric(handle, steps=steps),
+}
+
+
+def _rules(model: nn.Module, method: Method) -> list[Rule]:
+    """Return one rule for each convolution that the method's metric acts on."""
+    rules: list[Rule] = []
+    place = 0
     for slot in parameter_slots(model):
         output = output_axis(slot.layer, slot.role) if slot.role == "weight" else None
         if output is None or not isinstance(slot.layer, CONVOLUTIONS):
             continue
+        place += 1
+        if method.layers != "all" and (place == 1) != (method.layers == "first"):
+            continue
         # Axes 0 and 1 of a convolution's weight are its channels, whichever way round.
-        axis = 1 - output.dim
+        axis = 1 - output.dim if method.direction == "input" else output.dim
         assert slot.parameter is not None
         if slot.parameter.shape[axis] > 1:
-            rules.append(Rule(metric=metric, name=slot.name, dim=axis))
+            own = axis if method.direction == "input" else None
+            rules.append(Rule(metric=method.metric, name=slot.name, dim=own))
     return rules
 
 
@@ -61,6 +78,9 @@ class Method:
     ``direction``     ``"output"`` channels, as in the paper, ``"input"`` channels, the
                       ``"kernel"`` axes one after the other, or the whole tensor as one
                       column, ``"raster"``
+    ``layers``        ``"all"`` convolutions, the ``"first"`` one, or the ``"rest"``
+    ``schedule``      None: the metric stays; ``"linear"`` or ``"cosine"``: it moves to no
+                      smoothing over the run
     ``centralize``    take off the mean over all but output channels; excludes a metric
     ``where``         smooth the ``"gradient"``, or the ``"update"`` the optimizer makes
     ``match_norm``    rescale to the norm before: comparison at equal update norm
@@ -87,13 +107,17 @@ class Method:
     where: Literal["gradient", "update"] = "gradient"
     match_norm: bool = False
     centralize: bool = False
+    layers: Layers = "all"
+    schedule: str | None = None
 
     def __post_init__(self) -> None:
-        plain = self.direction in {"output", "input"} and not self.centralize
-        if not plain and (self.where != "gradient" or self.match_norm):
+        along_channels = self.direction in {"output", "input"} and self.metric is not None
+        options = {"where": "gradient", "match_norm": False, "layers": "all", "schedule": None}
+        changed = [name for name, default in options.items() if getattr(self, name) != default]
+        if changed and not along_channels:
             msg = (
-                f"{self.name}: where and match_norm are served along channels only; leave them "
-                "out, or take direction 'output' or 'input'"
+                f"{self.name}: {' and '.join(changed)} is served for a metric along channels "
+                "only; leave it out, or give a metric and direction 'output' or 'input'"
             )
             raise ValueError(msg)
         if self.centralize and self.metric is not None:
@@ -103,8 +127,11 @@ class Method:
             ("optimizer", tuple(OPTIMIZERS)),
             ("direction", get_args(Direction)),
             ("where", ("gradient", "update")),
+            ("layers", get_args(Layers)),
         ):
             one_of(field, getattr(self, field), choices)
+        if self.schedule is not None:
+            one_of("schedule", self.schedule, tuple(SCHEDULES))
 
     @property
     def is_baseline(self) -> bool:
@@ -174,13 +201,21 @@ class Method:
             metric = self.metric
             transform_gradients(optimizer, model, lambda gradient, _: along(gradient, metric))
         else:
-            rules = _input_rules(model, self.metric) if self.direction == "input" else []
+            everywhere = self.direction == "output" and self.layers == "all"
             attach(
                 optimizer,
                 model,
-                None if self.direction == "input" else self.metric,
-                rules=rules,
+                self.metric if everywhere else None,
+                rules=[] if everywhere else _rules(model, self),
                 where=self.where,
                 match_norm=self.match_norm,
             )
         return optimizer
+
+    def make_schedule(self, optimizer: Optimizer, steps: int) -> MetricSchedule | None:
+        """Return what is to be stepped after each of so many steps; None if nothing moves."""
+        if self.schedule is None:
+            return None
+        handle = attached(optimizer)
+        assert handle is not None  # a schedule needs a metric, see above
+        return SCHEDULES[self.schedule](handle, steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["HUES", "draw_training", "figure_of"]
 
-HUES = ("#1b1b1f", "#2f6fde", "#d1495b", "#3a7d44", "#b07d12", "#7b4fb5", "#2a9d9d", "#8d6e63")
+HUES = (
+    *("#1b1b1f", "#2f6fde", "#d1495b", "#3a7d44", "#b07d12", "#7b4fb5"),
+    *("#2a9d9d", "#8d6e63", "#e07a1f", "#6b7c93", "#c05fb0", "#7a9e1f"),
+)
+"""One for each method, black for the first; after the last, from the front again."""
+
 STYLE: dict[Any, Any] = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -33,7 +39,7 @@ def _by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def _curves(axes: Any, groups: dict[str, list[Record]], quantity: str) -> None:
-    for (name, members), hue in zip(groups.items(), HUES, strict=False):
+    for (name, members), hue in zip(groups.items(), itertools.cycle(HUES), strict=False):
         lines = [
             [point[quantity] for point in member["results"]["curve"]]
             for member in members
@@ -51,7 +57,9 @@ def _curves(axes: Any, groups: dict[str, list[Record]], quantity: str) -> None:
 def _correlations(axes: Any, groups: dict[str, list[Record]], pairs: str) -> None:
     """Draw, per layer and method, the correlation of what training added, output channels."""
     layers: list[str] = []
-    for place, ((_, members), hue) in enumerate(zip(groups.items(), HUES, strict=False)):
+    for place, ((_, members), hue) in enumerate(
+        zip(groups.items(), itertools.cycle(HUES), strict=False)
+    ):
         values: dict[str, list[float]] = defaultdict(list)
         scales: dict[str, float] = {}
         for member in members:

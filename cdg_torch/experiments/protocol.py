@@ -4,6 +4,9 @@
    the rate with the best mean validation score is its own. The test images are not looked at.
 2. *Final*: each method is trained with its rate on fresh seeds, the same for every method, and
    meets the test images once, when its training is over.
+
+A search has no final stage: it ranks methods by their best validation score, and what it finds is
+confirmed by an experiment with seeds of its own.
 """
 
 from __future__ import annotations
@@ -56,14 +59,15 @@ class Experiment:
     ``batches``           batch sizes
     ``epochs``            passes over the training images
     ``select_seeds``      how many seeds choose the learning rate
-    ``final_seeds``       how many seeds the comparison is made on
+    ``final_seeds``       how many seeds the comparison is made on; 0 makes it a search
+    ``first_seed``        the seed of both stages that the others are counted from
     ``augment``           shift and mirror the training images
     ====================  ==============================================================
 
     Raises
     ------
     ValueError
-        If a list is empty, two methods share a name, or there are fewer than two final seeds.
+        If a list is empty, two methods share a name, or there is one final seed.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Experiment:
     epochs: int = 1
     select_seeds: int = 2
     final_seeds: int = 5
+    first_seed: int = 0
     augment: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -87,10 +92,19 @@ class Experiment:
         if len(set(names)) < len(names):
             msg = f"methods of experiment {self.name!r} share a name: {names}; rename one"
             raise ValueError(msg)
-        if self.select_seeds < 1 or self.final_seeds < 2 or self.epochs < 1:
+        if min(self.select_seeds, self.epochs) < 1 or not (
+            self.final_seeds == 0 or self.final_seeds >= 2
+        ):
             msg = (
-                "select_seeds and epochs must be >= 1 and final_seeds >= 2, got "
+                "select_seeds and epochs must be >= 1 and final_seeds 0 or >= 2, got "
                 f"{self.select_seeds}, {self.epochs} and {self.final_seeds}"
+            )
+            raise ValueError(msg)
+        reach = self.first_seed + max(self.select_seeds, self.final_seeds)
+        if not 0 <= self.first_seed <= reach <= _SELECT_SEEDS_FROM:
+            msg = (
+                f"first_seed must be >= 0 and the last seed below {_SELECT_SEEDS_FROM}, got "
+                f"{self.first_seed} and {reach - 1}"
             )
             raise ValueError(msg)
 
@@ -161,7 +175,8 @@ class Experiment:
 
     def select_runs(self) -> list[Run]:
         """Return the runs that choose the learning rates."""
-        seeds = range(_SELECT_SEEDS_FROM, _SELECT_SEEDS_FROM + self.select_seeds)
+        first = _SELECT_SEEDS_FROM + self.first_seed
+        seeds = range(first, first + self.select_seeds)
         return [
             self._run(method, batch, rate, seed, "select")
             for seed, batch, method, rate in itertools.product(
@@ -174,7 +189,9 @@ class Experiment:
         return [
             self._run(method, batch, rates[method.name, batch], seed, "final")
             for seed, batch, method in itertools.product(
-                range(self.final_seeds), self.batches, self.methods
+                range(self.first_seed, self.first_seed + self.final_seeds),
+                self.batches,
+                self.methods,
             )
         ]
 

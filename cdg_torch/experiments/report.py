@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from cdg_torch.experiments import store
 from cdg_torch.experiments.analysis import Row, finding, summarise
 from cdg_torch.experiments.plots import HUES, draw_training, figure_of
-from cdg_torch.experiments.statistics import mean_interval
+from cdg_torch.experiments.protocol import choose_rates
+from cdg_torch.experiments.statistics import corrected, mean_interval
 from cdg_torch.experiments.tables import LEGEND, markdown
 from cdg_torch.files import replacing
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from cdg_torch.experiments.runs import Record
 
 __all__ = ["draw_differences", "write_report"]
+
+_STAGES = ("select", "final")
 
 
 def draw_differences(rows: Sequence[Row], title: str, path: Path) -> bool:
@@ -110,19 +114,74 @@ def _correlation_table(records: Sequence[Record]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _setting(records: Sequence[Record]) -> str:
+    """Return what was trained, and how much, in one sentence."""
+    runs = [record["run"] for record in records]
+    first = runs[0]
+    options = ", ".join(f"{name} {value}" for name, value in first["options"].items())
+    seeds = {s: len({run["seed"] for run in runs if run["stage"] == s}) for s in _STAGES}
+    rates = sorted({run["lr"] for run in runs if run["stage"] == "select"})
+    compared = f"; compared on {seeds['final']} seeds" if seeds["final"] else ""
+    return (
+        f"{first['data']}{f' ({options})' if options else ''}, {first['model']}, epochs: "
+        f"{first['epochs']}; rates chosen among {', '.join(f'{rate:g}' for rate in rates)} (seeds: "
+        f"{seeds['select']}){compared}.\n"
+    )
+
+
+def _reach(rows: Sequence[Row]) -> str:
+    """Return how small a p-value these comparisons can give, in one sentence."""
+    compared = [row.comparison for row in rows if row.comparison is not None]
+    if not compared:
+        return ""
+    pairs = min(comparison.pairs for comparison in compared)
+    smallest = corrected([2.0 ** (1 - pairs)] + [1.0] * (len(compared) - 1))[0]
+    return (
+        f"Seeds: {pairs}, comparisons: {len(compared)}. One method that differs alone can reach a "
+        f"corrected p of {smallest:.4f} at best.\n"
+    )
+
+
+def _ranking(records: Sequence[Record]) -> str:
+    """Return methods by their best mean validation score, as Markdown: what a search found."""
+    scores: dict[tuple[str, int], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        run = record["run"]
+        cell = (run["method"]["name"], run["batch"])
+        scores[cell][run["lr"]].append(record["results"]["validation"])
+    chosen = choose_rates(records)
+    best = {cell: scores[cell][rate] for cell, rate in chosen.items()}
+    lines = [
+        "| method | batch | rate | validation | seeds |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for cell in sorted(best, key=lambda cell: -fmean(best[cell])):
+        name, batch = cell
+        lines.append(
+            f"| {name} | {batch} | {chosen[cell]:g} | {fmean(best[cell]):.4f} | {len(best[cell])} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _marked(name: str, text: str) -> str:
+    """Return text between comments, so that a page can include it by name."""
+    return f"<!-- {name} -->\n\n{text}\n<!-- end -->\n"
+
+
 def _section(name: str, records: Sequence[Record], folder: Path) -> str:
     rows = summarise(records)
-    parts = [f"## {name}\n"]
+    parts = [f"## {name}\n", _setting(records)]
     if not rows:
-        return parts[0] + "\nNo final run yet.\n"
-    first = rows[0]
-    seeds = max(len(row.scores) for row in rows)
-    parts.append(f"{first.data}, {first.model}, {seeds} seeds.\n")
+        parts.append("By validation score; the test images were not touched.\n")
+        parts.append(_marked(name, _ranking(records)))
+        return "\n".join(parts)
     for batch in sorted({row.batch for row in rows}):
         parts.append(f"### Batch {batch}\n")
-        parts.append(markdown([row for row in rows if row.batch == batch]))
+        table = markdown([row for row in rows if row.batch == batch])
+        parts.append(_marked(f"{name} {batch}", table))
+    parts.append(_reach(rows))
     lines = [f"- {_bootstrap_line(row)}" for row in rows if row.comparison is not None]
-    parts.append("\n".join(lines) + "\n")
+    parts.append(_marked(f"{name} findings", "\n".join(lines) + "\n"))
     if draw_differences(rows, name, folder / f"{name}-differences.png"):
         parts.append(f"![Paired differences]({name}-differences.png)\n")
     smallest = min(row.batch for row in rows)
@@ -135,6 +194,14 @@ def _section(name: str, records: Sequence[Record], folder: Path) -> str:
         parts.append("Correlation of what training added to the weights, mean over layers:\n")
         parts.append(table)
     return "\n".join(parts)
+
+
+def _place(record: Record) -> tuple[object, ...]:
+    """Return what records are sorted by: not by completion, as in their file."""
+    run = record["run"]
+    method = run["method"]
+    smoothed = "metric" in method or "centralize" in method
+    return run["batch"], run["seed"], smoothed, method["name"], run["lr"], run["stage"]
 
 
 def write_report(files: Sequence[Path], folder: Path) -> Path:
@@ -151,8 +218,7 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
         if not records:
             msg = f"{path} holds no record; cdg train makes them"
             raise ValueError(msg)
-        # The order of the file is that of completion; that of the report must not be.
-        records.sort(key=lambda r: (r["run"]["batch"], r["run"]["seed"]))
+        records.sort(key=_place)
         sections.append(_section(path.stem, records, folder))
     report = folder / "report.md"
     head = f"# Results\n\nWritten by `cdg report`. {LEGEND[0].upper()}{LEGEND[1:]}.\n\n"

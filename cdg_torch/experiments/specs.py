@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cdg_theory.checks import described
 from cdg_torch.experiments.protocol import Experiment
 
-__all__ = ["read_spec"]
+__all__ = ["read_spec", "read_specs"]
 
 
 def _experiments(table: dict[str, Any]) -> list[Experiment]:
@@ -61,12 +62,23 @@ def read_spec(path: Path) -> list[Experiment]:
             msg = f"{path} is not a TOML file: it is not text in UTF-8 ({error})"
             raise ValueError(msg) from error
     try:
-        experiments = _experiments(table)
+        return _experiments(table)
     except (TypeError, ValueError) as error:
         msg = f"{path}: {error}"
         raise ValueError(msg) from error
+
+
+def read_specs(paths: Sequence[Path]) -> list[Experiment]:
+    """Return the experiments of several specs; each names a file of records, so names differ.
+
+    Raises
+    ------
+    ValueError
+        As :func:`read_spec`, or if two experiments share a name.
+    """
+    experiments = [experiment for path in paths for experiment in read_spec(path)]
     names = [experiment.name for experiment in experiments]
     if len(set(names)) < len(names):
-        msg = f"experiments of {path} share a name: {names}; rename one"
+        msg = f"experiments of {', '.join(map(str, paths))} share a name: {names}; rename one"
         raise ValueError(msg)
     return experiments

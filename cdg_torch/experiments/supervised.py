@@ -107,14 +107,23 @@ def train_supervised(run: Run, device: str) -> tuple[dict[str, Any], list[float]
 
     The learning rate falls to 0 along half a cosine. A loss that is not finite ends the training:
     the run counts with the score it then has.
+
+    Raises
+    ------
+    ValueError
+        If images are to be augmented whose pixels have classes of their own.
     """
     dataset = load(run.data, dict(run.options)).to(device)
+    if run.augment and dataset.per_pixel:
+        msg = f"augment moves the images of {run.data} and not the classes of their pixels; drop it"
+        raise ValueError(msg)
     torch.manual_seed(run.seed)
     model = build(run.model, dataset.in_channels, dataset.classes).to(device)
     initial = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer = run.method.make_optimizer(model, run.lr)
     steps = len(dataset.train) // run.batch
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, run.epochs * steps)
+    smoothing = run.method.make_schedule(optimizer, run.epochs * steps)
     generator = torch.Generator().manual_seed(run.seed)
 
     curve: list[dict[str, float]] = []
@@ -134,6 +143,8 @@ def train_supervised(run: Run, device: str) -> tuple[dict[str, Any], list[float]
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             scheduler.step()
+            if smoothing is not None:
+                smoothing.step()
             total += loss.detach()
         mean_loss = total.item() / steps
         seconds.append((time.perf_counter() - start) / steps)

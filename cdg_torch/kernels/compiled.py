@@ -9,26 +9,26 @@ from typing import Any
 from cdg_torch.extras import optional
 
 with optional():
-    from numba import njit
+    from numba import cfunc, njit, types
 
-__all__ = ["SOURCES", "compiled", "kept"]
+__all__ = ["SOURCES", "compiled", "entry"]
 
 
-def compiled(function: Any, *, keep: bool = False) -> Any:
+def compiled(function: Any) -> Any:
     """Compile a function for other compiled functions to call.
 
     The ``numpy`` error model spares the test for division by zero in every row; no kernel divides
     by a number that can be 0.
     """
-    return njit(nogil=True, error_model="numpy", cache=keep)(function)
+    return njit(nogil=True, error_model="numpy")(function)
 
 
-def kept(function: Any) -> Any:
-    """Compile a function for Python to call, and keep the machine code.
+def entry(function: Any) -> Any:
+    """Compile a function to a C function ``void(void *)``, and keep the machine code.
 
     Beside the source, or in the user's cache directory where the source may not be written to.
     """
-    return compiled(function, keep=True)
+    return cfunc(types.void(types.voidptr), error_model="numpy", cache=True)(function)
 
 
 # Numba keeps what a function calls together with it, but compiles anew only when the function's

@@ -3,14 +3,13 @@ r"""The kernels on the CPU: a block of columns, all n rows of it, stays in cache
 Main memory is read once and written once. Each kernel passes over its columns twice: the first
 pass finds the mean and the free constants of the sweeps (:mod:`cdg_torch.kernels.tables`), the
 second one writes the result, which may take the place of the gradient. All arithmetic is float64:
-a float32 leaves it 29 spare bits. Columns are counted from their first row, d = g − g₀, and the
-mean is kept with what its own rounding lost, so that a nearly constant column, too, keeps all of
-its fluctuation.
+a float32 leaves it 29 spare bits. The mean is kept with what its own rounding lost, so that a
+nearly constant column, too, keeps all of its fluctuation.
 
 Rows lie too far apart in memory for the processor to guess them, so they are called for. The first
 pass calls the rows just ahead into the first-level cache. The second pass runs from the last row to
-the first, since the last ones were read last; while it works, what lies ``following`` elements
-further on is called into the second-level cache.
+the first, since the last ones were read last; while it works, the rows at ``ahead``, as far apart
+as its own, are called into the second-level cache, and what it is about to write into the first.
 
 float64 gradients leave no spare bits, and take :mod:`cdg_torch.kernels.double`.
 
@@ -29,7 +28,7 @@ from __future__ import annotations
 from typing import Any
 
 from cdg_torch.kernels.compiled import compiled
-from cdg_torch.kernels.lanes import LANES, load, prefetch, spread, store
+from cdg_torch.kernels.lanes import LANES, load, prefetch, read, spread, store
 from cdg_torch.kernels.tables import FIXED
 
 __all__ = ["BLOCK", "pull", "scale", "sums", "sweeps"]
@@ -41,30 +40,32 @@ AHEAD = 8
 
 
 @compiled
-def scale(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: int) -> None:
+def scale(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) -> None:
     """Write k = g/α, for n = 1 and for multiples of the ordinary metric."""
     for i in range(n):
-        prefetch(tag, src, i * stride + following, 2)
-        store(tag, dst, i * stride, load(tag, src, i * stride) / c[0])
+        prefetch(tag, ahead, i * stride, 2)
+        prefetch(tag, dst, (i + AHEAD) * stride, 1)
+        store(tag, dst, i * stride, read(tag, src, i * stride) / c[0])
 
 
 @compiled
-def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: int) -> None:
+def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) -> None:
     """Write k = ḡ/α + (g−ḡ)/β."""
     total = spread(0.0)
     for i in range(n):
         prefetch(tag, src, (i + AHEAD) * stride, 1)
-        total = total + load(tag, src, i * stride)
+        total = total + read(tag, src, i * stride)
     mean = total / float(n)
     level = mean / c[0]
     rate = 1.0 / c[1]
     for i in range(n - 1, -1, -1):
-        prefetch(tag, src, i * stride + following, 2)
-        store(tag, dst, i * stride, level + rate * (load(tag, src, i * stride) - mean))
+        prefetch(tag, ahead, i * stride, 2)
+        prefetch(tag, dst, (i - AHEAD) * stride, 1)
+        store(tag, dst, i * stride, level + rate * (read(tag, src, i * stride) - mean))
 
 
 @compiled
-def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: int) -> None:
+def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) -> None:
     r"""Write the gradient for β = 0: both running sums in one sweep, from the last row back.
 
     From the known :math:`k_{n-1}` and :math:`f_{n-1}` (0 on the path), with r = g − ḡ,
@@ -76,13 +77,13 @@ def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: i
     if c[2] == 0.0:
         for i in range(n):
             prefetch(tag, src, (i + AHEAD) * stride, 1)
-            g = load(tag, src, i * stride)
+            g = read(tag, src, i * stride)
             total = total + g
             k = k + end[i] * g
     else:
         for i in range(n):
             prefetch(tag, src, (i + AHEAD) * stride, 1)
-            g = load(tag, src, i * stride)
+            g = read(tag, src, i * stride)
             total = total + g
             k = k + end[i] * g
             f = f + start[i] * g
@@ -93,8 +94,9 @@ def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: i
     for block in range((n - 1) // BLOCK * BLOCK, -1, -BLOCK):
         last = min(block + BLOCK, n)
         for i in range(last - 1, block - 1, -1):
-            prefetch(tag, src, i * stride + following, 2)
-            g = load(tag, src, i * stride)
+            prefetch(tag, ahead, i * stride, 2)
+            prefetch(tag, dst, (i - AHEAD) * stride, 1)
+            g = read(tag, src, i * stride)
             store(tag, dst, i * stride, k)
             f = f - (g - mean)
             k = k + rate * f
@@ -109,7 +111,7 @@ def sweeps(
     n: int,
     stride: int,
     c: Any,
-    following: int,
+    ahead: int,
     states: int,
     rows: int,
 ) -> None:
@@ -117,7 +119,7 @@ def sweeps(
 
     .. math:: y_i = p_{i-1}\,y_{i-1} + r_i, \qquad x_i = p_i\,x_{i+1} + y_i/(c+E_i)
 
-    from the known :math:`x_{n-1}` and :math:`y_{-1}` (0 on the path). The first pass sweeps d, not
+    from the known :math:`x_{n-1}` and :math:`y_{-1}` (0 on the path). The first pass sweeps g, not
     yet knowing the mean, and leaves its state before every block at the address ``states``; the
     mean's own response comes off when the state is taken up again. The second pass goes from the
     last block to the first: it sweeps the block forward into ``rows``, then backward.
@@ -133,13 +135,14 @@ def sweeps(
         last = min(block + BLOCK, n)
         for i in range(block, last):
             prefetch(tag, src, (i + AHEAD) * stride, 1)
-            g = load(tag, src, i * stride)
+            g = read(tag, src, i * stride)
             total = total + g
             x = x + end[i] * g
             y = before[i] * y + g
-    if c[2] != 0.0:
-        for i in range(n):
-            y_start = y_start + start[i] * load(tag, src, i * stride)
+        if c[2] != 0.0:
+            # A fourth sum would not fit the registers; the block is still in the first-level cache.
+            for i in range(block, last):
+                y_start = y_start + start[i] * read(tag, src, i * stride)
     mean = total / float(n)
     rest = (total - float(n) * mean) / float(n)
     level = mean / c[0]
@@ -148,9 +151,10 @@ def sweeps(
         y = load(wide, states, block // BLOCK * LANES) - response[block] * (mean + rest)
         y = y + homogeneous[block] * y_start
         for i in range(block, last):
-            prefetch(tag, src, i * stride + following, 2)
-            y = before[i] * y + (load(tag, src, i * stride) - mean)
+            prefetch(tag, ahead, i * stride, 2)
+            y = before[i] * y + (read(tag, src, i * stride) - mean)
             store(wide, rows, (i - block) * LANES, y)
         for i in range(last - 1, block - 1, -1):
+            prefetch(tag, dst, (i - AHEAD) * stride, 1)
             x = after[i] * x + gain[i] * load(wide, rows, (i - block) * LANES)
             store(tag, dst, i * stride, level + x)

@@ -39,7 +39,7 @@ def _size(tag: Any, src: int, n: int, stride: int) -> Any:
 
 
 @compiled
-def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: int) -> None:
+def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) -> None:
     """Write k = ḡ/α + (g−ḡ)/β."""
     size = _size(tag, src, n, stride)
     unit = inverse_power(size)
@@ -52,13 +52,13 @@ def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: i
     rest = rest / float(n)
     level = (mean + rest) / c[0]
     for i in range(n):
-        prefetch(tag, src, i * stride + following, 2)
+        prefetch(tag, ahead, i * stride, 2)
         r = (unit * load(tag, src, i * stride) - mean) - rest
         store(tag, dst, i * stride, size * (level + r / c[1]))
 
 
 @compiled
-def sweeps(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following: int) -> None:
+def sweeps(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) -> None:
     r"""Write the gradient for γ > 0: forward, flux, backward, closure."""
     before, after = c[FIXED : FIXED + n], c[FIXED + n : FIXED + 2 * n]
     gain, closure = c[FIXED + 2 * n : FIXED + 3 * n], c[FIXED + 3 * n : FIXED + 4 * n]
@@ -76,7 +76,7 @@ def sweeps(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, following:
 
     y, total = spread(0.0), spread(0.0)
     for i in range(n):
-        prefetch(tag, src, i * stride + following, 2)
+        prefetch(tag, ahead, i * stride, 2)
         y = before[i] * y + ((unit * load(tag, src, i * stride) - mean) - rest)
         store(tag, dst, i * stride, y)
         total = total + y

@@ -44,8 +44,11 @@ __all__ = [
     "larger",
     "load",
     "move",
+    "next_number",
+    "pointer",
     "power_of_two",
     "prefetch",
+    "read",
     "spread",
     "store",
 ]
@@ -191,23 +194,53 @@ def inverse_power(typing_context: Any, power: Any) -> Any:  # noqa: ARG001
     return _LANES(_LANES), generate
 
 
-@_intrinsic
-def load(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
-    """Return the ``LANES`` stored numbers from ``index`` on, widened to float64: exact."""
+def _widen(builder: Any, value: Any, element: ir.Type) -> Any:
+    """Widen stored lanes to float64: exact."""
+    if element == _I16:
+        bits = builder.shl(builder.zext(value, _vector(_I32)), _splat(builder, _I32(16), _I32))
+        value = builder.bitcast(bits, _vector(_FLOAT))
+    elif element == _HALF:
+        value = builder.fpext(value, _vector(_FLOAT))
+    return value if element == _DOUBLE else builder.fpext(value, _vector(_DOUBLE))
+
+
+def _loading(*, once: bool) -> Any:
+    """Make the code of :func:`load` or of :func:`read`."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        tag = sig.args[0]
         element, alignment = _STORED[tag.dtype]
         place = _address(builder, tag, args[1], args[2])
         vector = builder.bitcast(place, _vector(element).as_pointer())
         value = builder.load(vector, align=alignment)
-        if element == _I16:
-            bits = builder.shl(builder.zext(value, _vector(_I32)), _splat(builder, _I32(16), _I32))
-            value = builder.bitcast(bits, _vector(_FLOAT))
-        elif element == _HALF:
-            value = builder.fpext(value, _vector(_FLOAT))
-        return value if element == _DOUBLE else builder.fpext(value, _vector(_DOUBLE))
+        if once:
+            value.set_metadata("alias.scope", _read_once(builder.module))
+        return _widen(builder, value, element)
 
-    return _LANES(tag, types.intp, types.intp), generate
+    return generate
+
+
+def _read_once(module: Any) -> Any:
+    """Return the metadata that loads of :func:`read` bear, and that stores name."""
+    domain = module.add_metadata(["cdg"])
+    return module.add_metadata([module.add_metadata(["cdg.read", domain])])
+
+
+@_intrinsic
+def load(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
+    """Return the ``LANES`` stored numbers from ``index`` on, widened to float64: exact."""
+    return _LANES(tag, types.intp, types.intp), _loading(once=False)
+
+
+@_intrinsic
+def read(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
+    """Do as :func:`load`, for numbers that no :func:`store` before it has written.
+
+    A gradient may lie where its result goes. LLVM cannot know that a row is read before it is
+    written and never again, so it would load the whole of a row before it stores any of it, and
+    the loads of a row would queue up behind the stores of the row before.
+    """
+    return _LANES(tag, types.intp, types.intp), _loading(once=True)
 
 
 def _round_to_bfloat16(builder: Any, value: Any) -> Any:
@@ -244,7 +277,8 @@ def store(typing_context: Any, tag: Any, address: Any, index: Any, value: Any) -
             result = _round_to_bfloat16(builder, result)
         elif element == _HALF:
             result = builder.fptrunc(result, _vector(_HALF))
-        builder.store(result, vector, align=alignment)
+        stored = builder.store(result, vector, align=alignment)
+        stored.set_metadata("noalias", _read_once(builder.module))
         return context.get_dummy_value()
 
     return types.void(tag, types.intp, types.intp, _LANES), generate
@@ -283,3 +317,24 @@ def prefetch(typing_context: Any, tag: Any, address: Any, index: Any, level: Any
     if not isinstance(level, types.IntegerLiteral):
         return None
     return types.void(tag, types.intp, types.intp, level), generate
+
+
+@_intrinsic
+def pointer(typing_context: Any, address: Any) -> Any:  # noqa: ARG001
+    """Return an address as a pointer."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        return builder.inttoptr(args[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.intp), generate
+
+
+@_intrinsic
+def next_number(typing_context: Any, place: Any, offset: Any) -> Any:  # noqa: ARG001
+    """Return the integer at ``offset`` bytes from ``place``, and leave one more there: atomic."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        counter = builder.bitcast(builder.gep(args[0], [args[1]]), _I64.as_pointer())
+        return builder.atomic_rmw("add", counter, _I64(1), ordering="monotonic")
+
+    return types.int64(types.voidptr, types.intp), generate

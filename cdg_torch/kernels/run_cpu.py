@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from cdg_torch.kernels.cpu import BLOCK
-from cdg_torch.kernels.drive import drive, tile_count
+from cdg_torch.kernels.drive import CALL, entry_for, tile_count
 from cdg_torch.kernels.jobs import Jobs, Task, make_jobs
 from cdg_torch.kernels.lanes import LANES
 from cdg_torch.kernels.threads import share
@@ -25,61 +24,67 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-# What tells the kernels the storage type; the 16-bit ones travel as integers.
-_TAGS = {
-    torch.float64: np.empty(0, np.float64),
-    torch.float32: np.empty(0, np.float32),
-    torch.float16: np.empty(0, np.int16),
-    torch.bfloat16: np.empty(0, np.uint16),
+# The 16-bit types travel as integers.
+_STORED = {
+    torch.float64: np.float64,
+    torch.float32: np.float32,
+    torch.float16: np.int16,
+    torch.bfloat16: np.uint16,
 }
-# Fewer numbers than this are done before another thread has woken up.
+# Fewer numbers than this are done before another thread has begun.
 _WORTH_A_THREAD = 1 << 15
+# Parts for each thread: enough that one which is held up costs the others little.
+_PARTS = 4
+
+
+@cache
+def _entry(dtype: torch.dtype) -> Any:
+    return entry_for(_STORED[dtype])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plan:
-    """The jobs, the index of each one's first tile (and the end), and each thread's tiles."""
+    """The jobs, the index of each one's first tile (and the end), the first tile of each part."""
 
     jobs: Jobs
     tiles: NDArray[np.int64]
-    ranges: tuple[tuple[int, int], ...]
+    edges: NDArray[np.int64]
+    threads: int
     rows: int
 
 
-def _ranges(
-    rows: NDArray[np.int64], counts: NDArray[np.int64], threads: int
-) -> tuple[tuple[int, int], ...]:
-    """Cut the tiles into shares of equal work: a tile's work is its number of rows."""
+def _edges(rows: NDArray[np.int64], counts: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+    """Cut the tiles into parts of equal work: a tile's work is its number of rows."""
     work = np.concatenate([[0], np.cumsum(rows * counts)])
-    shares = max(1, min(threads, int(work[-1]) * LANES // _WORTH_A_THREAD))
-    goals = work[-1] * np.arange(1, shares) // shares
-    cuts = np.interp(goals, work, np.concatenate([[0], np.cumsum(counts)])).astype(int)
-    ends = [0, *cuts.tolist(), int(counts.sum())]
-    return tuple(pair for pair in pairwise(ends) if pair[0] < pair[1])
+    goals = work[-1] * np.arange(parts + 1) // parts
+    return np.interp(goals, work, np.concatenate([[0], np.cumsum(counts)])).astype(np.int64)
 
 
 @lru_cache(maxsize=64)
 def _plan(tasks: tuple[Task, ...], dtype: torch.dtype, threads: int) -> _Plan:
     jobs = make_jobs(tasks, dtype.itemsize, double=dtype == torch.float64)
     names = ("outer", "inner", "inner_stride")
-    counts = [tile_count(*job) for job in zip(*(jobs.column(name) for name in names), strict=True)]
-    tiles = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    columns = zip(*(jobs.column(name) for name in names), strict=True)
+    counts = np.array([tile_count(*job) for job in columns], np.int64)
+    tiles = np.concatenate([[0], np.cumsum(counts)])
     rows = jobs.column("rows")
-    return _Plan(jobs, tiles, _ranges(rows, np.diff(tiles), threads), int(rows.max(initial=0)))
+    worth = int((rows * counts).sum()) * LANES // _WORTH_A_THREAD
+    threads = max(1, min(threads, worth))
+    parts = max(1, min(_PARTS * threads, worth))
+    return _Plan(jobs, tiles, _edges(rows, counts, parts), threads, int(rows.max(initial=0)))
 
 
 class _Scratch(threading.local):
-    """One cache tile per thread, and the state of its sweeps; grows, and is then kept."""
+    """For each caller: a tile and the state of its sweeps for every thread; grows, and is kept."""
 
-    rows = 0
+    rows = threads = 0
 
-    def reserve(self, rows: int) -> None:
-        if rows > self.rows:
-            self.rows = rows
-            self.states = np.empty((-(-rows // BLOCK), LANES))
-            self.block = np.empty((BLOCK, LANES))
-            self.tile = np.empty((rows, LANES))
-            self.places = np.empty(LANES, np.int64)
+    def reserve(self, rows: int, threads: int) -> NDArray[np.float64]:
+        if rows > self.rows or threads > self.threads:
+            self.rows, self.threads = max(rows, self.rows), max(threads, self.threads)
+            length = -(-self.rows // BLOCK) + BLOCK + self.rows + 1
+            self.memory = np.empty((self.threads, length, LANES))
+        return self.memory
 
 
 _scratch = _Scratch()
@@ -99,22 +104,30 @@ def run(
         first = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
         return first[jobs.tensor] + jobs.offset
 
-    src, dst = addresses(grads), addresses(outs)
-
-    def work(begin: int, end: int) -> None:
-        _scratch.reserve(plan.rows)
-        scratch = (array.ctypes.data for array in (_scratch.states, _scratch.block, _scratch.tile))
-        drive(
-            _TAGS[dtype],
-            jobs.table,
-            jobs.coefficients,
-            src,
-            dst,
-            plan.tiles,
-            begin,
-            end,
-            *scratch,
-            _scratch.places,
-        )
-
-    share(work, plan.ranges)
+    sources, targets = addresses(grads), addresses(outs)
+    memory = _scratch.reserve(plan.rows, plan.threads)
+    row = memory.strides[1]
+    states = memory.ctypes.data
+    block = states + -(-plan.rows // BLOCK) * row
+    call = np.array(
+        (
+            0,
+            0,
+            len(plan.edges) - 1,
+            plan.edges.ctypes.data,
+            len(jobs.table),
+            jobs.table.ctypes.data,
+            jobs.coefficients.ctypes.data,
+            len(jobs.coefficients),
+            sources.ctypes.data,
+            targets.ctypes.data,
+            plan.tiles.ctypes.data,
+            states,
+            block,
+            block + BLOCK * row,
+            block + (BLOCK + plan.rows) * row,
+            memory.strides[0],
+        ),
+        CALL,
+    )
+    share(_entry(dtype), call.ctypes.data, plan.threads)

@@ -19,6 +19,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,16 +100,16 @@ def claim(path: Path) -> str:
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
-_NUMBERS = re.compile(r"\b[Tt]heorems?\s+(\d+(?:(?:\s*(?:,|and|to|–|-)\s*)+\d+)*)|\bT(\d+)\.")
+_NUMBERS = re.compile(r"\b[Tt]heorems?\s+(\d+(?:(?:\s*(?:,|and|to|–|-)\s*)+\d+)*)|\bT(\d+)\b")
 
 
 def numbers(text: str) -> set[int]:
-    """Return the theorem numbers that a text names: "theorems 5 and 7", "T11.sharded".
+    """Return the theorem numbers that a text names: "theorems 5 and 7", "T11.sharded", "T7".
 
     Examples
     --------
-    >>> sorted(numbers("Theorems 5, 7 and 11 (T12.mesh)"))
-    [5, 7, 11, 12]
+    >>> sorted(numbers("Theorems 5, 7 and 11 (T12.mesh), T13"))
+    [5, 7, 11, 12, 13]
     """
     found = set()
     for match in _NUMBERS.finditer(text):
@@ -126,11 +127,29 @@ def claims() -> dict[str, tuple[str, str]]:
 
 
 def tests_of(theorem: ledger.Theorem) -> list[str]:
-    """Return the test files that name the theorem by id, or its number in their docstring."""
-    by_id = [name for name, (_, text) in claims().items() if theorem.id in text]
-    return by_id or [
-        name for name, (docstring, _) in claims().items() if theorem.number in numbers(docstring)
-    ]
+    """Return the test files of a theorem.
+
+    Those that name its id or import its proof; if there are none, those whose docstring has its
+    number. Files that are named after theorems come instead of all others.
+
+    Raises
+    ------
+    RuntimeError
+        If it has no test.
+    """
+    module = homes()[theorem.id].rpartition(".")[2]
+    named = re.compile(
+        rf"{re.escape(theorem.id)}(?![\w-])|^from cdg_theory\.proofs import .*\b{module}\b",
+        re.MULTILINE,
+    )
+    after_theorems = {name: c for name, c in claims().items() if name.startswith("test_theorem_")}
+    for files in (after_theorems, claims()):
+        if found := [name for name, (_, text) in files.items() if named.search(text)]:
+            return found
+        if found := [name for name, (says, _) in files.items() if theorem.number in numbers(says)]:
+            return found
+    msg = f"no test file names {theorem.id}, imports {module} or claims theorem {theorem.number}"
+    raise RuntimeError(msg)
 
 
 def label(theorem_id: str) -> str:
@@ -177,6 +196,7 @@ def entry(theorem: ledger.Theorem) -> list[str]:
         theorem.tex,
         "$$",
         "",
+        ":::{div} ledger-facts",
         "Scope",
         f": {theorem.scope}",
         "",
@@ -190,7 +210,8 @@ def entry(theorem: ledger.Theorem) -> list[str]:
         f": {theorem.perturbed}",
         "",
         "Where",
-        f": {proof_link(theorem)}; {{py:mod}}`{homes()[theorem.id]}`; tests: {tests or 'none'}",
+        f": {proof_link(theorem)}; {{py:mod}}`{homes()[theorem.id]}`; tests: {tests}",
+        ":::",
         "",
     ]
     if source := check_source(theorem):
@@ -231,9 +252,12 @@ class LedgerEntries(_Generated):
 
     def lines(self) -> list[str]:
         lines = []
-        for theorem in ledger.theorems():
-            lines += [f"({label(theorem.id)})=", f"## {theorem.id}: {heading(theorem)}", ""]
-            lines += entry(theorem)
+        for number, theorems in groupby(ledger.theorems(), lambda theorem: theorem.number):
+            # A label before the first heading of a directive would end up behind all sections.
+            lines += [f"## Theorem {number}", ""]
+            for theorem in theorems:
+                lines += [f"({label(theorem.id)})=", f"### {theorem.id}: {heading(theorem)}", ""]
+                lines += entry(theorem)
         return lines
 
 
@@ -256,12 +280,12 @@ class TestClaims(_Generated):
     """What each test file claims."""
 
     def lines(self) -> list[str]:
-        lines = []
+        lines = ["## By file", ""]  # a label must not come before the first heading
         for name, (docstring, _) in claims().items():
             named = ", ".join(f"theorem {number}" for number in sorted(numbers(docstring)))
             lines += [
                 f"({test_label(name)})=",
-                f"## {name}",
+                f"### {name}",
                 "",
                 # Docstrings are prose in reStructuredText's manner: double backquotes are code.
                 docstring.replace("``", "`"),

@@ -120,7 +120,8 @@ def kill_and_resume(job: Job, kills: int, report: Callable[[int], None]) -> Kill
             for _ in range(min(rng.randint(1, 4), kills - len(outcome.moments))):
                 process = start(job.work, folder)
                 # A share of the job to come, then a moment: at rest and at work, reading, writing.
-                least = rng.uniform(job.progress(folder), 1)
+                # One job in five is killed while it starts.
+                least = rng.uniform(job.progress(folder) - 0.25, 1)
                 while process.is_alive() and job.progress(folder) < least:
                     time.sleep(0.002)
                 time.sleep(rng.uniform(0, 0.1) * whole)
@@ -191,7 +192,7 @@ def _mute(done: int) -> None:
 
 def short_of_room(effort: float, report: Report) -> Figure:
     """Let a file grow so far and no further, at drawn numbers of bytes, while records are added."""
-    rng, cases = random.Random(SEED), max(5, round(500 * effort))
+    rng, cases = random.Random(SEED), max(5, round(100 * effort))
     whole = [
         {"key": str(i), "results": {"curve": [rng.random() for _ in range(i % 7)], "name": "µ" * i}}
         for i in range(20)

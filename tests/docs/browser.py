@@ -51,7 +51,7 @@ def chromium(profile: Path) -> Iterator[Any]:
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    driver.set_script_timeout(30)
+    driver.set_script_timeout(120)  # a busy machine is no fault of a page
     driver.get("about:blank")
     requests(driver)  # those of the browser's own start page
     try:

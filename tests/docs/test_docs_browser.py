@@ -1,5 +1,6 @@
 """In a real browser the pages are quiet, show their formulas, fit a phone, and call nobody."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,24 @@ return {
   errors: document.querySelectorAll('mjx-merror').length,
 };
 """
+# Text that ends beyond the screen and in no box of its own that scrolls. The theme hides what makes
+# the page too wide, or lets its whole content scroll sideways: the page's width does not tell.
+CUT_OFF = r"""
+const scrolls = (e) => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX);
+const found = [];
+const walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const node = walker.currentNode;
+  if (!node.data.trim() || node.parentElement.closest('mjx-assistive-mml, script, style')) continue;
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  if (range.getBoundingClientRect().right <= window.innerWidth + 1) continue;
+  let box = node.parentElement;
+  while (box.tagName !== 'ARTICLE' && !scrolls(box)) box = box.parentElement;
+  if (box.tagName === 'ARTICLE') found.push(node.data.trim().slice(0, 60));
+}
+return found;
+"""
 # An error from MathJax's parser is drawn in its own element; overflow is judged by the page, since
 # wide formulas and tables scroll inside their own boxes.
 OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth;"
@@ -54,6 +73,16 @@ def visited(site: Path) -> list[Path]:
     ]
 
 
+def cut_off(driver: Any) -> list[str]:
+    """Return what is cut off once the page has settled: figures follow a new width in a moment."""
+    for _ in range(40):
+        found = driver.execute_script(CUT_OFF)
+        if not found:
+            break
+        time.sleep(0.05)
+    return found
+
+
 def test_every_page(site: Path, driver: Any) -> None:
     formulas = 0
     paths = visited(site)
@@ -71,6 +100,7 @@ def test_every_page(site: Path, driver: Any) -> None:
         for label, size in WIDTHS.items():
             browser.set_width(driver, *size)
             assert driver.execute_script(OVERFLOW) <= 0, f"{name} is wider than a {label}"
+            assert cut_off(driver) == [], f"{name} is cut off on a {label}"
         assert browser.complaints(driver) == [], name
         strangers = [
             url for url in browser.requests(driver) if not url.startswith(("file:", "data:"))
@@ -84,8 +114,13 @@ def test_every_page(site: Path, driver: Any) -> None:
     [
         (r"<article>so \frac{1}{2} it is</article>", RAW_TEX, []),
         ("<article><p style='width: 5000px'>wide</p></article>", OVERFLOW, 0),
+        (
+            "<article style='overflow: hidden'><p style='margin-left: 5000px'>cut</p></article>",
+            CUT_OFF,
+            [],
+        ),
     ],
-    ids=["raw TeX", "too wide"],
+    ids=["raw TeX", "too wide", "cut off"],
 )
 def test_a_planted_fault_is_seen(
     driver: Any, tmp_path: Path, planted: str, script: str, healthy: object

@@ -7,14 +7,20 @@ import math
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
 from cdg_torch.experiments.data.dataset import Dataset, Split, as_split, split_dataset, standardised
 
-__all__ = ["DEFAULT_FOLDER", "fashion", "fashion_pool", "read_idx"]
+__all__ = ["DEFAULT_FOLDER", "SIDE", "fashion", "fashion_pool", "read_idx"]
 
 DEFAULT_FOLDER = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package dataset-fashion-mnist puts the files."""
+
+SIDE = 28
+"""Pixels along the side of an image."""
 
 _UNSIGNED_BYTES = 0x08
 
@@ -55,35 +61,63 @@ def _find(folder: Path, stem: str) -> Path:
     raise FileNotFoundError(msg)
 
 
-def fashion_pool(folder: str = DEFAULT_FOLDER) -> tuple[Split, Split]:
+def _shrunk(images: Tensor, side: int) -> Tensor:
+    """Return the images with blocks of pixels averaged, ``side`` pixels wide.
+
+    Raises
+    ------
+    ValueError
+        If a block would not be of 1, 2×2 or 4×4 pixels.
+    """
+    if side not in {SIDE, SIDE // 2, SIDE // 4}:
+        msg = f"the side of an image must be {SIDE}, {SIDE // 2} or {SIDE // 4}, got {side}"
+        raise ValueError(msg)
+    if side == SIDE:
+        return images
+    means = functional.avg_pool2d(images.to(torch.float32), SIDE // side)
+    return means.round().to(torch.uint8)
+
+
+def fashion_pool(folder: str = DEFAULT_FOLDER, side: int = SIDE) -> tuple[Split, Split]:
     """Return the 60 000 images for training and validation, and the 10 000 of the test.
+
+    With a ``side`` of 14 or 7 instead of 28 pixels, blocks of pixels are averaged.
 
     Raises
     ------
     FileNotFoundError
         If the folder has not the four files.
     ValueError
-        If one of them is broken.
+        If one of them is broken, or the side is none of the three.
     """
     parts = []
     for stem in ("train", "t10k"):
         images = read_idx(_find(Path(folder), f"{stem}-images-idx3-ubyte"))
         labels = read_idx(_find(Path(folder), f"{stem}-labels-idx1-ubyte"))
-        parts.append(as_split(images[:, None].copy(), labels.copy()))
+        split = as_split(images[:, None].copy(), labels.copy())
+        parts.append(Split(_shrunk(split.images, side), split.targets))
     return parts[0], parts[1]
 
 
 def fashion(
-    *, folder: str = DEFAULT_FOLDER, train: int = 50_000, validation: int = 10_000
+    *,
+    folder: str = DEFAULT_FOLDER,
+    side: int = SIDE,
+    train: int = 50_000,
+    validation: int = 10_000,
+    test: int = 10_000,
 ) -> Dataset:
-    """Return Fashion-MNIST with its own 10 000 test images.
+    """Return Fashion-MNIST with the first ``test`` of its own 10 000 test images.
+
+    ``side`` is that of an image in pixels: 28, or 14 or 7 by averaging.
 
     Raises
     ------
     FileNotFoundError, ValueError
         If the files are missing or broken, or more images are asked for than there are.
     """
-    pool, test = fashion_pool(folder)
+    pool, held_out = fashion_pool(folder, side)
+    held_out = held_out.take(torch.arange(min(test, len(held_out))))
     return standardised(
-        split_dataset("fashion", pool, test, train=train, validation=validation, classes=10)
+        split_dataset("fashion", pool, held_out, train=train, validation=validation, classes=10)
     )

@@ -1,0 +1,67 @@
+r"""The library's matrices on n channels without rounding: over the rationals, or over any field."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdg_theory.discrete import inverse
+from cdg_theory.discrete.operators import graph_laplacian
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdg_theory.metric import Boundary
+
+__all__ = ["exact_gram", "exact_inverse", "identity", "laplacian"]
+
+
+def identity(n: int) -> NDArray[Any]:
+    """Return I in rational numbers."""
+    return np.array([[Fraction(i == j) for j in range(n)] for i in range(n)], dtype=object)
+
+
+def laplacian(k: NDArray[Any], *, periodic: bool) -> NDArray[Any]:
+    """Return Lk over any field, with the L of :mod:`cdg_theory.discrete.operators`.
+
+    Examples
+    --------
+    >>> laplacian(np.array([1, 2, 4], dtype=object), periodic=False)
+    array([-1, -1, 2], dtype=object)
+    """
+    boundary: Boundary = "periodic" if periodic else "natural"
+    # As Python integers: NumPy's would overflow.
+    L = graph_laplacian(boundary, len(k)).toarray().astype(int).astype(object)
+    Lk: NDArray[Any] = L @ k
+    return Lk
+
+
+def exact_gram(alpha: Any, beta: Any, c: Any, n: int, *, periodic: bool) -> NDArray[Any]:
+    r"""Return :math:`M = \alpha P + \beta(I-P) + cL` in rational numbers."""
+    unit, P = identity(n), np.full((n, n), Fraction(1, n))
+    M: NDArray[Any] = alpha * P + beta * (unit - P) + c * laplacian(unit, periodic=periodic)
+    return M
+
+
+def exact_inverse(n: int, c: Any, r: Any, *, periodic: bool) -> NDArray[Any]:
+    r"""Return G, the inverse of :math:`\beta I+cL` on mean-zero vectors, in rational numbers.
+
+    The closed forms of :mod:`cdg_theory.discrete.inverse`, with :math:`\beta = c(1-r)^2/r`.
+    """
+    size, weight = Fraction(n), c * (1 - r) ** 2 / r
+
+    def entry(lo: int, hi: int) -> Fraction:
+        if r == 1 and periodic:
+            return inverse.cycle_entry(Fraction(hi - lo), size) / c
+        if r == 1:
+            return inverse.path_entry(Fraction(lo), Fraction(hi), size) / c
+        if periodic:
+            resolvent = inverse.cycle_resolvent(hi - lo, n, c, lambda e: r**e)
+        else:
+            resolvent = inverse.path_resolvent(lo, hi, n, c, lambda e: r**e)
+        return resolvent - 1 / (size * weight)
+
+    rows = [[entry(min(i, j), max(i, j)) for j in range(n)] for i in range(n)]
+    return np.array(rows, dtype=object)

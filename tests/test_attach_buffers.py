@@ -1,0 +1,138 @@
+"""Transformed gradients take no fresh memory at every step, and nobody's memory is taken away."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import cdg_torch
+from cdg_torch import Metric
+from cdg_torch.attachment.buffers import LARGE, Buffers
+
+METRIC = Metric.sobolev(0.5)
+
+
+class Keeping(torch.optim.SGD):
+    """An optimizer that keeps the gradients it was given, and where they were."""
+
+    def __init__(self, params) -> None:
+        super().__init__(params, lr=0.1)
+        self.kept, self.places = [], []
+
+    def step(self, closure=None):
+        grads = [p.grad for group in self.param_groups for p in group["params"]]
+        self.kept.append([self.keep(g) for g in grads])
+        self.places.append([g.data_ptr() for g in grads])
+        return super().step(closure)
+
+    def keep(self, _g):
+        return None
+
+
+class KeepingTensors(Keeping):
+    def keep(self, g):
+        return g
+
+
+class KeepingViews(Keeping):
+    def keep(self, g):
+        return g.flatten()[:5].detach()
+
+
+def model_of(channels=256) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(16, channels, 3), nn.Conv2d(channels, 4, 3))
+
+
+def steps(optimizer, model, count=3):
+    expected = []
+    for seed in range(count):
+        torch.manual_seed(seed)
+        for p in model.parameters():
+            p.grad = torch.randn_like(p)
+        weight = model[0].weight.grad
+        assert weight.numel() * 4 >= LARGE
+        expected.append(cdg_torch.riemannian_gradient(weight, METRIC))
+        optimizer.step()
+    return expected
+
+
+def test_the_next_step_uses_the_same_memory() -> None:
+    model = model_of()
+    optimizer = Keeping(model.parameters())
+    cdg_torch.attach(optimizer, model, METRIC)
+    steps(optimizer, model)
+    first, second, third = (places[0] for places in optimizer.places)
+    assert first == second == third
+    assert first % 64 == 0
+
+
+@pytest.mark.parametrize("kind", [KeepingTensors, KeepingViews])
+def test_what_an_optimizer_keeps_stays_as_it_was(kind) -> None:
+    model = model_of()
+    optimizer = kind(model.parameters())
+    cdg_torch.attach(optimizer, model, METRIC)
+    expected = steps(optimizer, model)
+    assert len({places[0] for places in optimizer.places}) == 3
+    for kept, k in zip(optimizer.kept, expected, strict=True):
+        assert torch.equal(kept[0].flatten()[:5], k.flatten()[:5])
+
+
+def test_results_may_change_one_by_one() -> None:
+    tensors = [torch.zeros(LARGE), torch.zeros(3, LARGE), torch.zeros(7)]
+    first, second, small = Buffers().like(tensors)
+    for tensor in (first, second, small):
+        tensor.zero_()
+    versions = second._version, small._version
+    first.add_(1.0)
+    assert (second._version, small._version) == versions
+    assert second.abs().max() == 0
+    assert small.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(LARGE + 1),
+        torch.zeros(64, 64, 9, 9).to(memory_format=torch.channels_last),
+        torch.zeros(LARGE, dtype=torch.bfloat16),
+        torch.zeros(LARGE, dtype=torch.complex64),
+        torch.zeros(512, LARGE // 64).t(),
+        torch.zeros(LARGE, 2)[:, 0],
+        torch.zeros(1).expand(LARGE),
+        torch.zeros(0, 5),
+        torch.zeros(3),
+    ],
+    ids=["odd", "channels_last", "bfloat16", "complex", "transposed", "gaps", "expanded", "0", "3"],
+)
+def test_the_layout_is_that_of_empty_like(tensor) -> None:
+    buffers, expected = Buffers(), torch.empty_like(tensor)
+    for _ in range(2):
+        (found,) = buffers.like([tensor])
+        assert found.dtype == expected.dtype
+        assert found.shape == expected.shape
+        assert found.stride() == expected.stride()
+        found.fill_(1.0)
+        assert bool((found == 1).all())
+        del found
+
+
+def test_another_size_gets_other_memory() -> None:
+    buffers = Buffers()
+    for size in (LARGE, 2 * LARGE, LARGE + 1):
+        (found,) = buffers.like([torch.zeros(size)])
+        found.fill_(2.0)
+        assert found.sum() == 2.0 * size
+        del found
+
+
+def test_copies_and_detached_handles_hold_no_block() -> None:
+    model = model_of()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    handle = cdg_torch.attach(optimizer, model, METRIC)
+    steps(optimizer, model, 1)
+    assert handle._buffers._block is not None
+    assert copy.deepcopy(handle)._buffers._block is None
+    handle.detach()
+    assert handle._buffers._block is None

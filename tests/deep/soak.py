@@ -49,12 +49,13 @@ def _memory(effort: float, report: Report) -> Figure:
     return Figure(
         "soak",
         f"{STEPS:,} steps of training: after a warm-up, resident memory grows by less than "
-        f"{m['allowed'] / 1024:,.0f} KiB, and as many hooks and objects are there as before",
+        f"{m['allowed'] / 1024:,.0f} KiB, no hook is added, and no more than "
+        f"{m['blocks_allowed']:.0f} small blocks of memory",
         f"{steps:,} steps: {m['growth'] / 1024:,.0f} KiB, {m['hooks']:+.0f} hooks, "
-        f"{m['objects']:+.0f} objects, {m['caches']:.0f} entries in the cache of factors",
+        f"{m['blocks']:+.0f} small blocks, {m['caches']:.0f} entries in the cache of factors",
         m["growth"] <= m["allowed"]
         and m["hooks"] == 0
-        and m["objects"] <= m["objects_allowed"]
+        and m["blocks"] <= m["blocks_allowed"]
         and m["caches"] <= 256
         and bool(m["finite"]),
         seconds(),
@@ -84,14 +85,14 @@ def _rounds(effort: float, report: Report) -> Figure:
     return Figure(
         "soak",
         f"{ROUNDS:,} times attached, used and detached, and as often made and dropped: no hook, "
-        f"attribute or object is left, memory grows by less than {m['allowed'] / 1024:,.0f} KiB",
+        f"attribute or handle is left, memory grows by less than {m['allowed'] / 1024:,.0f} KiB",
         f"{rounds:,} rounds: {m['growth'] / 1024:,.0f} KiB, {m['hooks']:+.0f} hooks, "
-        f"{m['attributes']:+.0f} attributes, {m['objects']:+.0f} objects, "
+        f"{m['attributes']:+.0f} attributes, {m['blocks']:+.0f} small blocks, "
         f"{m['handles']:.0f} handles alive",
         m["growth"] <= m["allowed"]
         and m["hooks"] == 0
         and m["attributes"] == 0
-        and m["objects"] <= m["objects_allowed"]
+        and m["blocks"] <= m["blocks_allowed"]
         and m["handles"] == 0,
         seconds(),
     )

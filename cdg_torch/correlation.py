@@ -85,8 +85,8 @@ def channel_correlation(
     Returns
     -------
     torch.Tensor
-        A number in float64; NaN if the tensor is 0. Groups enter one numerator and one
-        denominator.
+        A number in float64; NaN if the tensor is 0, or has no entries. Groups enter one numerator
+        and one denominator.
 
     Raises
     ------

@@ -1,0 +1,259 @@
+r"""What ``soak`` runs, each job in a process of its own: ``python -m tests.deep.soaked JOB COUNT``.
+
+**Memory.** Resident memory is read after a tenth of the steps and at the end. What may differ is
+noise of the allocator, not of the count: an arena of glibc's is 64 MiB of addresses, but pages are
+touched as they are needed, and a step allocates the same sizes each time. The allowance is
+1 MiB: at 100,000 steps a leak of 11 bytes a step, less than the smallest Python object (16).
+
+**Drift.** On a quadratic :math:`\tfrac12(w-w^*)^TH(w-w^*)` with diagonal H, each exact step is
+:math:`w^+ = w-\eta M^{-1}H(w-w^*)`, a contraction in the norm of M: its factor is
+:math:`q = \max_i|1-\eta\mu_i|` with the eigenvalues μ of :math:`M^{-1/2}HM^{-1/2}`, and one step
+of the machine adds an error e of its own. So :math:`\|\delta_{t}\|_M\le q\|\delta_{t-1}\|_M+
+\|e_t\|_M`, hence :math:`\|\delta_t\|_M\le\max_s\|e_s\|_M/(1-q)`, however many steps. With unit
+roundoff u of the weights' type, :math:`|e|` is at most, entry by entry,
+
+* u|w−w*| for the difference and u|g| for the product g = H(w−w*), both through ηM⁻¹,
+* theorem 7's bound for k = M⁻¹g, the rounding to the weights' type included, times η,
+* u|ηk| for the product and u|w⁺| for the difference; with a fused multiply-add, one of the two.
+
+They are evaluated at every state of the weights that is visited. The reference is computed with
+200 digits by mpmath.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import cdg_torch
+from cdg_theory import Metric, discrete
+from cdg_theory.discrete.sweeps import _sweep_factors
+from cdg_theory.rounding import forward_error_bound
+from cdg_theory.rounding_functionals import functional_error_bound
+
+ALLOWED = 1 << 20
+# Blocks of Python's allocator: frames and weak references come and go, a leak of one object at
+# every hundredth step would be a thousand.
+BLOCKS = 500
+
+
+def resident() -> int:
+    """Return the bytes of this process that lie in main memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def _say(done: int) -> None:
+    print(done, flush=True)  # noqa: T201 - the other process reads it
+
+
+def _hooks(optimizer: torch.optim.Optimizer, model: nn.Module) -> int:
+    own = len(optimizer._optimizer_step_pre_hooks) + len(optimizer._optimizer_step_post_hooks)
+    parameters = sum(len(p._backward_hooks or {}) for p in model.parameters())
+    return own + parameters + sum(len(m._forward_hooks) for m in model.modules())
+
+
+def train(steps: int) -> dict[str, float]:
+    """Train a small convolutional network, and return what has grown since a tenth of it."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 1, groups=2),
+        nn.ReLU(),
+        nn.ConvTranspose2d(8, 4, 2),
+        nn.Flatten(),
+        nn.Linear(100, 3),
+    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-3)
+    handle = cdg_torch.attach(optimizer, model, Metric.sobolev(1.0))
+    # Another metric at every step, for half of the steps: caches are bounded.
+    schedule = cdg_torch.LinearMetric(handle, steps=max(300, steps // 2))
+    x, y = torch.randn(4, 1, 6, 6), torch.tensor([0, 1, 2, 0])
+    start: tuple[int, int, int] = (0, 0, 0)
+
+    def now() -> tuple[int, int, int]:
+        gc.collect()
+        return resident(), sys.getallocatedblocks(), _hooks(optimizer, model)
+
+    # No cache that metrics go into holds more than 256: all are full by then.
+    warm = max(steps // 10, min(steps // 2, 1000))
+    for step in range(steps):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        schedule.step()
+        if step == warm:
+            start = now()
+        if step % 1000 == 0:
+            _say(step)
+    end = now()
+    return {
+        "growth": end[0] - start[0],
+        "blocks": end[1] - start[1],
+        "hooks": end[2] - start[2],
+        "caches": _sweep_factors.cache_info().currsize,
+        "finite": all(bool(p.isfinite().all()) for p in model.parameters()),
+        "allowed": ALLOWED,
+        "blocks_allowed": BLOCKS,
+    }
+
+
+def attach(rounds: int) -> dict[str, float]:
+    """Attach, step and detach again and again; and drop whole optimizers that are attached."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ConvTranspose2d(4, 2, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
+    for p in model.parameters():
+        p.grad = torch.randn_like(p)
+    optimizer.step()
+    attributes = len(vars(optimizer))
+    alive: weakref.WeakSet[cdg_torch.Handle] = weakref.WeakSet()
+    start, warm = (0, 0), max(rounds // 10, min(rounds // 2, 300))
+
+    def now() -> tuple[int, int]:
+        gc.collect()
+        return resident(), sys.getallocatedblocks()
+
+    for done in range(rounds):
+        handle = cdg_torch.attach(optimizer, model, Metric.sobolev(1.0), stats=done % 3 == 0)
+        optimizer.step()
+        handle.detach()
+        alive.add(handle)
+        dropped = cdg_torch.SGD(model, lr=1e-3, metric=Metric.reweighted_h0(3.0))
+        dropped.step()
+        alive.add(dropped.handle)
+        del handle, dropped
+        if done == warm:
+            start = now()
+        if done % 100 == 0:
+            _say(done)
+    end = now()
+    return {
+        "growth": end[0] - start[0],
+        "blocks": end[1] - start[1],
+        "hooks": _hooks(optimizer, model),
+        "attributes": len(vars(optimizer)) - attributes,
+        "handles": len(alive),
+        "allowed": ALLOWED,
+        "blocks_allowed": BLOCKS,
+    }
+
+
+def descend(steps: int) -> dict[str, float]:
+    """Descend on a quadratic with the library, and beside it with 200 digits."""
+    n, columns, rate = 6, 2, 0.25
+    metric = Metric(1.0, 0.5, 0.02)
+    rng = np.random.default_rng(0)
+    # Numbers of few bits: both types hold them, and the products with the rate are exact.
+    h = rng.integers(1, 5, (n, columns)) / 4.0
+    goal = rng.integers(-64, 65, (n, columns)) / 32.0
+    gram = discrete.gram_matrix(metric, n)
+    root = np.linalg.cholesky(gram)
+    found: dict[str, float] = {}
+    for name in ("float64", "float32"):
+        visited, errors = _both(steps, metric, h, goal, rate, name)
+        found[name] = found[f"bound{name[-2:]}"] = 0.0
+        for column in range(columns):
+            inner = np.linalg.solve(root, np.linalg.solve(root, np.diag(h[:, column])).T)
+            q = float(np.abs(1 - rate * np.linalg.eigvalsh(inner)).max())
+            assert q < 1
+            local = max(
+                _local(w[:, column], h[:, column], goal[:, column], metric, rate, name)
+                for w in visited
+            )
+            bound = local / (1 - q)
+            sizes = [float(np.sqrt(e[:, column] @ gram @ e[:, column])) for e in errors]
+            found[name] = max(found[name], max(sizes) / bound)
+            found[f"bound{name[-2:]}"] = max(found[f"bound{name[-2:]}"], bound)
+        found[f"states{name[-2:]}"] = len(visited)
+    return found
+
+
+def _local(
+    w: np.ndarray, h: np.ndarray, goal: np.ndarray, metric: Metric, rate: float, name: str
+) -> float:
+    """Return the bound on what one step from w adds, in the norm of M."""
+    u = {"float64": 2.0**-53, "float32": 2.0**-24}[name]
+    rounding = forward_error_bound if name == "float64" else functional_error_bound
+    g = h * (w - goal)
+    e = rounding(g[:, None], metric, dtype=name)
+    k = np.abs(e.gradient[:, 0])
+    gram = discrete.gram_matrix(metric, len(w))
+    step = rate * (np.abs(np.linalg.inv(gram)) @ (2 * u * np.abs(g)) + e.bound[:, 0] + u * k)
+    step += u * (np.abs(w) + rate * k)
+    # Products of errors, and what NumPy rounds here, are far below a thousandth.
+    return 1.001 * float(np.sqrt(step @ np.abs(gram) @ step))
+
+
+def _both(
+    steps: int, metric: Metric, h: np.ndarray, goal: np.ndarray, rate: float, name: str
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return every state of the weights that was visited, and at some steps their error.
+
+    A trajectory of floats ends in a fixed point or a short cycle: the states are few.
+    """
+    import mpmath
+
+    n, columns = h.shape
+    dtype = getattr(torch, name)
+    layer = nn.Conv1d(columns, n, 1, bias=False, dtype=dtype)
+    with torch.no_grad():
+        layer.weight.zero_()
+    factors, minimum = (torch.from_numpy(a).to(dtype)[:, :, None] for a in (h, goal))
+    optimizer = torch.optim.SGD(layer.parameters(), lr=rate)
+    cdg_torch.attach(optimizer, layer, metric)
+    with mpmath.workdps(200):
+        gram = mpmath.matrix(n, n)
+        c = mpmath.mpf(metric.derivative) * n * n
+        for i in range(n):
+            for j in range(n):
+                gram[i, j] = (mpmath.mpf(metric.mean) - metric.fluctuation) / n
+            gram[i, i] += metric.fluctuation
+        for i in range(n - 1):
+            for a, b, sign in ((i, i, 1), (i + 1, i + 1, 1), (i, i + 1, -1), (i + 1, i, -1)):
+                gram[a, b] += sign * c
+        maps = []
+        for column in range(columns):
+            m = mpmath.inverse(gram) * mpmath.diag([mpmath.mpf(x) for x in h[:, column]])
+            maps.append(mpmath.eye(n) - rate * m)
+        goals = [mpmath.matrix([mpmath.mpf(x) for x in goal[:, j]]) for j in range(columns)]
+        # The distance to the minimum: w − w* = Tᵗ(0 − w*).
+        distance = [-goals[j] for j in range(columns)]
+        visited, errors = (
+            {layer.weight.detach().numpy().tobytes(): layer.weight.detach().clone()},
+            [],
+        )
+        # At first every step, then ever fewer: the powers of the map come by squaring.
+        times = sorted({*range(50), *(int(steps**x) for x in np.linspace(0.4, 1, 60)), steps})
+        done = 0
+        for time in times:
+            for _ in range(time - done):
+                layer.weight.grad = factors * (layer.weight.detach() - minimum)
+                optimizer.step()
+                state = layer.weight.detach()
+                visited.setdefault(state.numpy().tobytes(), state.clone())
+            for j in range(columns):
+                distance[j] = maps[j] ** (time - done) * distance[j]
+            done = time
+            w = layer.weight.detach().double().numpy()[:, :, 0]
+            error = np.empty_like(w)
+            for j in range(columns):
+                for i in range(n):
+                    error[i, j] = mpmath.mpf(float(w[i, j])) - (distance[j][i] + goals[j][i])
+            errors.append(error)
+            _say(time)
+    return [state.double().numpy()[:, :, 0] for state in visited.values()], errors
+
+
+if __name__ == "__main__":
+    jobs = {"train": train, "attach": attach, "descend": descend}
+    print(json.dumps(jobs[sys.argv[1]](int(sys.argv[2]))))  # noqa: T201 - the other process reads it

@@ -85,8 +85,8 @@ def channel_correlation(
     Returns
     -------
     torch.Tensor
-        A number in float64; NaN if the tensor is 0. Groups enter one numerator and one
-        denominator.
+        A number in float64; NaN if the tensor is 0, or has no entries. Groups enter one numerator
+        and one denominator.
 
     Raises
     ------
@@ -115,6 +115,9 @@ def channel_correlation(
     check_tensor(tensor, "tensor")
     axis, n, _ = _blocks(tuple(tensor.shape), dim, groups, pairs, "tensor")
     w = tensor.movedim(axis, 0).reshape(groups, n, -1).to(torch.float64)
+    # A ratio, whatever the scale: squares of numbers near the ends of float64 would leave it.
+    if w.numel():
+        w = w / w.detach().abs().amax()
     energy = w.square().sum(-1)
     if pairs == "all":
         total = energy.sum()

@@ -154,6 +154,8 @@ def metric_power(
     exponent = finite_number("exponent", exponent, cure="0.5 and -0.5 are the roots")
     if isinstance(metric, Tensor):
         metric = from_operand(metric)
+    if tensor.numel() == 0:  # an FFT wants numbers
+        return tensor.clone()
     blocks = (*tensor.shape[:axis], groups, -1, *tensor.shape[axis + 1 :])
     rows = tensor.double().reshape(blocks).movedim(axis + 1, -1)
     n = rows.shape[-1]

@@ -31,6 +31,8 @@ def along_channels(tensor: Tensor, operand: Tensor, dim: int, groups: int, inver
     metric = from_operand(operand)
     # empty_like keeps channels_last and every other dense layout.
     out = torch.empty_like(tensor)
+    if tensor.numel() == 0:
+        return out
     if inverse:
         write_all([out], [tensor], [metric], [dim], [groups])
         return out

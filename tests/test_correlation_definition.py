@@ -80,3 +80,12 @@ def test_neighbours_fall_with_the_derivative_that_sobolev_penalises() -> None:
 def test_bad_arguments_are_refused(arguments, message) -> None:
     with pytest.raises(ValueError, match=message):
         channel_correlation(torch.ones(3, 1), **arguments)
+
+
+@pytest.mark.parametrize("pairs", ["neighbours", "all"])
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e307])
+def test_squares_may_leave_the_range_of_float64(pairs, scale) -> None:
+    w = torch.randn(5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = channel_correlation(w, 0, pairs=pairs)
+    found = channel_correlation(scale * w, 0, pairs=pairs)
+    torch.testing.assert_close(found, expected, rtol=64 * EPS, atol=64 * EPS)

@@ -45,7 +45,11 @@ def test_refused(transform, tensor, metric, options, error, message) -> None:
 
 
 def test_an_empty_column_axis_is_fine() -> None:
-    assert cdg_torch.riemannian_gradient(torch.zeros(3, 0), METRIC).shape == (3, 0)
+    nothing = torch.zeros(4, 0)
+    for transform in (cdg_torch.riemannian_gradient, cdg_torch.apply_metric):
+        assert transform(nothing, METRIC, groups=2).shape == (4, 0)
+    assert cdg_torch.metric_power(nothing, METRIC, 0.5).shape == (4, 0)
+    assert cdg_torch.metric_norm(nothing, METRIC).item() == 0.0
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

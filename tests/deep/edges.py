@@ -67,7 +67,6 @@ def _columns(n: int, fmt: FloatFormat, rng: np.random.Generator) -> Array:
     decades = min(30.0, 0.4 * (fmt.max_exp * np.log10(2)))
     columns = [
         *(draw_column(kind, n, fmt, rng) for kind in KINDS),
-        np.zeros(n),
         least * rng.integers(-3, 4, n),
         rng.standard_normal(n) * 10.0 ** rng.uniform(-decades, decades, n),
     ]
@@ -163,7 +162,8 @@ def _ends(effort: float, report: Report) -> Figure:
             metric, exponent, n = cases[index]
             drawn = np.stack([draw_column(kind, n, fmt, rng) for kind in KINDS], axis=1)
             # Order one at most, and as many digits as are left.
-            g = np.ldexp(drawn / (2 * np.abs(drawn).max(axis=0)), exponent + 1)
+            largest = np.abs(drawn).max(axis=0)
+            g = np.ldexp(drawn / np.where(largest > 0, 2 * largest, 1.0), exponent + 1)
             unit = np.ldexp(g, -exponent)
             judge = Judge(unit, metric, "float64", np.arange(unit.shape[1]))
             results = {

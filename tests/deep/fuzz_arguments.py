@@ -83,6 +83,12 @@ def snapshot(thing: Any) -> Any:
     return None
 
 
+def _may_spoil(value: Any) -> bool:
+    """Whether a NaN in the result is this argument's: it holds one, or nothing at all."""
+    empty = isinstance(value, torch.Tensor) and not value.is_nested and value.numel() == 0
+    return empty or _not_a_number(value)
+
+
 def _not_a_number(result: Any) -> bool:
     """Whether a result holds a NaN."""
     if isinstance(result, torch.Tensor):
@@ -112,7 +118,7 @@ def attempt(door: Door, odd: Mapping[str, str]) -> Attempt:
         if door.theirs & set(odd) and snapshot(arguments) == before:
             return Attempt("refused")
         return Attempt("failed", f"{type(error).__name__}: {str(error)[:200]}")
-    if _not_a_number(result) and not any(map(_not_a_number, values.values())):
+    if _not_a_number(result) and not any(map(_may_spoil, values.values())):
         return Attempt("accepted", "made a NaN of finite numbers")
     return Attempt("accepted")
 

@@ -129,7 +129,7 @@ class Judge:
                     if not right:
                         return Verdict(np.inf, np.inf, row, column, _ratio(exact, scale), got)
                     continue
-                error = _ratio(abs(_scaled(got, scale) - exact) + 1 + radius, scale)
+                error = _ratio(_distance(got, exact, scale) + radius, scale)
                 ulp = max(ulp, error / unit)
                 share = error / allowed if allowed else (0.0 if error == 0 else np.inf)
                 if share > worst.share:
@@ -192,7 +192,7 @@ def _ratio(integer: int, scale: int) -> float:
         return np.inf
 
 
-def _scaled(value: float, scale: int) -> int:
-    """Return value·2**scale to the nearest integer below: off by less than one unit."""
+def _distance(value: float, exact: int, scale: int) -> int:
+    """Return |value·2**scale − exact|, rounded up."""
     numerator, denominator = value.as_integer_ratio()
-    return (numerator << scale) // denominator
+    return -(-abs((numerator << scale) - exact * denominator) // denominator)

@@ -73,6 +73,7 @@ ODD_VALUES: dict[str, Callable[[], Any]] = {
     "a tensor": lambda: torch.ones(4, 2),
     "a number as a tensor": lambda: torch.tensor(2.0),
     "an empty tensor": lambda: torch.ones(0, 3),
+    "rows without columns": lambda: torch.ones(4, 0),
     "an int tensor": lambda: torch.ones(4, 2, dtype=torch.int64),
     "a bool tensor": lambda: torch.ones(4, 2, dtype=torch.bool),
     "a complex tensor": lambda: torch.ones(4, 2, dtype=torch.complex64),

@@ -55,7 +55,8 @@ def sum_is_exact(g: Array, precision: int) -> NDArray[np.bool_]:
     # Trailing zeros of the 53-bit significands: the lowest set bit.
     integers = np.ldexp(np.abs(significands), 53).astype(np.int64)
     lowest = np.frexp((integers & -integers).astype(np.float64))[1] - 1
-    last = np.where(integers != 0, exponents - 53 + lowest, np.iinfo(np.int64).max).min(axis=0)
+    places = exponents.astype(np.int64) - 53 + lowest
+    last = np.where(integers != 0, places, np.iinfo(np.int64).max).min(axis=0)
     top = np.frexp(np.abs(g).sum(axis=0))[1] + 1
     exact: NDArray[np.bool_] = (top - last <= precision) | (np.abs(g).max(axis=0) == 0)
     return exact

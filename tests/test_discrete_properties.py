@@ -127,10 +127,10 @@ def test_shape_and_dtype_are_kept_and_the_argument_is_left_alone(columns, dtype)
 @pytest.mark.parametrize(
     ("grad", "error", "message"),
     [
-        (np.array([1, 2]), TypeError, r"floating-point numbers, got dtype int64; convert"),
-        (np.array([1.0 + 2j]), TypeError, r"got dtype complex128"),
-        (np.float64(3.0), ValueError, r"axis 0 with at least one row, got shape \(\)"),
-        (np.empty((0, 3)), ValueError, r"at least one row, got shape \(0, 3\)"),
+        (np.array([1, 2]), TypeError, r"floating-point numbers, got .* dtype int64; convert"),
+        (np.array([1.0 + 2j]), TypeError, r"got .* dtype complex128"),
+        (np.float64(3.0), ValueError, r"axis 0 with at least one row, got .* shape \(\)"),
+        (np.empty((0, 3)), ValueError, r"at least one row, got .* shape \(0, 3\)"),
     ],
 )
 def test_refused(grad, error, message) -> None:

@@ -58,6 +58,21 @@ def test_fashion_keeps_its_own_test(fashion_folder) -> None:
         load("fashion", {"folder": "/nowhere"})
 
 
+def test_smaller_sides_are_averages_of_blocks(fashion_folder) -> None:
+    full, half = (fashion_pool(str(fashion_folder), side)[1].images for side in (28, 14))
+    blocks = full.double().reshape(20, 1, 14, 2, 14, 2).mean((3, 5))
+    assert (half.double() - blocks).abs().max() <= 0.5
+    options = {"folder": str(fashion_folder), "side": 14, "size": 24, "train": 3, "validation": 2}
+    assert tuple(load("canvases", options).train.images.shape) == (3, 1, 24, 24)
+    with pytest.raises(ValueError, match="must be 28, 14 or 7, got 10"):
+        fashion_pool(str(fashion_folder), 10)
+
+
+def test_fewer_test_images_are_the_first(fashion_folder) -> None:
+    options = {"folder": str(fashion_folder), "train": 40, "validation": 20, "test": 5}
+    assert load("fashion", options).test.targets.tolist() == [0, 1, 2, 3, 4]
+
+
 def test_cifar_records(tmp_path) -> None:
     images = RNG.integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)
     labels = np.array([[1, 7], [2, 99], [0, 0], [3, 5]], np.uint8)

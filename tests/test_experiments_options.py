@@ -73,8 +73,8 @@ def test_every_option_changes_the_training(change) -> None:
     [
         ({"schedule": "linear"}, "schedule is served for a metric along channels only"),
         ({"metric": METRIC, "direction": "raster", "layers": "first"}, "layers is served"),
-        ({"metric": METRIC, "layers": "last"}, "layers must be one of all, first, rest"),
-        ({"metric": METRIC, "schedule": "up"}, "schedule must be one of None, linear, cosine"),
+        ({"metric": METRIC, "layers": "last"}, "layers must be one of 'all', 'first', 'rest'"),
+        ({"metric": METRIC, "schedule": "up"}, "schedule must be one of 'linear', 'cosine'"),
     ],
 )
 def test_what_would_do_nothing_is_refused(fields, message) -> None:

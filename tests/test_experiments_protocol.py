@@ -120,7 +120,7 @@ def test_a_gain_in_few_seeds_is_not_called_one() -> None:
     [
         ({"methods": ()}, "methods of experiment 'protocol' must not be empty"),
         ({"methods": (BASE, BASE)}, "share a name"),
-        ({"final_seeds": 1}, "final_seeds >= 2"),
+        ({"final_seeds": 1}, "final_seeds 0 or >= 2"),
     ],
 )
 def test_bad_experiments_are_refused(change, message) -> None:

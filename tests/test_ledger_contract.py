@@ -32,7 +32,7 @@ def test_every_number_has_a_theorem() -> None:
 
 
 def test_unknown_ids_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"unknown theorem ids \['T5.nothing'\]"):
+    with pytest.raises(ValueError, match=r"unknown ids \['T5.nothing'\]"):
         ledger.verify(["T5.one-line", "T5.nothing"])
 
 

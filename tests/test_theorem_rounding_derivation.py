@@ -159,12 +159,13 @@ def test_closing_sweeps(member, n, accumulator) -> None:
         np.testing.assert_allclose(found.bound, bound, rtol=1e-9)
 
 
-def functional_bound_of_the_page(g, metric):
+def functional_bound_of_the_page(g, metric, accumulator):
     """Return the bound for kernels that know the constants, before the last rounding."""
-    n, u = len(g), FORMATS["float64"].unit_roundoff
+    n, fmt = len(g), FORMATS[accumulator]
+    u = fmt.unit_roundoff
     moduli = np.abs(g)
     average = moduli.mean(0)
-    mean_error = np.where(sum_is_exact(g, 53), 2.0, n + 2.0) * u * average
+    mean_error = np.where(sum_is_exact(g, fmt.precision), 2.0, n + 2.0) * u * average
     k = forward_error_bound(g, metric).gradient
     if not metric.derivative:
         r = g - g.mean(0)
@@ -186,27 +187,29 @@ def functional_bound_of_the_page(g, metric):
         size, error = gain[:, None] * size, gain[:, None] * error
         error = error + (gain_error + step)[:, None] * size
         one_hot = np.eye(n)[:, [0 if down else n - 1]] - 1.0 / n
-        weights = forward_error_bound(one_hot, replace(metric, mean=1.0))
+        # Of the part of mean zero alone: what is said of the mean is divided by its weight.
+        weights = forward_error_bound(one_hot, replace(metric, mean=2.0**400))
         end_error = ((weights.bound + (n + 4) * u * np.abs(weights.gradient)) * moduli).sum(0)
         S, h = F if down else F.T, (factors.closure / factors.closure[-1])[:, None]
         error = error + step * (S @ size + h * np.abs(k[0 if down else -1]))
         error = S @ error + h * end_error
     error = error + (mean_error + 4 * u * average) / metric.mean + 2 * u * np.abs(k)
-    return k, (error + n * FORMATS["float64"].smallest_normal) / (1 - 40 * n * u)
+    return k, (error + n * fmt.smallest_normal) / (1 - 40 * n * u)
 
 
+@pytest.mark.parametrize("accumulator", ["float32", "float64"])
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("member", [*METRICS, "one line"])
-def test_functionals(member, n) -> None:
+def test_functionals(member, n, accumulator) -> None:
     metric = METRICS.get(member, Metric(2.0, 3.0, 0.0))
     wide = (
         np.random.default_rng(0).standard_normal((n, 2)) * 10.0 ** np.arange(0, 2 * n, 2)[:, None]
     )
     for g in (gradient(n), wide):
         # As wide a storage as the accumulator: nothing is added at the end.
-        found = functional_error_bound(g, metric, dtype="float64")
-        k, bound = functional_bound_of_the_page(g, metric)
-        closing = forward_error_bound(g, metric).bound
+        found = functional_error_bound(g, metric, dtype=accumulator, accumulator=accumulator)
+        k, bound = functional_bound_of_the_page(g, metric, accumulator)
+        closing = forward_error_bound(g, metric, dtype=accumulator, accumulator=accumulator).bound
         np.testing.assert_allclose(found.gradient, k, rtol=1e-9)
         np.testing.assert_allclose(found.bound, np.maximum(bound, closing), rtol=1e-9)
 

@@ -94,3 +94,10 @@ def test_a_sum_called_exact_is_exact_in_every_order(integers, spread, scale) -> 
 def test_a_sum_that_rounds_is_not_called_exact() -> None:
     columns = np.array([[1.0, 2.0**53, 1.5], [2.0**-53, 1.0, 2.0**-24]])
     np.testing.assert_array_equal(sum_is_exact(columns, 53), [False, False, True])
+
+
+def test_a_sum_needs_every_bit_of_its_entries() -> None:
+    # One number of 53 bits, with room for a carry: 54, not 53.
+    g = np.array([[1.0 + 2.0**-52]])
+    assert sum_is_exact(g, 54).all()
+    assert not sum_is_exact(g, 53).any()

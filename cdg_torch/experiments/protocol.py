@@ -143,8 +143,14 @@ class Experiment:
             if not isinstance(values.get(key, []), list | tuple):
                 msg = f"{key} must be a list, got {described(values[key])}"
                 raise TypeError(msg)
-        for key in {"epochs", "select_seeds", "final_seeds"} & set(values):
-            whole_number(key, values[key], least=1)
+        for key, least in (
+            ("epochs", 1),
+            ("select_seeds", 1),
+            ("final_seeds", 0),
+            ("first_seed", 0),
+        ):
+            if key in values:
+                whole_number(key, values[key], least=least)
         if not isinstance(values.get("augment", False), bool):
             msg = f"augment must be true or false, got {described(values['augment'])}"
             raise TypeError(msg)

@@ -28,7 +28,7 @@ from __future__ import annotations
 from typing import Any
 
 from cdg_torch.kernels.compiled import compiled
-from cdg_torch.kernels.lanes import LANES, load, prefetch, read, spread, store
+from cdg_torch.kernels.lanes import LANES, load, prefetch, spread, store
 from cdg_torch.kernels.tables import FIXED
 
 __all__ = ["BLOCK", "pull", "scale", "sums", "sweeps"]
@@ -45,7 +45,7 @@ def scale(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int)
     for i in range(n):
         prefetch(tag, ahead, i * stride, 2)
         prefetch(tag, dst, (i + AHEAD) * stride, 1)
-        store(tag, dst, i * stride, read(tag, src, i * stride) / c[0])
+        store(tag, dst, i * stride, load(tag, src, i * stride) / c[0])
 
 
 @compiled
@@ -54,14 +54,14 @@ def pull(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) 
     total = spread(0.0)
     for i in range(n):
         prefetch(tag, src, (i + AHEAD) * stride, 1)
-        total = total + read(tag, src, i * stride)
+        total = total + load(tag, src, i * stride)
     mean = total / float(n)
     level = mean / c[0]
     rate = 1.0 / c[1]
     for i in range(n - 1, -1, -1):
         prefetch(tag, ahead, i * stride, 2)
         prefetch(tag, dst, (i - AHEAD) * stride, 1)
-        store(tag, dst, i * stride, level + rate * (read(tag, src, i * stride) - mean))
+        store(tag, dst, i * stride, level + rate * (load(tag, src, i * stride) - mean))
 
 
 @compiled
@@ -77,13 +77,13 @@ def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) 
     if c[2] == 0.0:
         for i in range(n):
             prefetch(tag, src, (i + AHEAD) * stride, 1)
-            g = read(tag, src, i * stride)
+            g = load(tag, src, i * stride)
             total = total + g
             k = k + end[i] * g
     else:
         for i in range(n):
             prefetch(tag, src, (i + AHEAD) * stride, 1)
-            g = read(tag, src, i * stride)
+            g = load(tag, src, i * stride)
             total = total + g
             k = k + end[i] * g
             f = f + start[i] * g
@@ -96,7 +96,7 @@ def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) 
         for i in range(last - 1, block - 1, -1):
             prefetch(tag, ahead, i * stride, 2)
             prefetch(tag, dst, (i - AHEAD) * stride, 1)
-            g = read(tag, src, i * stride)
+            g = load(tag, src, i * stride)
             store(tag, dst, i * stride, k)
             f = f - (g - mean)
             k = k + rate * f
@@ -135,14 +135,14 @@ def sweeps(
         last = min(block + BLOCK, n)
         for i in range(block, last):
             prefetch(tag, src, (i + AHEAD) * stride, 1)
-            g = read(tag, src, i * stride)
+            g = load(tag, src, i * stride)
             total = total + g
             x = x + end[i] * g
             y = before[i] * y + g
         if c[2] != 0.0:
             # A fourth sum would not fit the registers; the block is still in the first-level cache.
             for i in range(block, last):
-                y_start = y_start + start[i] * read(tag, src, i * stride)
+                y_start = y_start + start[i] * load(tag, src, i * stride)
     mean = total / float(n)
     rest = (total - float(n) * mean) / float(n)
     level = mean / c[0]
@@ -152,7 +152,7 @@ def sweeps(
         y = y + homogeneous[block] * y_start
         for i in range(block, last):
             prefetch(tag, ahead, i * stride, 2)
-            y = before[i] * y + (read(tag, src, i * stride) - mean)
+            y = before[i] * y + (load(tag, src, i * stride) - mean)
             store(wide, rows, (i - block) * LANES, y)
         for i in range(last - 1, block - 1, -1):
             prefetch(tag, dst, (i - AHEAD) * stride, 1)

@@ -48,7 +48,6 @@ __all__ = [
     "pointer",
     "power_of_two",
     "prefetch",
-    "read",
     "spread",
     "store",
 ]
@@ -204,43 +203,17 @@ def _widen(builder: Any, value: Any, element: ir.Type) -> Any:
     return value if element == _DOUBLE else builder.fpext(value, _vector(_DOUBLE))
 
 
-def _loading(*, once: bool) -> Any:
-    """Make the code of :func:`load` or of :func:`read`."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
-        tag = sig.args[0]
-        element, alignment = _STORED[tag.dtype]
-        place = _address(builder, tag, args[1], args[2])
-        vector = builder.bitcast(place, _vector(element).as_pointer())
-        value = builder.load(vector, align=alignment)
-        if once:
-            value.set_metadata("alias.scope", _read_once(builder.module))
-        return _widen(builder, value, element)
-
-    return generate
-
-
-def _read_once(module: Any) -> Any:
-    """Return the metadata that loads of :func:`read` bear, and that stores name."""
-    domain = module.add_metadata(["cdg"])
-    return module.add_metadata([module.add_metadata(["cdg.read", domain])])
-
-
 @_intrinsic
 def load(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
     """Return the ``LANES`` stored numbers from ``index`` on, widened to float64: exact."""
-    return _LANES(tag, types.intp, types.intp), _loading(once=False)
 
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:  # noqa: ARG001
+        element, alignment = _STORED[tag.dtype]
+        place = _address(builder, tag, args[1], args[2])
+        vector = builder.bitcast(place, _vector(element).as_pointer())
+        return _widen(builder, builder.load(vector, align=alignment), element)
 
-@_intrinsic
-def read(typing_context: Any, tag: Any, address: Any, index: Any) -> Any:  # noqa: ARG001
-    """Do as :func:`load`, for numbers that no :func:`store` before it has written.
-
-    A gradient may lie where its result goes. LLVM cannot know that a row is read before it is
-    written and never again, so it would load the whole of a row before it stores any of it, and
-    the loads of a row would queue up behind the stores of the row before.
-    """
-    return _LANES(tag, types.intp, types.intp), _loading(once=True)
+    return _LANES(tag, types.intp, types.intp), generate
 
 
 def _round_to_bfloat16(builder: Any, value: Any) -> Any:
@@ -277,8 +250,7 @@ def store(typing_context: Any, tag: Any, address: Any, index: Any, value: Any) -
             result = _round_to_bfloat16(builder, result)
         elif element == _HALF:
             result = builder.fptrunc(result, _vector(_HALF))
-        stored = builder.store(result, vector, align=alignment)
-        stored.set_metadata("noalias", _read_once(builder.module))
+        builder.store(result, vector, align=alignment)
         return context.get_dummy_value()
 
     return types.void(tag, types.intp, types.intp, _LANES), generate

@@ -81,9 +81,6 @@ def load(tag: np.ndarray, address: int, index: int) -> Any:
     return stored.astype(np.float64).view(_Lanes)
 
 
-read = load
-
-
 def store(tag: np.ndarray, address: int, index: int, value: Any) -> None:
     place = _memory(address + index * tag.itemsize, LANES, tag.dtype)
     value = np.asarray(value)
@@ -145,7 +142,7 @@ def entry(function: Any) -> Any:
 
 LIKE_LANES = (
     "LANES", "inverse_power", "larger", "load", "move", "next_number", "pointer", "power_of_two",
-    "prefetch", "read", "spread", "store",
+    "prefetch", "spread", "store",
 )  # fmt: skip
 
 

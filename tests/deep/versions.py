@@ -82,7 +82,10 @@ def session(name: str, promise: str, selection: tuple[str, ...]) -> Figure:
     versions = re.search(r"^versions: (.*)$", said, re.MULTILINE)
     counts = re.search(r"^(\d+ (?:passed|failed).*) in [\d.]+s", said, re.MULTILINE)
     holds = done.returncode == 0 and versions is not None and counts is not None
+    first = re.search(r"^(?:FAILED|ERROR) .*$", said, re.MULTILINE)
     found = f"{counts[1]} with {versions[1]}" if versions and counts else said.strip()[-400:]
+    if not holds and first is not None:
+        found += f"; {first[0]}"
     return Figure("versions", promise, found, holds, seconds())
 
 

@@ -6,6 +6,7 @@ Pages that are notebooks run when the site is built, so they are left out here.
 import re
 import shlex
 import tomllib
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +118,10 @@ def check(command: list[str]) -> None:
 
         group: Any = get_command(app)
         assert words[0] in group.commands, f"cdg has no command {words[0]!r}"
-        # Parses and checks the options; runs nothing.
-        group.commands[words[0]].make_context(words[0], list(words[1:]))
+        # Parses and checks the options; runs nothing. The shell expands patterns, so here too.
+        matches = [sorted(map(str, ROOT.glob(word))) if "*" in word else [word] for word in words]
+        assert all(matches), f"no file matches a pattern of {words}"
+        group.commands[words[0]].make_context(words[0], [*chain(*matches[1:])])
     elif program in {"ruff", "mypy", "pytest", "venv", "sphinx", "git", "cd", "nox"}:
         pass
     elif program in {"torchrun", "python", "python3"}:
@@ -131,8 +134,11 @@ def check(command: list[str]) -> None:
 
 @pytest.mark.parametrize("path", SHELL, ids=names(SHELL))
 def test_shell_commands_exist(path: Path) -> None:
+    made = set()
     for command in commands(path):
-        check(command)
+        # What an earlier command of the page has written is there for the reader.
+        check([str(ROOT) if word in made else word for word in command])
+        made |= {value for option, value in pairwise(command) if option == "--output"}
 
 
 @pytest.mark.parametrize(

@@ -254,8 +254,9 @@ def _product_share(got: Array, k: Array, metric: Metric, fmt: FloatFormat) -> fl
             size = alpha * abs(mean) + beta * (abs(x[i]) + abs(mean))
             size += c * sum(abs(x[i]) + abs(x[j]) for j in steps)
             allowed = 8 * u * size + (n + 3) * u * (alpha + beta) * moduli
-            # float64 to the half types goes by way of float32.
-            allowed += Fraction(2) ** -24 * abs(exact) if fmt.precision < 24 else 0
+            # float64 to the half types goes by way of float32, subnormal numbers too.
+            if fmt.precision < 24:
+                allowed += Fraction(2) ** -24 * abs(exact) + Fraction(2) ** -149
             exponent = max(int(np.frexp(float(abs(exact) + allowed))[1]) - 1, fmt.min_exp)
             allowed += Fraction(2) ** (exponent - fmt.precision)
             value = float(got[i, column])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.deep.figures import Figure, Report, timed
+from tests.deep.soaked import descend
 
 __all__ = ["run"]
 
@@ -65,7 +66,7 @@ def _memory(effort: float, report: Report) -> Figure:
 def _drift(effort: float, report: Report) -> Figure:
     steps = max(200, int(STEPS * effort))
     with timed() as seconds:
-        m = _elsewhere("descend", steps, report)
+        m = descend(steps, lambda done: report("descend", done, steps))
     return Figure(
         "soak",
         "As many steps of descent on a quadratic, float32 and float64: the weights stay within "

@@ -1,4 +1,4 @@
-r"""What ``soak`` runs, each job in a process of its own: ``python -m tests.deep.soaked JOB COUNT``.
+r"""What ``soak`` runs, memory in processes of its own: ``python -m tests.deep.soaked JOB COUNT``.
 
 **Memory.** Resident memory is read after a tenth of the steps and at the end. What may differ is
 noise of the allocator, not of the count: an arena of glibc's is 64 MiB of addresses, but pages are
@@ -27,6 +27,7 @@ import json
 import resource
 import sys
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,9 @@ from cdg_theory import Metric, discrete
 from cdg_theory.discrete.sweeps import _sweep_factors
 from cdg_theory.rounding import forward_error_bound
 from cdg_theory.rounding_functionals import functional_error_bound
+
+Say = Callable[[int], None]
+"""What a job is handed to say how many steps it has done."""
 
 ALLOWED = 1 << 20
 # Blocks of Python's allocator: frames and weak references come and go, a leak of one object at
@@ -51,17 +55,13 @@ def resident() -> int:
     return pages * resource.getpagesize()
 
 
-def _say(done: int) -> None:
-    print(done, flush=True)  # noqa: T201 - the other process reads it
-
-
 def _hooks(optimizer: torch.optim.Optimizer, model: nn.Module) -> int:
     own = len(optimizer._optimizer_step_pre_hooks) + len(optimizer._optimizer_step_post_hooks)
     parameters = sum(len(p._backward_hooks or {}) for p in model.parameters())
     return own + parameters + sum(len(m._forward_hooks) for m in model.modules())
 
 
-def train(steps: int) -> dict[str, float]:
+def train(steps: int, say: Say) -> dict[str, float]:
     """Train a small convolutional network, and return what has grown since a tenth of it."""
     torch.manual_seed(0)
     model = nn.Sequential(
@@ -94,7 +94,7 @@ def train(steps: int) -> dict[str, float]:
         if step == warm:
             start = now()
         if step % 1000 == 0:
-            _say(step)
+            say(step)
     end = now()
     return {
         "growth": end[0] - start[0],
@@ -107,7 +107,7 @@ def train(steps: int) -> dict[str, float]:
     }
 
 
-def attach(rounds: int) -> dict[str, float]:
+def attach(rounds: int, say: Say) -> dict[str, float]:
     """Attach, step and detach again and again; and drop whole optimizers that are attached."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ConvTranspose2d(4, 2, 2))
@@ -135,7 +135,7 @@ def attach(rounds: int) -> dict[str, float]:
         if done == warm:
             start = now()
         if done % 100 == 0:
-            _say(done)
+            say(done)
     end = now()
     return {
         "growth": end[0] - start[0],
@@ -148,7 +148,7 @@ def attach(rounds: int) -> dict[str, float]:
     }
 
 
-def descend(steps: int) -> dict[str, float]:
+def descend(steps: int, say: Say) -> dict[str, float]:
     """Descend on a quadratic with the library, and beside it with 200 digits."""
     n, columns, rate = 6, 2, 0.25
     metric = Metric(1.0, 0.5, 0.02)
@@ -160,7 +160,7 @@ def descend(steps: int) -> dict[str, float]:
     root = np.linalg.cholesky(gram)
     found: dict[str, float] = {}
     for name in ("float64", "float32"):
-        visited, errors = _both(steps, metric, h, goal, rate, name)
+        visited, errors = _both(steps, metric, h, goal, rate, name, say)
         found[name] = found[f"bound{name[-2:]}"] = 0.0
         for column in range(columns):
             inner = np.linalg.solve(root, np.linalg.solve(root, np.diag(h[:, column])).T)
@@ -195,7 +195,7 @@ def _local(
 
 
 def _both(
-    steps: int, metric: Metric, h: np.ndarray, goal: np.ndarray, rate: float, name: str
+    steps: int, metric: Metric, h: np.ndarray, goal: np.ndarray, rate: float, name: str, say: Say
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return every state of the weights that was visited, and at some steps their error.
 
@@ -250,10 +250,11 @@ def _both(
                 for i in range(n):
                     error[i, j] = mpmath.mpf(float(w[i, j])) - (distance[j][i] + goals[j][i])
             errors.append(error)
-            _say(time)
+            say(time)
     return [state.double().numpy()[:, :, 0] for state in visited.values()], errors
 
 
 if __name__ == "__main__":
     jobs = {"train": train, "attach": attach, "descend": descend}
-    print(json.dumps(jobs[sys.argv[1]](int(sys.argv[2]))))  # noqa: T201 - the other process reads it
+    found = jobs[sys.argv[1]](int(sys.argv[2]), lambda done: print(done, flush=True))  # noqa: T201
+    print(json.dumps(found))  # noqa: T201

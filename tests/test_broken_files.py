@@ -72,6 +72,7 @@ def test_tensors_that_have_no_correlation_are_passed_over() -> None:
         ("rates = [nan]", "rates must be finite, got nan"),
         ("rates = [-0.1]", "rates must be > 0, got -0.1"),
         ("batches = [0.5]", "batches must be a whole number >= 1, got 0.5"),
+        ("final_seeds = 20000", "the last seed below 10000, got 0 and 19999"),
         ("epochs = true", "epochs must be a whole number >= 1, got True"),
         ("augment = 1", "augment must be true or false, got 1"),
         ("options = [1]", "options must be a table"),
@@ -91,6 +92,19 @@ def test_a_spec_with_a_wrong_value(tmp_path, line, message) -> None:
     path.write_bytes("\n".join([*kept, line]).encode(errors="surrogateescape"))
     with pytest.raises(ValueError, match=rf"spec\.toml.*{message}"):
         read_spec(path)
+
+
+def test_a_file_that_holds_no_records_is_left_as_it_is(tmp_path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.save({"weight": torch.arange(1000.0)}, path)
+    for content in (path.read_bytes(), b"a bare word", b'{"key": "a"}\nnotes', b"{}\n"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"weights.pt .*(is not|not end with) a record"):
+            store.read(path)
+        assert path.read_bytes() == content
+    path.write_bytes(b'{"key": "a"}\n{"key": "b", "ru')
+    assert store.read(path).keys() == {"a"}
+    assert path.read_bytes() == b'{"key": "a"}\n'
 
 
 def test_records_and_certificates_of_another_shape(tmp_path) -> None:

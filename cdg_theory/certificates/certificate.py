@@ -141,10 +141,12 @@ class Certificate:
             table["findings"] = tuple(
                 Finding(**_checked(finding, Finding)) for finding in table["findings"]
             )
-            return cls(**_checked(table, cls))
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            certificate = cls(**_checked(table, cls))
+            str(certificate)  # its findings can be compared: a bound of 0 is none
+        except (ArithmeticError, KeyError, TypeError, ValueError, RecursionError) as error:
             msg = f"not a certificate: {error}; give what to_json() returned"
             raise ValueError(msg) from error
+        return certificate
 
     def __str__(self) -> str:
         verdict = "holds" if self.holds else "FAILS"

@@ -11,12 +11,16 @@ from cdg_torch.files import unwritable
 
 __all__ = ["append", "read"]
 
+# How every record begins, and so every record that was cut.
+_START = b'{"key": '
+
 
 def read(path: Path) -> dict[str, Record]:
     """Return the records of a file by key; an empty dict if there is no file.
 
     A kill can leave the last line cut short. Such a tail, recognised by the missing newline, is
-    removed from the file: its run will be done again.
+    removed from the file: its run will be done again. A file that holds anything else is left
+    as it is.
 
     Raises
     ------
@@ -27,10 +31,6 @@ def read(path: Path) -> dict[str, Record]:
         return {}
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with path.open("r+b") as file:
-            file.truncate(whole)
-            os.fsync(file.fileno())
     records: dict[str, Record] = {}
     for number, line in enumerate(content[:whole].splitlines(), start=1):
         try:
@@ -41,6 +41,15 @@ def read(path: Path) -> dict[str, Record]:
             msg = f"line {number} of {path} is not a record; mend it, or move the file away"
             raise ValueError(msg)  # noqa: TRY004 - the content of a file, not an argument
         records[record["key"]] = record
+    tail = content[whole:]
+    # Only what is surely ours is removed: somebody may have named another file.
+    if tail[: len(_START)] != _START[: len(tail)]:
+        msg = f"{path} does not end with a record; mend it, or move the file away"
+        raise ValueError(msg)
+    if tail:
+        with path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
     return records
 
 

@@ -102,7 +102,10 @@ def _not_a_number(result: Any) -> bool:
 def attempt(door: Door, odd: Mapping[str, str]) -> Attempt:
     """Call a door with some arguments replaced, each by the odd value of the given name."""
     arguments = door.make()
-    values = {argument: ODD_VALUES[name]() for argument, name in odd.items()}
+    with warnings.catch_warnings():
+        # torch calls some kinds of tensors a prototype.
+        warnings.simplefilter("ignore")
+        values = {argument: ODD_VALUES[name]() for argument, name in odd.items()}
     arguments.update(values)
     before = snapshot(arguments)
     try:

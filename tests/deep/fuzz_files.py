@@ -231,9 +231,12 @@ def _fuzz_pickles(folder: Path) -> _Tally:
             }
             for reader, call in readers.items():
                 before = tally.refused
+                path.write_bytes(data)
                 words = (str(path), "certificate")
                 tally.attempt(f"{reader} of {name}, {suffix}", call, words=words)
-                if reader != "store.read" and tally.refused == before:
+                if path.read_bytes() != data:
+                    tally.wrong.append(f"{reader} changed {name}, {suffix}")
+                if tally.refused == before:
                     tally.wrong.append(f"{reader} took {name} for a {suffix}")
                 if (folder / "RAN").exists():
                     (folder / "RAN").rmdir()
@@ -290,13 +293,14 @@ def _fuzz_records(folder: Path, cases: int, rng: np.random.Generator, report: Re
             data = "".join(f"{json.dumps(record)}\n" for record in tree).encode()
         path.write_bytes(data)
         found: dict[str, Any] = {}
+        refused = tally.refused
         tally.attempt(
             f"records, {kind}, {number}: {data[:200]!r}",
             lambda found=found: found.update(store.read(path)),  # type: ignore[misc]
             words=(str(path),),
         )
-        # A tail without its newline goes; nothing else does.
-        kept = data[: data.rfind(b"\n") + 1]
+        # A record that was cut goes; nothing else does, and nothing of a file that is refused.
+        kept = data if tally.refused > refused else data[: data.rfind(b"\n") + 1]
         if path.read_bytes() != kept:
             tally.wrong.append(f"records, {kind}, {number}: whole lines were lost")
         if not all(isinstance(r, dict) and r["key"] == key for key, r in found.items()):

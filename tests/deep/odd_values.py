@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,19 +13,6 @@ from torch import nn
 from cdg_theory import Metric
 
 __all__ = ["ODD_VALUES", "words_for"]
-
-
-def _nested() -> torch.Tensor:
-    with warnings.catch_warnings():
-        # torch calls its nested tensors a prototype.
-        warnings.simplefilter("ignore")
-        return torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
-
-
-def _quantized() -> torch.Tensor:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.quantize_per_tensor(torch.ones(4, 2), 0.1, 0, torch.qint8)
 
 
 ODD_VALUES: dict[str, Callable[[], Any]] = {
@@ -81,8 +67,8 @@ ODD_VALUES: dict[str, Callable[[], Any]] = {
     "a sparse tensor": lambda: torch.ones(4, 2).to_sparse(),
     "a sparse row tensor": lambda: torch.eye(4).to_sparse_csr(),
     "a meta tensor": lambda: torch.ones(4, 2, device="meta"),
-    "a nested tensor": _nested,
-    "a quantized tensor": _quantized,
+    "a nested tensor": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+    "a quantized tensor": lambda: torch.quantize_per_tensor(torch.ones(4, 2), 0.1, 0, torch.qint8),
     "a parameter": lambda: nn.Parameter(torch.ones(4, 2)),
     "an operand of nans": lambda: torch.full((5,), math.nan, dtype=torch.float64),
     "an operand out of range": lambda: torch.tensor([1.0, 1.0, 0.0, 7.0, 0.0]).double(),

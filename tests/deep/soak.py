@@ -43,7 +43,7 @@ def _elsewhere(job: str, count: int, report: Report) -> dict[str, float]:
 
 
 def _memory(effort: float, report: Report) -> Figure:
-    steps = max(2000, int(STEPS * effort))
+    steps = max(1000, int(STEPS * effort))
     with timed() as seconds:
         m = _elsewhere("train", steps, report)
     return Figure(
@@ -79,7 +79,7 @@ def _drift(effort: float, report: Report) -> Figure:
 
 
 def _rounds(effort: float, report: Report) -> Figure:
-    rounds = max(600, int(ROUNDS * effort))
+    rounds = max(200, int(ROUNDS * effort))
     with timed() as seconds:
         m = _elsewhere("attach", rounds, report)
     return Figure(

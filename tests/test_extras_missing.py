@@ -41,3 +41,12 @@ def test_the_extras_named_are_those_that_install_the_package() -> None:
         if named is not None:
             requirements = project["optional-dependencies"][named[1]]
             assert any(line.startswith(f"{name}>=") for line in requirements), package
+
+
+def test_only_the_optional_packages_are_spoken_of() -> None:
+    cure = re.escape(extras.missing("numba"))
+    with pytest.raises(ModuleNotFoundError, match=cure), extras.optional():
+        raise ModuleNotFoundError(name="numba.core")
+    with pytest.raises(ModuleNotFoundError, match="^not ours$"), extras.optional():
+        msg = "not ours"
+        raise ModuleNotFoundError(msg, name="numpy_of_ours")

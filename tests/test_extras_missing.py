@@ -47,6 +47,5 @@ def test_only_the_optional_packages_are_spoken_of() -> None:
     cure = re.escape(extras.missing("numba"))
     with pytest.raises(ModuleNotFoundError, match=cure), extras.optional():
         raise ModuleNotFoundError(name="numba.core")
-    with pytest.raises(ModuleNotFoundError, match="^not ours$"), extras.optional():
-        msg = "not ours"
-        raise ModuleNotFoundError(msg, name="numpy_of_ours")
+    with pytest.raises(ModuleNotFoundError, match=r"^not ours$"), extras.optional():
+        raise ModuleNotFoundError("not ours", name="numpy_of_ours")  # noqa: EM101

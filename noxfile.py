@@ -23,8 +23,10 @@ TOOLS = ("hypothesis", "nox", "packaging", "pytest", "python-flint")
 
 EVERYTHING = (
     "tests", "cdg_theory", "cdg_torch",
-    # These need what the sessions do not install: a browser and the training frameworks, Triton.
-    "--ignore=tests/docs", "--ignore=tests/test_attach_recipes.py",
+    # These need what the sessions do not install: a browser and the training frameworks, Triton,
+    # what the pins are about.
+    "--ignore=tests/docs", "--ignore-glob=tests/test_deep_*.py",
+    "--ignore=tests/test_attach_recipes.py",
     "--ignore=tests/test_kernels_gpu_interpreted.py", "--ignore=cdg_torch/kernels/gpu.py",
     "--ignore=cdg_torch/kernels/run_gpu.py",
 )  # fmt: skip

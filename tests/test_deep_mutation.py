@@ -13,6 +13,7 @@ import pytest
 
 from tests.deep.interpreted import LIKE_LANES
 from tests.deep.mutants import mutants
+from tests.deep.mutation import KINDS, explained
 
 ROOT = Path(__file__).parents[1]
 
@@ -191,3 +192,13 @@ def test_the_interpreted_kernels_round_as_the_compiled_ones_do() -> None:
     ]  # fmt: skip
     assert printed[0] == printed[1]
     assert "nan" in printed[0]
+
+
+def test_every_survivor_on_the_list_is_a_mutant_still_and_has_a_kind() -> None:
+    listed = explained()
+    assert listed
+    for path in {path for path, _ in listed}:
+        source = (ROOT / path).read_text(encoding="utf-8")
+        gone = {name for at, name in listed if at == path} - {m.name for m in mutants(source, path)}
+        assert not gone, f"{path}: strike these from tests/deep/survivors.md"
+    assert {reason.split(":")[0] for reason in listed.values()} <= set(KINDS)

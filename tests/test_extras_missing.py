@@ -1,5 +1,6 @@
 """A feature whose optional package is missing says so, and names the extra that installs it."""
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
@@ -41,3 +42,11 @@ def test_the_extras_named_are_those_that_install_the_package() -> None:
         if named is not None:
             requirements = project["optional-dependencies"][named[1]]
             assert any(line.startswith(f"{name}>=") for line in requirements), package
+
+
+def test_only_the_optional_packages_are_spoken_of() -> None:
+    cure = re.escape(extras.missing("numba"))
+    with pytest.raises(ModuleNotFoundError, match=cure), extras.optional():
+        raise ModuleNotFoundError(name="numba.core")
+    with pytest.raises(ModuleNotFoundError, match="not_ours"), extras.optional():
+        importlib.import_module("not_ours")

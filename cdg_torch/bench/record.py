@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,8 @@ import torch
 __all__ = ["Machine", "Record", "Row", "Share", "Table"]
 
 
-# Above this load average, the figures say that they are not those of a quiet machine.
-BUSY = 0.5
+# If others keep more of a core busy, the figures say that they are not those of a quiet machine.
+BUSY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,25 @@ class Share:
     step_milliseconds: float
 
 
+def _cores_busy(seconds: float = 1.0) -> float:
+    """Return how many cores are at work while this process sleeps; the load average if unknown."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return os.getloadavg()[0]
+
+    def idle() -> int:
+        fields = stat.read_text(encoding="ascii").split("\n", 1)[0].split()
+        return int(fields[4]) + int(fields[5])  # idle, and waiting for a disk
+
+    before, began = idle(), time.monotonic()
+    time.sleep(seconds)
+    ticks = (time.monotonic() - began) * os.sysconf("SC_CLK_TCK")
+    return max(0.0, (os.cpu_count() or 1) - (idle() - before) / ticks)
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the figures were taken on; ``load`` is the load average before the run."""
+    """What the figures were taken on; ``load`` says how many cores others kept busy."""
 
     processor: str
     threads: int
@@ -68,7 +85,7 @@ class Machine:
         processor = f"{names[0]}, {len(names)} cores" if names else platform.processor()
         threads = torch.get_num_threads()
         versions = platform.python_version(), torch.__version__, version("numba")
-        return cls(processor, threads, os.getloadavg()[0], *versions)
+        return cls(processor, threads, _cores_busy(), *versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +185,7 @@ class Record:
         )
         if m.load > BUSY:
             where += (
-                f" **The machine was busy with other work (load average {m.load:.1f} at the "
+                f" **The machine was busy with other work ({m.load:.1f} cores at the "
                 "start): ratios are rough, and milliseconds are too many.**"
             )
         return "\n".join([where + "\n", *(table.markdown() for table in self.tables())])

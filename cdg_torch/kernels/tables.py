@@ -111,8 +111,8 @@ def table(metric: Metric, n: int, *, double: bool = False) -> Table:
         own = (before, after, factors.gain, factors.closure, flux)
         return Table(kind, np.concatenate([fixed, *own]))
 
-    one_hot = np.full(n, -1.0 / n)
-    one_hot[-1] += 1.0
+    one_hot = np.zeros(n)
+    one_hot[-1] = 1.0
     # Only the part of mean zero: beside large weights, the rounding error of one_hot's mean, 1e-17,
     # would be more than w itself.
     end = solve_fluctuation(split_mean(one_hot)[1], factors)

@@ -158,14 +158,27 @@ class Coverage:
         return Coverage({**kept, **other.tests}, lines, imported)
 
     def _ordered(self, tests: set[str]) -> list[str]:
-        """Order tests: the quickest of every test function, then the next of each, and so on."""
-        seen: dict[str, int] = {}
-        ranked = []
-        for test in sorted(tests, key=lambda test: (self.tests[test], test)):
-            function = test.split("[")[0]
-            seen[function] = seen.get(function, -1) + 1
-            ranked.append((seen[function], self.tests[test], test))
-        return [test for _, _, test in sorted(ranked)]
+        """Order tests: the quickest of every test function, then all others, quick ones first."""
+        by_time = sorted(tests, key=lambda test: (self.tests[test], test))
+        first = set({test.split("[")[0]: test for test in reversed(by_time)}.values())
+        return sorted(by_time, key=lambda test: test not in first)
+
+    def affordable(self, tests: list[str], cap: float) -> tuple[list[str], float]:
+        """Return those that take ``cap`` seconds together, and what they take; one at least.
+
+        Half is for the quickest of every test function, the other half for the others.
+        """
+        functions: set[str] = set()
+        chosen, spent, halves = [], 0.0, {True: 0.0, False: 0.0}
+        for test in tests:
+            cost = self.tests[test] + 0.003
+            is_first = test.split("[")[0] not in functions
+            functions.add(test.split("[")[0])
+            if not chosen or halves[is_first] + cost <= cap / 2:
+                halves[is_first] += cost
+                spent += cost
+                chosen.append(test)
+        return chosen, spent
 
 
 # In the forks
@@ -480,13 +493,7 @@ class Arena:
         start = time.monotonic()
         tests = self.from_file.get(mutant.path)
         named = self.coverage.tests_for(mutant) if tests is None else self.coverage.tests_in(tests)
-        chosen, expected = [], 0.0
-        for name in named:
-            cost = self.coverage.tests[name] + 0.003
-            if chosen and expected + cost > cap:
-                continue
-            chosen.append(name)
-            expected += cost
+        chosen, expected = self.coverage.affordable(named, cap)
         if not chosen:
             return Verdict("unreached", "", 0, 0, "", 0.0)
         limit = self.grace + 4 * expected

@@ -27,7 +27,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
@@ -38,7 +38,7 @@ import typer
 from rich.console import Console
 
 from tests.deep.arena import Arena, Coverage, Setting, Verdict, cover
-from tests.deep.figures import Figure, score, table, timed
+from tests.deep.figures import Figure, Measured, machine, save, score, table, timed
 from tests.deep.mutants import Mutant, mutants
 
 __all__ = ["STRATA", "Hunt", "Record", "run", "summary"]
@@ -308,7 +308,7 @@ class Score:
         return Figure("mutation", promise, found, self.killed >= goal * self.judged, seconds)
 
 
-def summary(records: Iterable[Record], populations: dict[str, list[Mutant]]) -> list[Score]:
+def summary(records: Collection[Record], populations: dict[str, list[Mutant]]) -> list[Score]:
     """Return the counts by stratum, of mutants that the sources still have."""
     reasons = explained()
     there = {(m.path, m.name): s for s, all_ in populations.items() for m in all_}
@@ -358,12 +358,13 @@ def main(
     only: Annotated[str, typer.Option(help="only files like this pattern")] = "*",
     again: Annotated[bool, typer.Option(help="only mutants that survived")] = False,
     summarize: Annotated[bool, typer.Option("--summary", help="print scores, try nothing")] = False,
+    figures: Annotated[Path | None, typer.Option(help="with --summary: write the figures")] = None,
 ) -> None:
     """Try mutants in their seeded order, and keep what became of each."""
     populations = population()
     known = load(records)
     if summarize:
-        _show(known.values(), populations)
+        _show(known.values(), populations, figures)
         return
     todo = []
     for name, all_ in populations.items():
@@ -406,13 +407,17 @@ def _say(what: str, done: int, total: int) -> None:
         typer.echo(f"{what}: {done} of {total}", err=True)
 
 
-def _show(known: Iterable[Record], populations: dict[str, list[Mutant]]) -> None:
-    records = list(known)
-    spent = Counter()
+def _show(
+    records: Collection[Record], populations: dict[str, list[Mutant]], file: Path | None
+) -> None:
+    spent: Counter[str] = Counter()
     for record in records:
         spent[record.stratum] += record.seconds
     scores = summary(records, populations)
-    Console().print(table([found.figure(spent[found.stratum]) for found in scores]))
+    figures = tuple(found.figure(spent[found.stratum]) for found in scores)
+    Console().print(table(figures))
+    if file is not None:
+        save(file, {"mutation": Measured(figures, effort=1.0, machine=machine())})
     for found in scores:
         for survivor in found.unexplained:
             typer.echo(f"not explained: {survivor}")

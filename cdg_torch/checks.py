@@ -14,7 +14,6 @@ from cdg_theory.metric import check_metric
 __all__ = [
     "check_arguments",
     "check_axis",
-    "check_metric",
     "check_on_one_rank",
     "check_operand",
     "check_tensor",

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from cdg_theory import Metric
 from cdg_theory.checks import described
+from cdg_theory.metric import check_metric
 from cdg_torch.checks import (
     check_arguments,
-    check_metric,
     check_on_one_rank,
     check_operand,
     check_tensor,

@@ -33,7 +33,8 @@ from torch.distributed.tensor import DTensor
 from cdg_theory import Metric
 from cdg_theory.discrete.fluxes import flux_map
 from cdg_theory.discrete.sharded import shard_plan
-from cdg_torch.checks import check_arguments, check_metric
+from cdg_theory.metric import check_metric
+from cdg_torch.checks import check_arguments
 from cdg_torch.lists import write_riemannian_gradients
 from cdg_torch.placements import cutting_dimension, row_layout
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from cdg_theory.checks import described
-from cdg_torch.checks import check_metric
+from cdg_theory.metric import check_metric
 from cdg_torch.layers import CONVOLUTIONS
 
 if TYPE_CHECKING:

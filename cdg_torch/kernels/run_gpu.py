@@ -1,25 +1,32 @@
-"""A list of tensors on the GPU: its tables, kept on the device from step to step, and one launch.
+"""A list of tensors on the GPU: its tables, kept on the device from step to step, and the launch.
 
 From step to step only addresses can change. They travel by an asynchronous copy from pinned
-memory, and not at all while they stay the same, so the host never waits for the device. The
-launch can be captured in a CUDA graph after one ordinary call with the same shapes and metrics,
+memory, and not at all while they stay the same, so the host never waits for the device. Streams
+share the tables; what a launch writes to, each stream has for itself.
+
+The launch can be captured in a CUDA graph after an ordinary call with the same shapes and metrics,
 which compiles the kernel and makes the tables; a replay reads the addresses it was captured with.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from cdg_torch.kernels.gpu import COLS, ROWS, gradients
+from cdg_torch.kernels.gpu import COLS, PER_THREAD, ROWS, SEGMENTS, SWEEP_COLS, sweeps, walks
 from cdg_torch.kernels.jobs import COLUMNS, Task, make_jobs
+from cdg_torch.kernels.tables import SWEEPS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 __all__ = ["run"]
@@ -30,48 +37,122 @@ def _pinned(array: np.ndarray) -> Tensor:
     return tensor.pin_memory() if torch.cuda.is_available() else tensor
 
 
+def _capturing(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+def _unprepared() -> RuntimeError:
+    return RuntimeError(
+        "a CUDA graph is being captured, and nothing has been prepared for it; before every "
+        "capture, call once outside of it with the same shapes, metrics and groups"
+    )
+
+
+@dataclass(slots=True)
+class _Scratch:
+    """What launches on one stream write to, and the addresses that are there."""
+
+    addresses: Tensor
+    states: Tensor
+    seen: bytes = b""
+
+
 class _Plan:
-    """The tables of a list on one device, and the addresses of the last call."""
+    """The tables of a list on one device, and the scratch memory of every stream.
+
+    Memory that a captured graph copies addresses from must be allocated beforehand: ``spare``.
+    """
 
     def __init__(self, tasks: tuple[Task, ...], dtype: torch.dtype, device: torch.device) -> None:
-        jobs = make_jobs(tasks, dtype.itemsize, double=False)
-        columns = jobs.column("outer") * jobs.column("inner")
-        blocks = -(-jobs.column("rows") // ROWS)
-        programs = []
+        if _capturing(device):
+            raise _unprepared()
+        self.device = device
+        self.jobs = make_jobs(tasks, dtype.itemsize, double=False)
+        programs: defaultdict[tuple[int, bool], list[NDArray[np.int64]]] = defaultdict(list)
         place = 0
-        for job, (count, height) in enumerate(zip(columns, blocks, strict=True)):
-            for first in range(0, count, COLS):
-                programs.append((job, first, place))
-                place += int(height) * COLS
-        self.size = len(programs)
-        self.jobs, self.offset, self.tensor = jobs, jobs.offset, jobs.tensor
+        names = ("kind", "rows", "outer", "inner", "inner_stride")
+        each = zip(*(self.jobs.column(name).tolist() for name in names), strict=True)
+        for job, (kind, rows, outer, inner, inner_stride) in enumerate(each):
+            width, height = (SWEEP_COLS, -(-rows // ROWS)) if kind == SWEEPS else (COLS, 0)
+            first = np.arange(0, outer * inner, width)
+            own = np.stack([np.full_like(first, job), first, place + first * height], 1)
+            programs[kind, outer == 1 and inner_stride == 1].append(own)
+            place += len(first) * width * height
 
-        def send(array: np.ndarray) -> Tensor:
+        def send(array: NDArray[Any]) -> Tensor:
             return _pinned(array).to(device, non_blocking=True)
 
-        self.table = send(jobs.table)
-        self.coefficients = send(jobs.coefficients)
-        self.programs = send(np.array(programs, np.int64).reshape(-1, 3))
-        self.states = torch.empty(place, dtype=torch.float64, device=device)
-        self.staged = _pinned(np.zeros((2, len(jobs.table)), np.int64))
-        self.addresses = send(np.zeros((2, len(jobs.table)), np.int64))
-        self.seen: bytes | None = None
+        self.tag = torch.empty(0, dtype=dtype, device=device)
+        self.programs = {key: send(np.concatenate(own)) for key, own in programs.items()}
+        self.table = send(self.jobs.table)
+        self.coefficients = send(self.jobs.coefficients)
+        self.place = place
+        self.streams: dict[int, _Scratch] = {}
+        self.spare: Tensor | None = None
+        self.ready = torch.cuda.current_stream().record_event() if device.type == "cuda" else None
 
-    def send_addresses(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Make the addresses of this call those on the device."""
+    def _scratch(self) -> _Scratch:
+        shape = (2, len(self.jobs.table))
+        return _Scratch(
+            torch.empty(shape, dtype=torch.int64, device=self.device),
+            torch.empty(self.place, dtype=torch.float64, device=self.device),
+        )
+
+    def scratch(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> _Scratch:
+        """Return the current stream's scratch memory, with the addresses of this call in it."""
         both = [[tensor.data_ptr() for tensor in tensors] for tensors in (grads, outs)]
-        addresses = np.array(both, np.int64)[:, self.tensor] + self.offset
-        seen = addresses.tobytes()
-        capturing = torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
-        if capturing:
-            # The graph keeps copying from this memory, which no other call writes to.
-            self.staged.copy_(torch.from_numpy(addresses))
-            self.addresses.copy_(self.staged, non_blocking=True)
-            self.seen = None
-        elif seen != self.seen:
+        addresses = np.array(both, np.int64)[:, self.jobs.tensor] + self.jobs.offset
+        if _capturing(self.device):
+            return self._captured(addresses)
+        stream = torch.cuda.current_stream() if self.ready is not None else None
+        key = 0 if stream is None else stream.cuda_stream
+        if key not in self.streams:
+            if stream is not None and self.ready is not None:
+                stream.wait_event(self.ready)
+            self.streams[key] = self._scratch()
+        if self.spare is None:
+            self.spare = _pinned(np.empty_like(addresses))
+        own, seen = self.streams[key], addresses.tobytes()
+        if seen != own.seen:
             # Fresh pinned memory: an earlier copy may still be under way.
-            self.addresses.copy_(_pinned(addresses), non_blocking=True)
-            self.seen = seen
+            own.addresses.copy_(_pinned(addresses), non_blocking=True)
+            own.seen = seen
+        return own
+
+    def _captured(self, addresses: NDArray[np.int64]) -> _Scratch:
+        """Return scratch memory of the graph's own.
+
+        Raises
+        ------
+        RuntimeError
+            If there has been no ordinary call since the last capture.
+        """
+        if self.spare is None:
+            raise _unprepared()
+        own = self._scratch()
+        self.spare.copy_(torch.from_numpy(addresses))
+        own.addresses.copy_(self.spare, non_blocking=True)
+        # Replays read the tables and this memory, and nobody tells when a graph is gone.
+        _kept.append((self, self.spare))
+        self.spare = None
+        return own
+
+    def launch(self, scratch: _Scratch) -> None:
+        """Run the kernels on the current device."""
+        tables = (self.tag, self.table, self.coefficients, scratch.addresses)
+        count = len(self.jobs.table)
+        for (kind, flat), programs in self.programs.items():
+            grid, fixed = (len(programs),), {"FIELDS": len(COLUMNS), "FLAT": flat}
+            if kind == SWEEPS:
+                sizes = {"ROWS": ROWS, "COLS": SWEEP_COLS, "num_warps": 1}
+                sweeps[grid](*tables, programs, scratch.states, count, **fixed, **sizes)
+            else:
+                segments = SEGMENTS[kind]
+                sizes = {"SEGMENTS": segments, "COLS": COLS, "num_warps": segments // PER_THREAD}
+                walks[grid](*tables, programs, count, KIND=kind, **fixed, **sizes)
+
+
+_kept: list[tuple[_Plan, Tensor]] = []
 
 
 @lru_cache(maxsize=64)
@@ -85,18 +166,14 @@ def run(
     """Write M⁻¹g of every tensor of a list: one device, one dtype, strides as in ``tasks``.
 
     ``outs[i]`` has the strides of ``grads[i]`` and is the same memory or none of it.
+
+    Raises
+    ------
+    RuntimeError
+        If a CUDA graph is captured without an ordinary call beforehand.
     """
-    plan = _plan(tasks, dtype, grads[0].device)
-    plan.send_addresses(outs, grads)
-    gradients[(plan.size,)](
-        grads[0],
-        plan.table,
-        plan.coefficients,
-        plan.addresses,
-        plan.programs,
-        plan.states,
-        len(plan.table),
-        FIELDS=len(COLUMNS),
-        ROWS=ROWS,
-        COLS=COLS,
-    )
+    device = grads[0].device
+    # Triton launches on the current device; its interpreter has none.
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        plan = _plan(tasks, dtype, device)
+        plan.launch(plan.scratch(outs, grads))

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 import cdg_torch
+from cdg_torch.kernels import run_gpu
+from cdg_torch.kernels.jobs import make_jobs
 from tests.kernel_cases import MEMBERS, NARROW, error_in_eps, oracle
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -76,6 +78,16 @@ def test_new_addresses_are_seen_and_other_metrics_too() -> None:
             for g in kept:
                 k = cdg_torch.riemannian_gradient(g, chosen)
                 assert error_in_eps(k, oracle(g, chosen)) <= NARROW
+
+
+def test_addresses_are_laid_out_as_on_the_device() -> None:
+    # A capture refuses to copy what has to be rearranged first.
+    tasks = (((4, 3), (3, 1), MEMBERS["h0"], 0, 1),) * 3
+    jobs = make_jobs(tasks, 4, double=False)
+    lists = [[gradient((4, 3)) for _ in range(3)] for _ in range(2)]
+    found = run_gpu._addresses(jobs, *lists)
+    assert found.flags.c_contiguous
+    assert found.tolist() == [[g.data_ptr() for g in grads] for grads in lists]
 
 
 # The interpreter is NumPy, which remarks upon inf - inf.

@@ -24,13 +24,13 @@ def draw_cost(record: Record, path: Path) -> None:
     rows = [row for row in record.rows if row.workload == workload][::-1]
     figure = Figure(figsize=(8, 0.28 * len(rows) + 1.2), layout="constrained")
     axes = figure.add_subplot()
-    colours = ["tab:blue" if row.group == "ours, CPU kernels" else "0.7" for row in rows]
+    colours = ["tab:blue" if row.group.endswith("PU kernels") else "0.7" for row in rows]
     spread = [[row.median - row.low for row in rows], [row.high - row.median for row in rows]]
     labels = [f"{row.group}: {row.name}" for row in rows]
     axes.barh(labels, [row.median for row in rows], xerr=spread, color=colours)
     axes.axvline(1, color="k", linewidth=1)
     axes.set_xscale("log")
-    axes.set_xlabel(f"time, in multiples of g.mul_(c); {workload}'s convolution gradients")
+    axes.set_xlabel(f"time, in multiples of {rows[-1].name}; {workload}'s convolution gradients")
     axes.tick_params(axis="y", labelsize=8)
     with replacing(path) as beside:
         figure.savefig(beside, dpi=120)

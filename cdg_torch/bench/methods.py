@@ -20,7 +20,7 @@ from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.backends import Backend, backend
 from cdg_torch.lists import riemannian_gradients_, write_riemannian_gradients
 
-__all__ = ["FLOOR", "METHODS", "METRICS", "Method", "floor"]
+__all__ = ["FLOOR", "METHODS", "METHODS_ON_GPU", "METRICS", "Method", "floor", "floor_on_gpu"]
 
 Call = Callable[[], object]
 
@@ -55,6 +55,11 @@ def floor(grads: list[Tensor]) -> Call:
             g.mul_(0.999)
 
     return call
+
+
+def floor_on_gpu(grads: list[Tensor]) -> Call:
+    """Read once, write once, without a launch for each gradient."""
+    return lambda: torch._foreach_mul_(grads, 0.999)
 
 
 FLOOR = Method("floor", "g.mul_(c)", floor)
@@ -138,7 +143,9 @@ def _dense(grads: list[Tensor]) -> Call:
 
     counts = {g.shape[0] for g in grads}
     metric = METRICS["Sobolev"]
-    inverses = {n: torch.from_numpy(np.linalg.inv(gram_matrix(metric, n))).float() for n in counts}
+    inverses = {
+        n: torch.from_numpy(np.linalg.inv(gram_matrix(metric, n))).to(grads[0]) for n in counts
+    }
 
     def call() -> None:
         for g in grads:
@@ -149,13 +156,13 @@ def _dense(grads: list[Tensor]) -> Call:
 
 
 @cache
-def _laplacian_filter(size: int) -> Tensor:
-    modes = torch.arange(size // 2 + 1)
+def _laplacian_filter(size: int, device: torch.device) -> Tensor:
+    modes = torch.arange(size // 2 + 1, device=device)
     return 1 + 2 * SIGMA * (1 - torch.cos(2 * torch.pi * modes / size))
 
 
 def _laplacian(g: Tensor) -> Tensor:
-    spectrum = torch.fft.rfft(g.reshape(-1)) / _laplacian_filter(g.numel())
+    spectrum = torch.fft.rfft(g.reshape(-1)) / _laplacian_filter(g.numel(), g.device)
     return g.copy_(torch.fft.irfft(spectrum, n=g.numel()).reshape(g.shape))
 
 
@@ -203,6 +210,25 @@ METHODS: tuple[Method, ...] = (
     Method("Sobolev otherwise", "dense inverse, cached", _dense, slow=True),
     Method("neighbours", "Laplacian smoothing, FFT", _each(_laplacian), slow=True),
     Method("neighbours", "Laplacian smoothing, torchzero", _torchzero, slow=True),
+    Method("neighbours", "gradient centralization", _each(_centralize)),
+    Method("optimizer", "SGD with momentum, foreach", _sgd(foreach=True)),
+    Method("optimizer", "SGD with momentum, fused", _sgd(fused=True)),
+)
+
+# ``slow`` methods are not captured in a graph.
+METHODS_ON_GPU: tuple[Method, ...] = (
+    Method("floor", "foreach_mul_(grads, c)", floor_on_gpu),
+    *(Method("ours, GPU kernels", name, _ours(m, "gpu")) for name, m in METRICS.items()),
+    Method("ours, GPU kernels", "Sobolev, gradients kept", _out_of_place(METRICS["Sobolev"])),
+    *(
+        Method("ours, PyTorch reference", name, _ours(METRICS[name], "reference"), slow=True)
+        for name in ("H⁰", "Sobolev")
+    ),
+    Method("one launch per gradient", "g.mul_(c)", floor),
+    Method("H⁰ otherwise", "g.lerp_(g.mean(0), c)", _each(_lerp)),
+    Method("Sobolev otherwise", "two torch.cumsum", _each(_cumsums)),
+    Method("Sobolev otherwise", "dense inverse, cached", _dense),
+    Method("neighbours", "Laplacian smoothing, FFT", _each(_laplacian)),
     Method("neighbours", "gradient centralization", _each(_centralize)),
     Method("optimizer", "SGD with momentum, foreach", _sgd(foreach=True)),
     Method("optimizer", "SGD with momentum, fused", _sgd(fused=True)),

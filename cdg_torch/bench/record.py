@@ -21,7 +21,10 @@ BUSY = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One method on one workload: ratio to the floor (quartiles), milliseconds, extra MiB."""
+    """One method on one workload: ratio to the floor (quartiles), milliseconds, extra MiB.
+
+    ``host_milliseconds`` is how long a call on a GPU keeps the host, which may then go on.
+    """
 
     workload: str
     group: str
@@ -31,6 +34,7 @@ class Row:
     high: float
     milliseconds: float
     mebibytes: float | None = None
+    host_milliseconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,10 @@ class Machine:
     python: str
     torch: str
     numba: str
+    gpu: str | None = None
 
     @classmethod
-    def here(cls) -> Machine:
+    def here(cls, device: str = "cpu") -> Machine:
         """Return a description of this machine."""
         from importlib.metadata import version
 
@@ -85,7 +90,10 @@ class Machine:
         processor = f"{names[0]}, {len(names)} cores" if names else platform.processor()
         threads = torch.get_num_threads()
         versions = platform.python_version(), torch.__version__, version("numba")
-        return cls(processor, threads, _cores_busy(), *versions)
+        gpu = None
+        if device == "cuda":
+            gpu = f"{torch.cuda.get_device_name()}, Triton {version('triton')}"
+        return cls(processor, threads, _cores_busy(), *versions, gpu)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,7 @@ class Record:
         for workload in dict.fromkeys(row.workload for row in self.rows):
             rows = [row for row in self.rows if row.workload == workload]
             with_memory = any(row.mebibytes is not None for row in rows)
+            with_host = any(row.host_milliseconds is not None for row in rows)
             columns = ("method", "", "× floor", "quartiles", "ms")
             cells: list[tuple[str, ...]] = [
                 (
@@ -135,17 +144,18 @@ class Record:
                     row.name,
                     f"{row.median:.2f}" if row.median < 10 else f"{row.median:.0f}",
                     f"{row.low:.2f} – {row.high:.2f}",
-                    f"{row.milliseconds:.2f}",
+                    f"{row.milliseconds:.3f}",
                     *((_mebibytes(row.mebibytes),) if with_memory else ()),
+                    *((f"{row.host_milliseconds:.2f}",) if with_host else ()),
                 )
                 for row in rows
             ]
             title = (
                 f"{workload}: {self.tensors[workload]} gradients, "
                 f"{self.numbers[workload] / 1e6:.1f} M numbers, float32; "
-                f"floor {self.floors[workload]:.2f} ms"
+                f"floor {self.floors[workload]:.3f} ms"
             )
-            names = (*columns, "extra MiB") if with_memory else columns
+            names = columns + ("extra MiB",) * with_memory + ("host ms",) * with_host
             tables.append(Table(title, names, tuple(cells)))
         if self.shares:
             names = ("ResNet-18", "metric", "% of forward + backward", "quartiles", "ms", "of ms")
@@ -155,8 +165,8 @@ class Record:
                     s.metric,
                     f"{100 * s.median:.2f}",
                     f"{100 * s.low:.2f} – {100 * s.high:.2f}",
-                    f"{s.milliseconds:.2f}",
-                    f"{s.step_milliseconds:.0f}",
+                    f"{s.milliseconds:.3f}",
+                    f"{s.step_milliseconds:.1f}",
                 )
                 for s in self.shares
             )
@@ -168,7 +178,7 @@ class Record:
                 (
                     name,
                     "",
-                    *(f"{by_n[n]:.3f}" if n in by_n else "" for n in counts),
+                    *(f"{by_n[n]:.4f}" if n in by_n else "" for n in counts),
                     f"{max(by_n.values()) / min(by_n.values()):.2f}",
                 )
                 for name, by_n in self.scaling.items()
@@ -180,7 +190,8 @@ class Record:
         """Return all tables as Markdown, under a line that says where and when."""
         m = self.machine
         where = (
-            f"`{self.command}`, {self.date}; {m.processor}, {m.threads} threads; "
+            f"`{self.command}`, {self.date}; {f'{m.gpu}; ' if m.gpu else ''}"
+            f"{m.processor}, {m.threads} threads; "
             f"Python {m.python}, torch {m.torch}, Numba {m.numba}."
         )
         if m.load > BUSY:

@@ -48,6 +48,7 @@ def rounds(
     count: int,
     *,
     refresh: Callable[[], object] = lambda: None,
+    clock: Callable[[Callable[[], object]], float] = seconds,
     seed: int = 0,
 ) -> Iterator[dict[str, Samples]]:
     """Yield the samples so far after each of ``count`` rounds.
@@ -63,6 +64,8 @@ def rounds(
     refresh
         Called before every sample, untimed: gives the gradients fresh numbers, since some methods
         shrink them at every call, and numbers near zero are slow.
+    clock
+        Says how long a call takes.
     seed
         Of the order within rounds.
     """
@@ -75,7 +78,7 @@ def rounds(
         for name in order.sample(list(calls), len(calls)):
             refresh()
             floor()  # not timed: takes what `refresh` left in the caches out of the first sample
-            before, own, after = seconds(floor), seconds(calls[name]), seconds(floor)
+            before, own, after = clock(floor), clock(calls[name]), clock(floor)
             samples[name].seconds.append(own)
             samples[name].ratios.append(2 * own / (before + after))
         yield samples

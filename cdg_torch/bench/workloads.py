@@ -65,6 +65,7 @@ def gradients(name: str, *, dtype: torch.dtype = torch.float32) -> list[Tensor]:
     return [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
 
 
-def scaling_gradient(n: int, *, size: int = 1 << 22) -> Tensor:
-    """Return one gradient of ``size`` numbers, ``n`` of them output channels."""
-    return torch.randn(n, size // n, generator=torch.Generator().manual_seed(0))
+def scaling_gradient(n: int, *, size: int = 1 << 22, device: str = "cpu") -> Tensor:
+    """Return one gradient of ``size`` numbers, with ``n`` output channels."""
+    generator = torch.Generator(device).manual_seed(0)
+    return torch.randn(n, size // n, generator=generator, device=device)

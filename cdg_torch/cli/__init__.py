@@ -99,11 +99,15 @@ def bench(
     output: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("results/bench"),
     quick: Annotated[bool, typer.Option("--quick", help="Under 30 s.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Default: torch's.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Time the gradient in a metric against reading and writing memory once, and against others."""
     from cdg_torch.cli.bench import bench as run
 
-    run(output, quick=quick, threads=threads)
+    try:
+        run(output, quick=quick, threads=threads, device=device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--device") from error
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from cdg_torch.kernels.gpu import COLS, PER_THREAD, ROWS, SEGMENTS, SWEEP_COLS, sweeps, walks
-from cdg_torch.kernels.jobs import COLUMNS, Task, make_jobs
+from cdg_torch.kernels.jobs import COLUMNS, Jobs, Task, make_jobs
 from cdg_torch.kernels.tables import SWEEPS
 
 if TYPE_CHECKING:
@@ -37,15 +37,21 @@ def _pinned(array: np.ndarray) -> Tensor:
     return tensor.pin_memory() if torch.cuda.is_available() else tensor
 
 
+def _addresses(jobs: Jobs, *lists: Sequence[Tensor]) -> NDArray[np.int64]:
+    """Return where each job's part of the tensors begins, (lists, jobs), row after row."""
+    tensors = np.array([[tensor.data_ptr() for tensor in tensors] for tensors in lists], np.int64)
+    # Indexing leaves the rows side by side, and only what lies like its target is copied at once.
+    return np.ascontiguousarray(tensors[:, jobs.tensor] + jobs.offset)
+
+
 def _capturing(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
 
 
-def _unprepared() -> RuntimeError:
-    return RuntimeError(
-        "a CUDA graph is being captured, and nothing has been prepared for it; before every "
-        "capture, call once outside of it with the same shapes, metrics and groups"
-    )
+_UNPREPARED = (
+    "a CUDA graph is being captured, and nothing has been prepared for it; before every capture, "
+    "call once outside of it with the same shapes, metrics and groups"
+)
 
 
 @dataclass(slots=True)
@@ -65,7 +71,7 @@ class _Plan:
 
     def __init__(self, tasks: tuple[Task, ...], dtype: torch.dtype, device: torch.device) -> None:
         if _capturing(device):
-            raise _unprepared()
+            raise RuntimeError(_UNPREPARED)
         self.device = device
         self.jobs = make_jobs(tasks, dtype.itemsize, double=False)
         programs: defaultdict[tuple[int, bool], list[NDArray[np.int64]]] = defaultdict(list)
@@ -100,8 +106,7 @@ class _Plan:
 
     def scratch(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> _Scratch:
         """Return the current stream's scratch memory, with the addresses of this call in it."""
-        both = [[tensor.data_ptr() for tensor in tensors] for tensors in (grads, outs)]
-        addresses = np.array(both, np.int64)[:, self.jobs.tensor] + self.jobs.offset
+        addresses = _addresses(self.jobs, grads, outs)
         if _capturing(self.device):
             return self._captured(addresses)
         stream = torch.cuda.current_stream() if self.ready is not None else None
@@ -128,7 +133,7 @@ class _Plan:
             If there has been no ordinary call since the last capture.
         """
         if self.spare is None:
-            raise _unprepared()
+            raise RuntimeError(_UNPREPARED)
         own = self._scratch()
         self.spare.copy_(torch.from_numpy(addresses))
         own.addresses.copy_(self.spare, non_blocking=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Backend", "backend", "choose"]
+__all__ = ["Backend", "backend", "choose", "forced"]
 
 Backend = Literal["reference", "cpu", "gpu"]
 
@@ -73,6 +73,11 @@ def backend(name: Backend) -> Iterator[None]:
         _forced.reset(token)
 
 
+def forced() -> Backend | None:
+    """Return the backend that :func:`backend` asks for in this thread, if any."""
+    return _forced.get()
+
+
 @cache
 def _found(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
@@ -91,7 +96,7 @@ def _installed(package: str) -> bool:
     ModuleNotFoundError
         If a forced backend needs it.
     """
-    if not _found(package) and _forced.get() is not None:
+    if not _found(package) and forced() is not None:
         raise ModuleNotFoundError(missing(package), name=package)
     if not _found(package):
         _say_once(f"the slower PyTorch reference serves: {missing(package)}")
@@ -133,15 +138,15 @@ def choose(tensor: Tensor) -> Backend:
     ModuleNotFoundError
         If that backend needs a package that is not installed.
     """
-    forced = _forced.get()
-    if forced is None:
+    asked = forced()
+    if asked is None:
         if _cpu_serves(tensor):
             return "cpu"
         return "gpu" if _gpu_serves(tensor) else "reference"
-    if forced == "reference" or {"cpu": _cpu_serves, "gpu": _gpu_serves}[forced](tensor):
-        return forced
+    if asked == "reference" or {"cpu": _cpu_serves, "gpu": _gpu_serves}[asked](tensor):
+        return asked
     msg = (
-        f"the {forced} backend cannot serve a {tensor.dtype} tensor on {tensor.device}; "
+        f"the {asked} backend cannot serve a {tensor.dtype} tensor on {tensor.device}; "
         "leave the choice to cdg_torch, or use backend('reference')"
     )
     raise ValueError(msg)

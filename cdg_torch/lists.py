@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
 import torch
@@ -11,14 +10,9 @@ from torch import Tensor
 
 from cdg_theory import Metric
 from cdg_theory.checks import described
-from cdg_theory.metric import check_metric
-from cdg_torch.checks import (
-    check_arguments,
-    check_on_one_rank,
-    check_operand,
-    check_tensor,
-)
-from cdg_torch.dispatch import write_all
+from cdg_torch.backends import forced
+from cdg_torch.checks import check_arguments
+from cdg_torch.dispatch import Batches, batches_of
 from cdg_torch.operands import from_operand, metric_operand
 from cdg_torch.operators import write_operator
 
@@ -43,22 +37,51 @@ def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
     return list(value)
 
 
-# typed: 1.0 and True are equal to 1, and are refused.
-@lru_cache(maxsize=4096, typed=True)
-def _axis(shape: tuple[int, ...], dtype: torch.dtype, dim: int, groups: int) -> int:
-    """Check what does not depend on a tensor's memory, once for every shape."""
-    stand_in = torch.empty(shape, dtype=dtype, device="meta")
-    return check_arguments(stand_in, Metric.l2(), dim, groups, "tensors")
+_PLAIN = {Tensor, torch.nn.Parameter}
+# Lists that have been checked. A metric schedule makes a new one at every step.
+_seen: dict[Hashable, Batches] = {}
+_MOST = 256
 
 
-def _known(metric: object) -> Metric:
-    """Return the metric, or the metric of an operand, or raise as ``check_metric`` does."""
-    if isinstance(metric, Tensor):
-        check_operand(metric)
-        return from_operand(metric)
-    check_metric(metric)
-    assert isinstance(metric, Metric)
-    return metric
+def _key(
+    outs: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    metrics: Sequence[Metric | Tensor],
+    dims: Sequence[int],
+    groups: Sequence[int],
+) -> Hashable:
+    """Return all that checks and decisions depend on; None where it would not tell enough.
+
+    Of 200 gradients this must be quick, since nothing else changes from step to step.
+    """
+    kinds = {*map(type, dims), *map(type, groups)}  # True equals 1, and is refused
+    if not (kinds <= {int} and {*map(type, metrics)} <= {Metric} and {*map(type, grads)} <= _PLAIN):
+        return None
+    tensors = []
+    for out, grad in zip(outs, grads, strict=True):
+        if grad.is_nested:
+            return None
+        memory = grad.shape, grad.stride(), grad.stride() if out is grad else out.stride()
+        tensors.append((grad.layout, grad.dtype, grad.device, memory))
+    # Most often it is one metric, whose hash is not quick enough to take for every gradient.
+    first = metrics[0] if metrics else None
+    some = (first,) if all(metric is first for metric in metrics) else tuple(metrics)
+    return tuple(tensors), some, tuple(dims), tuple(groups), forced()
+
+
+def _checked(
+    outs: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    metrics: Sequence[Metric | Tensor],
+    dims: Sequence[int],
+    groups: Sequence[int],
+) -> Batches:
+    """Check all arguments and decide who serves what."""
+    axes, known = [], []
+    for grad, metric, dim, count in zip(grads, metrics, dims, groups, strict=True):
+        axes.append(check_arguments(grad, metric, dim, count, "tensors"))
+        known.append(from_operand(metric) if isinstance(metric, Tensor) else metric)
+    return batches_of(outs, grads, known, axes, groups)
 
 
 def write_riemannian_gradients(
@@ -80,24 +103,22 @@ def write_riemannian_gradients(
     ValueError
         As :func:`cdg_torch.riemannian_gradient`.
     """
-    arguments = zip(grads, metrics, dims, groups, strict=True)
     if torch.compiler.is_compiling():
+        arguments = zip(grads, metrics, dims, groups, strict=True)
         axes = [check_arguments(*one, "tensors") for one in arguments]
         operands = [m if isinstance(m, Tensor) else metric_operand(m) for m in metrics]
         write_operator(outs, grads, torch.stack(operands), axes, groups)
         return
-    axes, known = [], []
-    for grad, metric, dim, count in arguments:
-        check_tensor(grad, "tensors")
-        check_on_one_rank(grad, "tensors")
-        for label, value in (("dim", dim), ("groups", count)):
-            if not isinstance(value, int):  # before it is looked up: it may have no hash
-                msg = f"{label} must be an int, got {described(value)}"
-                raise TypeError(msg)
-        axes.append(_axis(grad.shape, grad.dtype, dim, count))
-        known.append(_known(metric))
+    key = _key(outs, grads, metrics, dims, groups)
+    batches = None if key is None else _seen.get(key)
+    if batches is None:
+        batches = _checked(outs, grads, metrics, dims, groups)
+        if key is not None:
+            if len(_seen) >= _MOST:
+                _seen.clear()
+            _seen[key] = batches
     with torch.no_grad():
-        write_all(outs, grads, known, axes, groups)
+        batches.write(outs, grads)
 
 
 def riemannian_gradients_(

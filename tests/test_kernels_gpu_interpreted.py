@@ -9,7 +9,7 @@ import torch
 
 import cdg_torch
 from cdg_torch.kernels import run_gpu
-from cdg_torch.kernels.jobs import make_jobs
+from cdg_torch.kernels.jobs import Tasks, make_jobs
 from tests.kernel_cases import MEMBERS, NARROW, error_in_eps, oracle
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -82,7 +82,7 @@ def test_new_addresses_are_seen_and_other_metrics_too() -> None:
 
 def test_addresses_are_laid_out_as_on_the_device() -> None:
     # A capture refuses to copy what has to be rearranged first.
-    tasks = (((4, 3), (3, 1), MEMBERS["h0"], 0, 1),) * 3
+    tasks = Tasks([((4, 3), (3, 1), MEMBERS["h0"], 0, 1)] * 3)
     jobs = make_jobs(tasks, 4, double=False)
     lists = [[gradient((4, 3)) for _ in range(3)] for _ in range(2)]
     found = run_gpu._addresses(jobs, *lists)

@@ -1,7 +1,8 @@
 """Each block's offset from the mean is free of the mean's own rounding error (T7, T11).
 
 Blocks whose means differ by about 1 around 10¹⁰, whose unit in the last place is 2·10⁻⁶: the
-weighted sum is off by more than that, and the second look must find it. The seeds are chosen so.
+weighted sum is off by more than that, and the second look must find it. How a machine adds up is
+its own affair, so the seed is the first for which that is so.
 """
 
 from fractions import Fraction
@@ -35,24 +36,34 @@ class Case:
         """Return a distance in units in the last place of the means."""
         return abs(float((Fraction(float(value)) - exact) / Fraction(np.spacing(self.base))))
 
-    def check(self, plain: float, mean: float, offsets) -> None:
-        assert self.ulps(plain, self.exact) > 1, "the case is not hard enough"
+    def check(self, mean: float, offsets) -> None:
         assert self.ulps(mean, self.exact) < 0.6
         for offset, (_, own) in zip(offsets, self.blocks(), strict=True):
             assert self.ulps(offset, Fraction(own) - self.exact) < 1 / 16
 
 
+def hard_case(ranks: int, plain) -> Case:
+    """Return the first case whose plain mean is off by more than a unit in the last place."""
+    cases = (Case(ranks, seed) for seed in range(1000))
+    return next(case for case in cases if case.ulps(plain(case), case.exact) > 1)
+
+
 @pytest.mark.parametrize("metric", METRICS, ids=str)
 def test_in_numpy(metric) -> None:
-    case = Case(300, 3)
+    case = hard_case(300, lambda case: sum(s * m for s, m in case.blocks()) / case.rows)
     plan = shard_plan(metric, case.sizes)
     inflows = combine([np.stack([m, 0 * m, 0 * m])[: plan.numbers] for m in case.means], plan)
-    plain = sum(s * m for s, m in case.blocks()) / case.rows
-    case.check(plain, inflows[0].mean[0], [inflow.offset[0] for inflow in inflows])
+    case.check(inflows[0].mean[0], [inflow.offset[0] for inflow in inflows])
 
 
 def test_in_torch() -> None:
-    case = Case(50, 38)
-    weights, means = torch.tensor(case.sizes, dtype=torch.float64) / case.rows, case.means
-    mean, offsets = _offsets(torch.from_numpy(means), weights)
-    case.check(torch.tensordot(weights, torch.from_numpy(means), 1), mean, offsets)
+    def given(case):
+        weights = torch.tensor(case.sizes, dtype=torch.float64) / case.rows
+        return torch.from_numpy(case.means), weights
+
+    def plain(case):
+        means, weights = given(case)
+        return torch.tensordot(weights, means, 1)
+
+    case = hard_case(50, plain)
+    case.check(*_offsets(*given(case)))

@@ -11,14 +11,33 @@ from cdg_torch.kernels.layout import blocks
 from cdg_torch.kernels.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from cdg_theory import Metric
 
-__all__ = ["COLUMNS", "Jobs", "Task", "make_jobs"]
+__all__ = ["COLUMNS", "Jobs", "Task", "Tasks", "make_jobs"]
 
 # Shape, strides, metric, axis, groups of one tensor of the list.
 Task = tuple[tuple[int, ...], tuple[int, ...], "Metric", int, int]
+
+
+class Tasks:
+    """The tasks of a list: they are looked up at every step, so their hash is taken once."""
+
+    __slots__ = ("_hash", "each")
+
+    def __init__(self, each: Iterable[Task]) -> None:
+        self.each = tuple(each)
+        self._hash = hash(self.each)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tasks) and self.each == other.each
+
 
 # The columns of the table: the kernel that serves, where its coefficients begin, and a block of
 # columns (:class:`cdg_torch.kernels.layout.Block`).
@@ -58,21 +77,21 @@ class Jobs:
         return self.table[:, COLUMNS.index(name)]
 
 
-def make_jobs(tasks: tuple[Task, ...], itemsize: int, *, double: bool) -> Jobs:
+def make_jobs(tasks: Tasks, itemsize: int, *, double: bool) -> Jobs:
     """Return the jobs of a list of tensors of equal storage type.
 
     Examples
     --------
     >>> from cdg_theory import Metric
     >>> task = ((8, 4, 3, 3), (36, 9, 3, 1), Metric.l2(), 0, 2)
-    >>> make_jobs((task,), 4, double=False).table
+    >>> make_jobs(Tasks([task]), 4, double=False).table
     array([[ 0,  0,  4, 36,  2, 144, 36,  1]])
     """
     jobs, tensor, offset = [], [], []
     begins: dict[tuple[Metric, int], int] = {}
     coefficients: list[NDArray[np.float64]] = [np.empty(0)]
     length = 0
-    for index, (shape, strides, metric, dim, groups) in enumerate(tasks):
+    for index, (shape, strides, metric, dim, groups) in enumerate(tasks.each):
         for block in blocks(shape, strides, dim, groups):
             numbers = table(metric, block.rows, double=double)
             key = metric, block.rows

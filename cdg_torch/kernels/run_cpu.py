@@ -12,7 +12,7 @@ import torch
 
 from cdg_torch.kernels.cpu import BLOCK
 from cdg_torch.kernels.drive import CALL, entry_for, tile_count
-from cdg_torch.kernels.jobs import Jobs, Task, make_jobs
+from cdg_torch.kernels.jobs import Jobs, Tasks, make_jobs
 from cdg_torch.kernels.lanes import LANES
 from cdg_torch.kernels.threads import share
 
@@ -61,7 +61,7 @@ def _edges(rows: NDArray[np.int64], counts: NDArray[np.int64], parts: int) -> ND
 
 
 @lru_cache(maxsize=64)
-def _plan(tasks: tuple[Task, ...], dtype: torch.dtype, threads: int) -> _Plan:
+def _plan(tasks: Tasks, dtype: torch.dtype, threads: int) -> _Plan:
     jobs = make_jobs(tasks, dtype.itemsize, double=dtype == torch.float64)
     names = ("outer", "inner", "inner_stride")
     columns = zip(*(jobs.column(name) for name in names), strict=True)
@@ -90,9 +90,7 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-def run(
-    outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: tuple[Task, ...], dtype: torch.dtype
-) -> None:
+def run(outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: Tasks, dtype: torch.dtype) -> None:
     """Write M⁻¹g of every tensor of a list of equal dtype: CPU tensors, strides as in ``tasks``.
 
     ``outs[i]`` has the strides of ``grads[i]`` and is the same memory or none of it.
@@ -104,7 +102,8 @@ def run(
         first = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
         return first[jobs.tensor] + jobs.offset
 
-    sources, targets = addresses(grads), addresses(outs)
+    sources = addresses(grads)
+    targets = sources if outs is grads else addresses(outs)
     memory = _scratch.reserve(plan.rows, plan.threads)
     row = memory.strides[1]
     states = memory.ctypes.data

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from cdg_torch.kernels.gpu import COLS, PER_THREAD, ROWS, SEGMENTS, SWEEP_COLS, sweeps, walks
-from cdg_torch.kernels.jobs import COLUMNS, Jobs, Task, make_jobs
+from cdg_torch.kernels.jobs import COLUMNS, Jobs, Tasks, make_jobs
 from cdg_torch.kernels.tables import SWEEPS
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class _Plan:
     Memory that a captured graph copies addresses from must be allocated beforehand: ``spare``.
     """
 
-    def __init__(self, tasks: tuple[Task, ...], dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, tasks: Tasks, dtype: torch.dtype, device: torch.device) -> None:
         if _capturing(device):
             raise RuntimeError(_UNPREPARED)
         self.device = device
@@ -161,13 +161,11 @@ _kept: list[tuple[_Plan, Tensor]] = []
 
 
 @lru_cache(maxsize=64)
-def _plan(tasks: tuple[Task, ...], dtype: torch.dtype, device: torch.device) -> _Plan:
+def _plan(tasks: Tasks, dtype: torch.dtype, device: torch.device) -> _Plan:
     return _Plan(tasks, dtype, device)
 
 
-def run(
-    outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: tuple[Task, ...], dtype: torch.dtype
-) -> None:
+def run(outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: Tasks, dtype: torch.dtype) -> None:
     """Write M⁻¹g of every tensor of a list: one device, one dtype, strides as in ``tasks``.
 
     ``outs[i]`` has the strides of ``grads[i]`` and is the same memory or none of it.

@@ -102,7 +102,8 @@ from tests.deep.arena import Arena, Setting, cover
 from tests.deep.mutants import mutants
 
 root = Path(sys.argv[2])
-setting = Setting(root, ("test_tiny.py",), ("tiny",), ("tiny", "test_tiny.py", "pytest.ini"))
+copied = ("tiny", "test_tiny.py", "pytest.ini")
+setting = Setting(root, ("test_tiny.py",), ("tiny",), copied, ("hypothesis",))
 coverage, bad = cover(setting, lambda what, done, total: None)
 assert not bad, bad
 arena = Arena(setting, coverage, grace=1.0)
@@ -134,21 +135,25 @@ EXPECTED = {
 }
 
 
-@pytest.fixture(scope="module")
-def verdicts(tmp_path_factory) -> dict:
-    """Return what became of every mutant of the tiny package."""
-    root = tmp_path_factory.mktemp("tiny")
+def hunt(root: Path, tests: str, *names: str) -> subprocess.CompletedProcess:
+    """Let mutants of the tiny package meet its tests."""
     (root / "tiny").mkdir()
     (root / "tiny" / "__init__.py").write_text(SOURCE)
-    (root / "test_tiny.py").write_text(TESTS)
-    (root / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
-    done = subprocess.run(
-        [sys.executable, "-c", HUNT, str(ROOT), str(root), *EXPECTED],
+    (root / "test_tiny.py").write_text(tests)
+    (root / "pytest.ini").write_text("[pytest]\npythonpath = .\nfilterwarnings = error\n")
+    return subprocess.run(
+        [sys.executable, "-c", HUNT, str(ROOT), str(root), *names],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory) -> dict:
+    """Return what became of every mutant of the tiny package."""
+    done = hunt(tmp_path_factory.mktemp("tiny"), TESTS, *EXPECTED)
     assert done.returncode == 0, done.stderr
     return {name: tuple(verdict) for name, verdict in json.loads(done.stdout).items()}
 
@@ -157,9 +162,39 @@ def verdicts(tmp_path_factory) -> dict:
 def test_the_verdict_is_right(verdicts, name) -> None:
     status, way, by = verdicts[name]
     assert (status, way) == EXPECTED[name]
-    assert by == ("" if status != KILLED else f"test_tiny.py::test_{name.split(':')[0]}") or (
-        way == "import"
+    test = {"START = 10 -> START = 11": "test_total"}.get(name, f"test_{name.split(':')[0]}")
+    assert by == ("" if status != KILLED else f"test_tiny.py::{test}")
+
+
+def test_tests_that_fail_anyway_kill_nobody(tmp_path) -> None:
+    elsewhere = """
+
+def test_place():
+    import tiny
+    assert tiny.total([]) == 10
+    assert "mutants-" not in tiny.__file__
+"""
+    done = hunt(tmp_path_factory.mktemp("tiny"), TESTS, *EXPECTED)
+    assert done.returncode == 0, done.stderr
+    return {name: tuple(verdict) for name, verdict in json.loads(done.stdout).items()}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_verdict_is_right(verdicts, name) -> None:
+    status, way, by = verdicts[name]
+    assert (status, way) == EXPECTED[name]
+    test = {"START = 10 -> START = 11": "test_total"}.get(name, f"test_{name.split(':')[0]}")
+    assert by == ("" if status != KILLED else f"test_tiny.py::{test}")
+
+
+def test_tests_that_fail_anyway_kill_nobody(tmp_path) -> None:
+    elsewhere = (
+        "\n\ndef test_place():\n    import tiny\n    assert 'mutants-' not in tiny.__file__\n"
     )
+    done = hunt(tmp_path, TESTS + elsewhere, "START = 10 -> START = 11")
+    assert done.returncode != 0
+    assert "tiny/__init__.py meets its tests as it is, and is" in done.stderr
+    assert "test_tiny.py::test_place" in done.stderr
 
 
 def test_no_mutant_is_made_of_text_types_or_guards() -> None:

@@ -44,6 +44,8 @@ from tests.deep.mutants import Mutant, tree_of
 __all__ = ["Arena", "Coverage", "Setting", "Verdict", "cover"]
 
 PYTEST = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:sugar", "-p", "no:xdist"]
+# What was imported beforehand is no longer rewritten: a warning, and warnings are errors.
+PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 TICK = 0.25
 
 
@@ -268,7 +270,10 @@ def _functions(files: set[str]) -> dict[Any, list[Any]]:
 
 @dataclass(slots=True)
 class _Request:
-    mutant: Mutant
+    """A mutant, what it is made of, its tests; without ``index`` the sources as they are."""
+
+    path: str
+    index: int | None
     source: str
     tests: list[str]
     limit: float
@@ -362,10 +367,10 @@ class _Collected(_Referee):
         return True
 
     def answer(self, request: _Request, items: dict[str, Any], functions: Any) -> dict[str, Any]:
-        mutant, file = request.mutant, str(self.setting.root / request.mutant.path)
+        file = str(self.setting.root / request.path)
 
         def work() -> dict[str, Any]:
-            code = compile(tree_of(request.source, mutant.index), file, "exec")
+            code = compile(tree_of(request.source, request.index), file, "exec")
             try:
                 found = _swap(code, file, functions)
             except ValueError:  # other free variables
@@ -414,8 +419,8 @@ def _serve_imports(setting: Setting, pipe: Any) -> None:
         while (request := _next(pipe)) is not None:
             import ast
 
-            file = copy / request.mutant.path
-            text = ast.unparse(tree_of(request.source, request.mutant.index))
+            file = copy / request.path
+            text = ast.unparse(tree_of(request.source, request.index))
 
             def work(request: _Request = request) -> dict[str, Any]:
                 referee = _Referee(request.tests)
@@ -467,6 +472,7 @@ class Arena:
         self.setting, self.coverage, self.from_file = setting, coverage, from_file
         self.grace = grace
         self._pipes: dict[str, Any] = {}
+        self._trusted: set[tuple[str, str | None]] = set()
 
     def _pipe(self, way: str) -> Any:
         if way not in self._pipes:
@@ -499,10 +505,11 @@ class Arena:
         limit = self.grace + 4 * expected
         by_import = not mutant.function or self.coverage.ran_at_import(mutant)
         way = "import" if by_import or mutant.path in self.from_file else "swap"
-        answer = self._ask(way, _Request(mutant, source, chosen, limit))
+        request = _Request(mutant.path, mutant.index, source, chosen, limit)
+        answer = self._ask(way, request, tests)
         if answer["status"] == "no swap":
             way = "import"
-            answer = self._ask(way, _Request(mutant, source, chosen, limit))
+            answer = self._ask(way, request, tests)
         return Verdict(
             answer["status"],
             answer["by"],
@@ -512,10 +519,26 @@ class Arena:
             round(time.monotonic() - start, 2),
         )
 
-    def _ask(self, way: str, request: _Request) -> dict[str, Any]:
+    def _ask(self, way: str, request: _Request, tests: str | None) -> dict[str, Any]:
+        """Let a mutant meet its tests one way; the first time, its sources as they are, too.
+
+        Raises
+        ------
+        RuntimeError
+            If the tests fail without a mutant: then their failures say nothing.
+        """
         if way == "import":
-            request.limit += self.setting.start
+            request = replace(request, limit=request.limit + self.setting.start)
         pipe = self._pipe(way)
+        if (way, tests) not in self._trusted:
+            pipe.send(replace(request, index=None))
+            answer = pipe.recv()
+            if answer["status"] not in {"survived", "no swap"}:
+                self.close()
+                msg = f"{request.path} meets its tests as it is, and is {answer}"
+                raise RuntimeError(msg)
+            if answer["status"] == "survived":
+                self._trusted.add((way, tests))
         pipe.send(request)
         return pipe.recv()
 

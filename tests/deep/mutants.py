@@ -397,8 +397,9 @@ def mutants(source: str, path: str = "") -> list[Mutant]:
     return found
 
 
-def tree_of(source: str, index: int) -> ast.Module:
-    """Return the syntax tree with one mutant in it; ``index`` as in :class:`Mutant`."""
+def tree_of(source: str, index: int | None) -> ast.Module:
+    """Return the syntax tree with one mutant in it, or none; ``index`` as in :class:`Mutant`."""
     tree, edits = _parsed(source)
-    _apply(edits[index])
+    if index is not None:
+        _apply(edits[index])
     return tree

@@ -10,6 +10,7 @@ which compiles the kernel and makes the tables; a replay reads the addresses it 
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ class _Plan:
         self.place = place
         self.streams: dict[int, _Scratch] = {}
         self.spare: Tensor | None = None
+        # From the copy of the addresses to the launch, no other thread may copy its own.
+        self.lock = threading.Lock()
         self.ready = torch.cuda.current_stream().record_event() if device.type == "cuda" else None
 
     def _scratch(self) -> _Scratch:
@@ -179,4 +182,5 @@ def run(outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: Tasks, dtype: to
     # Triton launches on the current device; its interpreter has none.
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         plan = _plan(tasks, dtype, device)
-        plan.launch(plan.scratch(outs, grads))
+        with plan.lock:
+            plan.launch(plan.scratch(outs, grads))

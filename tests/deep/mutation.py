@@ -87,7 +87,7 @@ PRELOADED = (
     "sympy", "flint", "hypothesis", "hypothesis.extra.numpy", "pytest", "torch", "torch.func",
     "torch.distributed", "torch.distributed.tensor", "torch.distributed.tensor.debug",
     "torch.distributed.fsdp", "torch.utils.data", "rich.progress", "rich.table", "typer",
-    "typer.testing", "numba", "llvmlite.binding",
+    "typer.testing", "numba", "llvmlite.binding", "triton", "triton.language",
 )  # fmt: skip
 COPIED = ("cdg_theory", "cdg_torch", "tests", "docs", "pyproject.toml")
 # Triton reads its kernels from their file; Numba keeps what it made of lanes on disk, unless a file
@@ -219,6 +219,8 @@ class Hunt:
         self, folder: Path, report: Callable[[str, int, int], None], root: Path = ROOT
     ) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+        # Read when Triton is imported, which happens before the tests' own settings are read.
+        os.environ.setdefault("TRITON_INTERPRET", "1")
         self.root = root
         self.folder, self.report = folder, report
         self.settings = _settings(root)

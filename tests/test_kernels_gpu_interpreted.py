@@ -46,6 +46,11 @@ def test_equals_the_reference(member) -> None:
     check(member, torch.float32, shapes)
 
 
+@pytest.mark.parametrize("member", ["sobolev", "sobolev, cycle", "general", "general, cycle"])
+def test_blocks_and_segments_hand_on_what_they_end_with(member) -> None:
+    check(member, torch.float32, [(70, 1)])
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 @pytest.mark.parametrize("member", ["l2", "h0", "sobolev", "general, cycle"])
 def test_equals_the_reference_at_16_bits(member, dtype) -> None:

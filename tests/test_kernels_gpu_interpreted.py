@@ -46,6 +46,11 @@ def test_equals_the_reference(member) -> None:
     check(member, torch.float32, shapes)
 
 
+@pytest.mark.parametrize("member", ["h0", "sobolev", "general"])
+def test_several_tensors_of_several_tiles(member) -> None:
+    check(member, torch.float32, [(2, 33), (3, 34)])
+
+
 @pytest.mark.parametrize("member", ["sobolev", "sobolev, cycle", "general", "general, cycle"])
 def test_blocks_and_segments_hand_on_what_they_end_with(member) -> None:
     check(member, torch.float32, [(70, 1)])

@@ -47,10 +47,9 @@ def _at_order_one(
 ) -> Tensor:
     """Apply a linear map to every column in units of a power of two just below its largest entry.
 
-    The power lies between 2⁻¹⁰²² and 2¹⁰²²; it is 1 for columns that are not finite.
+    The power lies between 2⁻¹⁰²² and 2¹⁰²². Columns that are not finite become NaN in any units.
     """
-    exponent = g.abs().amax(0).view(torch.int64) >> 52
-    exponent = exponent.where(exponent < 2047, 1023).clamp(1, 2045)
+    exponent = (g.abs().amax(0).view(torch.int64) >> 52).clamp(1, 2045)
     size, unit = ((e << 52).view(torch.float64) for e in (exponent, 2046 - exponent))
     return transform(g * unit, metric).mul_(size)
 

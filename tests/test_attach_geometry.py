@@ -126,3 +126,40 @@ def test_bad_exponents_are_refused(exponent, error, message) -> None:
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match=r"same shape, got \(3,\) and \(4,\)"):
         cdg_torch.inner_product(torch.ones(3), torch.ones(4), Metric.l2())
+
+
+def test_integers_are_refused_by_name() -> None:
+    # They would convert to float64 without a word.
+    whole, real = torch.arange(3), torch.ones(3)
+    for name, call in {
+        "h": lambda: cdg_torch.inner_product(whole, real, Metric.l2()),
+        "k": lambda: cdg_torch.inner_product(real, whole, Metric.l2()),
+        "g": lambda: cdg_torch.dual_norm(whole, Metric.l2()),
+    }.items():
+        with pytest.raises(TypeError, match=rf"^{name} must be one of .*got torch\.int64"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("norm", "square", "metric"),
+    [
+        (
+            cdg_torch.metric_norm,
+            lambda h, metric: cdg_torch.inner_product(h, h, metric),
+            Metric(1e-150, 1e150),
+        ),
+        (
+            cdg_torch.dual_norm,
+            lambda g, metric: (g * cdg_torch.riemannian_gradient(g, metric)).sum(),
+            Metric(1e150, 1e-150),
+        ),
+    ],
+)
+def test_a_square_that_rounding_makes_negative_has_the_root_zero(norm, square, metric) -> None:
+    # The mean weighs nothing, and what its rounding leaves in all rows outweighs the one row that
+    # differs from the others by a unit in the last place.
+    columns = draw(100, 0)[:, None].repeat(1, 99)
+    columns[:, 0] = columns[:, 0].nextafter(columns.new_tensor(9.0))
+    negative = [column for column in columns if square(column, metric) < 0]
+    assert negative
+    assert {norm(column, metric).item() for column in negative} == {0.0}

@@ -22,28 +22,39 @@ COLUMNS = {
 }
 
 
+TRANSFORMS = ["reference", "cpu", "apply_metric", "numpy"]
+
+
+def transformed(g, metric, transform):
+    tensor = torch.from_numpy(g)
+    if transform == "numpy":
+        return discrete.riemannian_gradient(g, metric)
+    if transform == "apply_metric":
+        return cdg_torch.apply_metric(tensor, metric).numpy()
+    with cdg_torch.backend(transform):
+        return cdg_torch.riemannian_gradient(tensor, metric).numpy()
+
+
 @pytest.mark.parametrize("member", MEMBERS)
-@pytest.mark.parametrize("transform", ["reference", "cpu", "apply_metric", "numpy"])
+@pytest.mark.parametrize("transform", TRANSFORMS)
 def test_a_power_of_two_changes_no_digit(transform, member) -> None:
     metric = MEMBERS[member]
-
-    def transformed(g):
-        tensor = torch.from_numpy(g)
-        if transform == "numpy":
-            return discrete.riemannian_gradient(g, metric)
-        if transform == "apply_metric":
-            return cdg_torch.apply_metric(tensor, metric).numpy()
-        with cdg_torch.backend(transform):
-            return cdg_torch.riemannian_gradient(tensor, metric).numpy()
-
     for name, g in COLUMNS.items():
-        k = transformed(g)
+        k = transformed(g, metric, transform)
         # What of the result float64 can hold, with all its digits.
         size = int(np.frexp(max(np.abs(k).max(), 1.0))[1])
         normal = int(np.frexp(np.abs(k[k != 0]).min())[1])
-        for exponent in (1023 - size, -1000 - normal):
-            scaled = transformed(np.ldexp(g, exponent))
+        for exponent in (1024 - size, -1000 - normal):
+            scaled = transformed(np.ldexp(g, exponent), metric, transform)
             assert np.array_equal(scaled, np.ldexp(k, exponent)), (name, exponent)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_the_smallest_numbers_are_numbers(transform) -> None:
+    g = np.array([[7.0, 0.0], [1.0, 0.0], [4.0, 0.0]])
+    metric = Metric(1.0, 2.0 if transform == "apply_metric" else 0.5)
+    tiny = transformed(np.ldexp(g, -1074), metric, transform)
+    assert np.array_equal(tiny, np.ldexp([[10.0, 0.0], [-2.0, 0.0], [4.0, 0.0]], -1074))
 
 
 def test_a_result_beyond_the_range_is_infinite_and_nothing_else_is() -> None:

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 
 from cdg_theory import Metric
-from cdg_torch import apply_metric, riemannian_gradient
+from cdg_torch import apply_metric, backend, riemannian_gradient
+from tests.kernel_cases import MEMBERS
 from tests.strategies import channel_counts, gradients, metrics
 
 
@@ -84,3 +85,14 @@ def test_a_constant_gradient_stays_constant(metric) -> None:
     stiff = Metric(1e-12 * metric.mean, 1.0, metric.derivative, boundary=metric.boundary)
     back = apply_metric(g, stiff)
     assert (back - 1e-12 * g).abs().max() <= 4 * 2.0**-53 * 1e-12 * g[0, 0]
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_constant_gradient_is_divided_by_the_weight_of_the_mean(member) -> None:
+    columns = torch.randn(200, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    g = columns.expand(49, 200).contiguous()
+    assert not torch.equal(g.mean(0), columns), "choose numbers whose mean is rounded"
+    metric = MEMBERS[member]
+    with backend("reference"):
+        assert torch.equal(riemannian_gradient(g, metric), g / metric.mean)
+    assert torch.equal(apply_metric(g, metric), g * metric.mean)

@@ -27,6 +27,7 @@ REFUSED = {
     "integers": (TypeError, r"conv.weight must be one of float64.*int64.*convert"),
     "complex numbers": (TypeError, r"conv.weight must be one of float64.*complex64.*convert"),
     "groups that do not divide": (ValueError, r"groups must divide the 8 output channels"),
+    "an operand": (TypeError, r"metric must be a cdg_theory.Metric, got an object of type Tensor"),
     "a history": (TypeError, r"requires grad.*differentiable=False"),
 }
 
@@ -83,12 +84,13 @@ def refuse_all() -> dict[str, str]:
         first = torch.empty_like(d)
         first.to_local().fill_(7.0)
         groups = 3 if name == "groups that do not divide" else 1
+        metric = cdg_torch.metric_operand(METRIC) if name == "an operand" else METRIC
         with CommDebugMode() as comm:
             try:
                 write_sharded_gradients(
                     [first, out],
                     [d, grad],
-                    [METRIC] * 2,
+                    [METRIC, metric],
                     [0, 0],
                     [1, groups],
                     ["stem.weight", "conv.weight"],

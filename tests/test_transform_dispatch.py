@@ -8,6 +8,7 @@ import torch
 import cdg_torch
 from cdg_torch import Metric, dispatch
 from cdg_torch.backends import choose
+from cdg_torch.kernels.tables import PULL, SCALE, SUMS, SWEEPS, kind_of
 from tests.kernel_cases import MEMBERS
 
 METRIC = MEMBERS["sobolev"]
@@ -17,6 +18,13 @@ def test_tensors_in_main_memory_go_to_the_cpu_kernels() -> None:
     for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         assert choose(torch.empty(3, dtype=dtype)) == "cpu"
     assert choose(torch.empty(3, device="meta")) == "reference"
+
+
+def test_each_member_of_the_family_has_the_cheapest_kernel() -> None:
+    assert [kind_of(Metric(2.0, 2.0), 8), kind_of(Metric(2.0, 3.0, 1.0), 1)] == [SCALE, SCALE]
+    assert kind_of(Metric(2.0, 3.0), 8) == PULL
+    assert kind_of(Metric(2.0, 0.0, 1.0), 8) == SUMS
+    assert kind_of(Metric(2.0, 3.0, 1.0), 8) == SWEEPS
 
 
 def test_the_override_is_obeyed_nested_and_undone(monkeypatch) -> None:

@@ -91,8 +91,8 @@ def sums(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int) 
     k = k + mean / c[0]
     rest = (total - float(n) * mean) / float(n)
     rate = 1.0 / c[1]
-    for block in range((n - 1) // BLOCK * BLOCK, -1, -BLOCK):
-        last = min(block + BLOCK, n)
+    for last in range(n, 0, -BLOCK):
+        block = max(last - BLOCK, 0)
         for i in range(last - 1, block - 1, -1):
             prefetch(tag, ahead, i * stride, 2)
             prefetch(tag, dst, (i - AHEAD) * stride, 1)
@@ -148,7 +148,9 @@ def sweeps(
     level = mean / c[0]
     for block in range((n - 1) // BLOCK * BLOCK, -1, -BLOCK):
         last = min(block + BLOCK, n)
-        y = load(wide, states, block // BLOCK * LANES) - response[block] * (mean + rest)
+        y = load(wide, states, block // BLOCK * LANES) - response[block] * mean
+        # On its own: added to the mean, what the mean's rounding lost would be lost once more.
+        y = y - response[block] * rest
         y = y + homogeneous[block] * y_start
         for i in range(block, last):
             prefetch(tag, ahead, i * stride, 2)

@@ -7,8 +7,8 @@ functions they define, and the suite's own tests of the kernels run on them.
 
 What this covers: every formula, loop, index, address and branch of those files, and the rounding to
 each storage type. What it does not: :mod:`cdg_torch.kernels.lanes` itself; the contraction of a
-product and a sum to one rounding, and so what only that shows (``rest``, what the mean's own
-rounding lost, is next to 0 here); integers of 64 bits; speed.
+product and a sum to one rounding (of ``rest``, what the mean's own rounding lost, only a last digit
+of the sum is seen here, or nothing); integers of 64 bits; speed.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """What the tests of the kernels share: members of the family, layouts, and a float64 oracle."""
 
+from fractions import Fraction
+
 import torch
 from torch import Tensor
 
@@ -42,3 +44,57 @@ def error_in_eps(k: Tensor, exact: Tensor, dim: int = 0, groups: int = 1) -> flo
 NARROW = 0.5 * (1 + 2.0**-8)
 # The reference and the kernel each err by a few roundings per row; see `exact` for a sharp test.
 DOUBLE_PER_ROW = 4.0
+
+# Three rows less than whole blocks of 16, and of 32.
+ROWS = 253
+LAST_DIGIT = Fraction(2) ** -23
+
+
+def lost(mean: Fraction) -> Fraction:
+    """Return what rounding to float64 takes from a mean."""
+    return mean - Fraction(float(mean))
+
+
+def hard_constants() -> list[Fraction]:
+    """Return constants that lose more than a third of what they can when one row has a digit more.
+
+    Then ROWS times the rounded mean is off by more than 2/3 of the last digit of the sum, and so
+    even a product that is rounded shows it.
+    """
+    found = []
+    for i in range(400):
+        constant = 1 + i * LAST_DIGIT
+        total = ROWS * constant + LAST_DIGIT
+        digit = Fraction(2) ** (int(total).bit_length() - 53)
+        if abs(ROWS * lost(total / ROWS)) > Fraction(2, 3) * digit:
+            found.append(constant)
+    return found
+
+
+def check_nearly_constant_columns(fluctuation: float, device: str, most: int | None = None) -> None:
+    """Check columns in which all rows but one hold the same number; so many of them at most.
+
+    With c = 1 and next to no other weight, k is the second running sum of ḡ − g, up to a constant,
+    which another sum over the column gives: rows are compared with the last.
+    """
+    constants = hard_constants()[:most]
+    assert constants
+    g = torch.tensor([float(constant) for constant in constants]).repeat(ROWS, 1)
+    place = ROWS // 3
+    g[place] += float(LAST_DIGIT)
+    g = g.to(device)
+    metric = Metric(1e100, fluctuation, 1.0, spacing="unit")
+    k = cdg_torch.riemannian_gradient(g, metric)
+    exact, flux = [Fraction(0)], Fraction(0)
+    for i in range(ROWS - 1):
+        flux += (Fraction(1, ROWS) - int(i == place)) * LAST_DIGIT
+        exact.append(exact[-1] + flux)
+    for column, constant in enumerate(constants):
+        rows = [Fraction(value) for value in k[:, column].tolist()]
+        error = max(
+            abs((found - rows[-1]) - (right - exact[-1]))
+            for found, right in zip(rows, exact, strict=True)
+        )
+        # Twice summed up, the loss would reach this much in the first row.
+        damage = abs(lost(constant + LAST_DIGIT / ROWS)) * ROWS * (ROWS - 1) / 2
+        assert error < damage / 2, float(constant)

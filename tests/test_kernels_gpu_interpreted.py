@@ -10,7 +10,13 @@ import torch
 import cdg_torch
 from cdg_torch.kernels import run_gpu
 from cdg_torch.kernels.jobs import Tasks, make_jobs
-from tests.kernel_cases import MEMBERS, NARROW, error_in_eps, oracle
+from tests.kernel_cases import (
+    MEMBERS,
+    NARROW,
+    check_nearly_constant_columns,
+    error_in_eps,
+    oracle,
+)
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -53,7 +59,13 @@ def test_several_tensors_of_several_tiles(member) -> None:
 
 @pytest.mark.parametrize("member", ["sobolev", "sobolev, cycle", "general", "general, cycle"])
 def test_blocks_and_segments_hand_on_what_they_end_with(member) -> None:
-    check(member, torch.float32, [(70, 1)])
+    # One row more than whole blocks, and one less.
+    check(member, torch.float32, [(65, 1), (63, 1)])
+
+
+@pytest.mark.parametrize("fluctuation", [0.0, 1e-150])
+def test_a_nearly_constant_column_keeps_its_fluctuation(fluctuation) -> None:
+    check_nearly_constant_columns(fluctuation, DEVICE, most=3)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)

@@ -147,10 +147,11 @@ def walks(
             rest = (sum_ - count * mean) / count
             sizes = tl.minimum(tl.maximum(n - tops, 0), length).to(tl.float64)[:, None]
             own = total - sizes * mean[None, :] - sizes * rest[None, :]
-            moment -= sizes * (sizes + 1.0) / 2.0 * (mean + rest)[None, :]
+            # On its own: added to the mean, what the mean's rounding lost would be lost once more.
+            moment -= sizes * (sizes + 1.0) / 2.0 * mean[None, :]
+            moment -= sizes * (sizes + 1.0) / 2.0 * rest[None, :]
             f = tl.sum(f, 0)[None, :] - _enter(own)
             k = (tl.sum(k, 0) + level)[None, :] + _enter((sizes * f - moment) / second)
-            mean += rest
 
     for back in range(length):
         rows = tops + (length - 1 - back)
@@ -162,7 +163,7 @@ def walks(
             _store(dst, places, rows, stride, valid, k + rate * (g - mean[None, :]))
         else:
             _store(dst, places, rows, stride, valid, k)
-            f = tl.where(valid, f - (g - mean[None, :]), f)
+            f = tl.where(valid, f - (g - mean[None, :]) + rest[None, :], f)
             k = tl.where(valid, k + rate * f, k)
 
 
@@ -232,7 +233,8 @@ def sweeps(
         there = rows < n
         valid = there[:, None] & inside[None, :]
         y = tl.load(states + block // ROWS * COLS) + tl.load(homogeneous + block) * first
-        y -= tl.load(response + block) * (mean + rest)
+        y -= tl.load(response + block) * mean
+        y -= tl.load(response + block) * rest
         g = _load(src, places, rows, stride, valid)
         # Rows beyond the last carry the state on unchanged.
         p = tl.load(before + rows, mask=there, other=1.0)

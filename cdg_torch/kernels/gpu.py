@@ -147,9 +147,8 @@ def walks(
             rest = (sum_ - count * mean) / count
             sizes = tl.minimum(tl.maximum(n - tops, 0), length).to(tl.float64)[:, None]
             own = total - sizes * mean[None, :] - sizes * rest[None, :]
-            # On its own: added to the mean, what the mean's rounding lost would be lost once more.
+            # Within a segment, what the mean's rounding lost may stay: it is next to nothing there.
             moment -= sizes * (sizes + 1.0) / 2.0 * mean[None, :]
-            moment -= sizes * (sizes + 1.0) / 2.0 * rest[None, :]
             f = tl.sum(f, 0)[None, :] - _enter(own)
             k = (tl.sum(k, 0) + level)[None, :] + _enter((sizes * f - moment) / second)
 
@@ -163,7 +162,7 @@ def walks(
             _store(dst, places, rows, stride, valid, k + rate * (g - mean[None, :]))
         else:
             _store(dst, places, rows, stride, valid, k)
-            f = tl.where(valid, f - (g - mean[None, :]) + rest[None, :], f)
+            f = tl.where(valid, f - (g - mean[None, :]), f)
             k = tl.where(valid, k + rate * f, k)
 
 
@@ -234,6 +233,7 @@ def sweeps(
         valid = there[:, None] & inside[None, :]
         y = tl.load(states + block // ROWS * COLS) + tl.load(homogeneous + block) * first
         y -= tl.load(response + block) * mean
+        # On its own: added to the mean, what the mean's rounding lost would be lost once more.
         y -= tl.load(response + block) * rest
         g = _load(src, places, rows, stride, valid)
         # Rows beyond the last carry the state on unchanged.

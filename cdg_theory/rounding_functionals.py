@@ -65,8 +65,8 @@ def sum_is_exact(g: Array, precision: int) -> NDArray[np.bool_]:
 def _end_error(g: Array, metric: Metric, end: int, u: float) -> Array:
     """Return the error of the functional that gives the value at row ``end``."""
     n = len(g)
-    one_hot = np.full((n, 1), -1.0 / n)
-    one_hot[end] += 1.0
+    one_hot = np.zeros((n, 1))
+    one_hot[end] = 1.0
     # Of the part of mean zero alone: a heavy mean takes what is said of the mean out of the bound.
     weights = forward_error_bound(one_hot, replace(metric, mean=HEAVY))
     # The weights sum to 0 exactly, but for their errors; n products, summed in any order. The

@@ -213,3 +213,25 @@ def test_decoupled_decay_keeps_everything_in_a_step_that_is_skipped(found_inf, k
     if found_inf is not None:
         optimizer.found_inf = torch.tensor(found_inf)
     assert float(kept_fraction(optimizer, optimizer.param_groups[0])) == pytest.approx(kept)
+
+
+class Onwards(torch.optim.SGD):
+    """Goes on where the step that it inherits ends."""
+
+    def step(self, closure=None):
+        super().step(closure)
+        for parameter in self.param_groups[0]["params"]:
+            parameter.data[0] += 8.0
+
+
+def test_the_update_of_a_step_that_calls_the_inherited_one_is_all_of_it() -> None:
+    layer = torch.nn.Conv1d(3, 4, 1, bias=False, dtype=torch.float64)
+    torch.optim.SGD(layer.parameters(), lr=0.5)  # from then on the inherited step runs hooks, too
+    optimizer = Onwards(layer.parameters(), lr=0.5)
+    cdg_torch.attach(optimizer, layer, METRIC, where="update")
+    layer.weight.data.zero_()
+    layer.weight.grad = torch.arange(12.0, dtype=torch.float64).reshape(4, 3, 1)
+    update = -0.5 * layer.weight.grad
+    update[0] += 8.0
+    optimizer.step()
+    torch.testing.assert_close(layer.weight.detach(), riemannian_gradient(update, METRIC))

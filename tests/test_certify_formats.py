@@ -45,6 +45,12 @@ def test_draws_are_representable_and_zero_where_they_say_so(name, kind, n) -> No
     np.testing.assert_array_equal(REFERENCE[name](column).astype(np.float64), column)
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_largest_number_is_kept(name) -> None:
+    largest = torch.finfo(getattr(torch, name)).max
+    assert FORMATS[name].round(np.array([largest])) == largest
+
+
 def test_what_overflows_is_refused() -> None:
     with pytest.raises(OverflowError, match="65520 is larger than float16 holds"):
         FORMATS["float16"].round(np.array([65520.0]))

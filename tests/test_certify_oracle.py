@@ -110,3 +110,77 @@ def test_a_broken_approximation_is_not_believed(monkeypatch) -> None:
 def test_a_gradient_that_is_not_finite_is_refused(bad) -> None:
     with pytest.raises(ValueError, match="finite"):
         enclose_gradient(np.array([[bad], [1.0]]), Metric.l2(), np.array([1e-9]))
+
+
+BOUNDARIES = ["natural", "periodic"]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("weights", [(3.0, 7.0, 0.0), (3.0, 0.0, 7.0)], ids=str)
+def test_without_one_of_the_terms_a_division_each_rounds(weights, boundary) -> None:
+    # Columns: zero, constant, of mean zero, neither.
+    g = np.array([[0.0, 1.0, 1.0, 1.0], [0.0, 1.0, -1.0, 2.0], [0.0, 1.0, 0.0, 6.0]])
+    metric = Metric(*weights, boundary=boundary)
+    enclosure = enclose_gradient(g, metric, np.full(4, 1e-9))
+    assert enclosure.radius.tolist() == [0, 1, 1, 2]
+    exact = exact_solution(g, metric)
+    for i, j in np.ndindex(g.shape):
+        assert enclosure.contains(i, j, as_fraction(exact[i, j]))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("weights", [(1.0, 1.0, 1.0), (1.0, 3.0, 1.0), (2.0, 0.5, 8.0)], ids=str)
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_the_radius_is_the_residual_over_beta(n, weights, boundary) -> None:
+    metric = Metric(*weights, boundary=boundary, spacing="unit")
+    g = np.zeros((n, 1))
+    g[0], g[-1] = 1.0, -1.0
+    enclosure = enclose_gradient(g, metric, np.array([1e-9]))
+    x = [Fraction(int(v)) for v in enclosure.center[:, 0]]
+    beta, c = Fraction(metric.fluctuation), Fraction(metric.derivative)
+    residual = [int(v) * 2**enclosure.scale - beta * u for v, u in zip(g[:, 0], x, strict=True)]
+    for i in range(n if boundary == "periodic" else n - 1):
+        flux, j = c * (x[i] - x[(i + 1) % n]), (i + 1) % n
+        residual[i] -= flux
+        residual[j] += flux
+    # Rounded up, by no more than a unit.
+    assert 0 < enclosure.radius[0] - max(map(abs, residual)) / beta <= 1
+    exact = exact_solution(g, metric)
+    assert all(enclosure.contains(i, 0, as_fraction(exact[i, 0])) for i in range(n))
+
+
+def test_weights_are_integers_at_the_scale_of_the_finest() -> None:
+    weights = oracle._exact_weights(Metric(1.0, 0.75, 3.0), 2)
+    assert weights == oracle._Weights(alpha=4, beta=3, c=48, scale=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [([0.75], 53), ([1.0, -1.0], 52), ([0.0, 2.0**60], 0), ([0.0], 0), ([], 0)],
+)
+def test_the_scale_at_which_all_floats_of_these_sizes_are_integers(values, places) -> None:
+    assert oracle._binary_places(np.array(values)) == places
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_one_round_does_however_far_apart_the_weights_are(boundary, monkeypatch) -> None:
+    monkeypatch.setattr(oracle, "ROUNDS", 1)
+    metric = Metric(1.0, 1e-12, 1e12, boundary=boundary)
+    enclose_gradient(np.array([[1.0], [0.0], [3.0]]), metric, np.array([1e-30]))
+
+
+def test_a_sloppy_approximation_gets_the_bits_that_it_lacks_and_a_few_more(monkeypatch) -> None:
+    sweeps, calls = oracle._fixed_point_sweeps, []
+
+    def sloppy(*args):
+        calls.append(args)
+        return sweeps(*args) // 2**90 * 2**90
+
+    monkeypatch.setattr(oracle, "_fixed_point_sweeps", sloppy)
+    g, metric, wanted = np.array([[1.0], [0.0], [3.0]]), Metric(1.0, 1.0, 1.0), 2.0**-30
+    enclosure = enclose_gradient(g, metric, np.array([wanted]))
+    assert len(calls) == 2
+    limit = 2 ** (enclosure.scale - 30)
+    assert limit / 2**10 < enclosure.radius[0] <= limit / 2**6
+    exact = exact_solution(g, metric)
+    assert all(enclosure.contains(i, 0, as_fraction(exact[i, 0])) for i in range(3))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 
 from cdg_theory import Metric, discrete
+from cdg_theory.discrete.sweeps import path_factors
 from tests.exact_oracle import EPS
 from tests.strategies import channel_counts, metrics
 
@@ -42,6 +43,11 @@ def test_running_sums_at_zero_fluctuation() -> None:
         factors = discrete.sweep_factors(Metric.sobolev(3.0, boundary=boundary), 6)
         np.testing.assert_array_equal(factors.carry, np.ones(5))
         np.testing.assert_allclose(factors.closure, np.full(6, 1 / 6), rtol=2 * EPS)
+
+
+def test_the_paths_last_gain_is_zero() -> None:
+    # E = 2, 3, 16/5 over c = 2; the last pivot is not used.
+    assert path_factors(2.0, 2.0, 3).gain.tolist() == [1 / 4, 1 / 5, 0]
 
 
 def test_cached_and_read_only() -> None:

@@ -56,3 +56,10 @@ def test_refuses_no_channels(n) -> None:
 def test_refuses_a_count_that_is_not_an_integer() -> None:
     with pytest.raises(TypeError, match=r"must be an integer, got 3\.0"):
         discrete.inverse_matrix(Metric.sobolev(1.0), 3.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("boundary", ["natural", "periodic"])
+@pytest.mark.parametrize("weights", [(2.0, 0.0), (2.0, 3.0), (0.0, 3.0), (1e-150, 1e150)])
+def test_one_channel_has_only_a_mean(weights, boundary) -> None:
+    metric = Metric(3.0, *weights, boundary=boundary)
+    np.testing.assert_array_equal(discrete.inverse_matrix(metric, 1), [[1 / 3]])

@@ -52,3 +52,16 @@ def test_drawn_noise_has_that_variance() -> None:
 def test_refuses_no_channels() -> None:
     with pytest.raises(ValueError, match="must be >= 1, got 0"):
         discrete.variance_kept(Metric.l2(), 0)
+
+
+@pytest.mark.parametrize(("boundary", "trace"), [("natural", 189 / 4), ("periodic", 105 / 16)])
+def test_without_fluctuation_term_nothing_is_rounded(boundary, trace) -> None:
+    # n = 8, c = 1: 63·135/180 on the path, 63·75/720 on the cycle.
+    metric = Metric(1.0, 0.0, 1.0, boundary=boundary, spacing="unit")
+    assert discrete.variance_kept(metric, 8) == (1 + trace) / 8
+
+
+@pytest.mark.parametrize("boundary", ["natural", "periodic"])
+@pytest.mark.parametrize("weights", [(2.0, 0.0), (2.0, 3.0), (0.0, 3.0)])
+def test_one_channel_has_only_a_mean(weights, boundary) -> None:
+    assert discrete.variance_kept(Metric(4.0, *weights, boundary=boundary), 1) == 1 / 16

@@ -85,7 +85,7 @@ def test_constant_gradients_are_divided_by_alpha(data, n, metric) -> None:
 @given(st.data(), channel_counts(min_value=2), metrics(spacings=["unit"]))
 def test_spacings_differ_by_a_factor_of_the_weight(data, n, metric) -> None:
     weights = (metric.mean, metric.fluctuation, metric.derivative)
-    scaled = Metric(*weights[:2], weights[2] * n * n, boundary=metric.boundary, spacing="unit")
+    scaled = Metric(*weights[:2], weights[2] * (n * n), boundary=metric.boundary, spacing="unit")
     normalized = Metric(*weights, boundary=metric.boundary)
     g = data.draw(gradients(n))
     np.testing.assert_array_equal(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cdg_theory import Metric, discrete
 from cdg_theory.certificates.oracle import enclose_gradient
 from cdg_theory.discrete import sharded
+from cdg_theory.discrete.sharded import NOTHING, Inflow
 from tests.exact_oracle import EPS, rounding_allowance
 from tests.strategies import channel_counts, gradients, metrics, splits
 
@@ -132,3 +133,36 @@ def test_a_spoilt_column_spoils_no_other() -> None:
 def test_refused(sizes) -> None:
     with pytest.raises(ValueError, match=r"sizes must be >= 0 and have a positive sum, got \("):
         discrete.shard_plan(Metric.sobolev(1.0), sizes)
+
+
+@pytest.mark.parametrize("sizes", [[3, 4], (3, 4.0), (3, True), 7])
+def test_sizes_that_are_not_whole_numbers_are_refused(sizes) -> None:
+    with pytest.raises(TypeError, match=r"sizes must be a tuple of ints, got .* of type"):
+        discrete.shard_plan(Metric.sobolev(1.0), sizes)
+
+
+@pytest.mark.parametrize("blocks", [np.ones((2, 3)), None])
+def test_blocks_that_are_no_list_are_refused(blocks) -> None:
+    with pytest.raises(TypeError, match="blocks must be a list of arrays, got"):
+        discrete.sharded_gradient(blocks, Metric.sobolev(1.0))
+
+
+@pytest.mark.parametrize("blocks", [[], [np.ones((0, 3)), np.ones((0, 3))]])
+def test_blocks_without_a_row_are_refused(blocks) -> None:
+    with pytest.raises(ValueError, match="blocks must hold at least one row, got"):
+        discrete.sharded_gradient(blocks, Metric.sobolev(1.0))
+
+
+def test_nothing_flows_into_a_block_without_a_derivative_term() -> None:
+    sizes, means = (1, 0, 3), np.array([[4.0], [0.0], [8.0]])
+    whole = discrete.shard_plan(Metric.l2(), sizes)
+    assert sharded.combine(means[:, :0], whole) == [Inflow(0, 0, 0, 0)] * 3
+    one_line = discrete.shard_plan(Metric.reweighted_h0(2.0), sizes)
+    flows = [Inflow(7.0, offset, 0, 0) for offset in (-3.0, -7.0, 1.0)]
+    assert sharded.combine(means, one_line) == flows
+
+
+@pytest.mark.parametrize("boundary", ["natural", "periodic"])
+def test_an_empty_block_has_no_moments_whatever_it_hands_over(boundary) -> None:
+    plan = discrete.shard_plan(Metric(1.0, 0.5, 0.25, boundary=boundary), (2, 0, 1))
+    assert sharded.recover(1.0, 1.0, plan.blocks[1]) == NOTHING

@@ -13,7 +13,7 @@ import pytest
 from cdg_theory import Metric
 from cdg_theory.discrete.sweeps import sweep_factors
 from cdg_theory.formats import FORMATS
-from cdg_theory.rounding import V, factor_errors, forward_error_bound
+from cdg_theory.rounding import V, factor_errors, forward_error_bound, stored
 from cdg_theory.rounding_functionals import functional_error_bound, sum_is_exact
 
 METRICS = {
@@ -145,8 +145,12 @@ def test_factor_errors(member, n) -> None:
             np.testing.assert_allclose(found, page, rtol=1e-9)
 
 
-# float32 shows the terms of second order, float64 the factors' own errors.
-@pytest.mark.parametrize("accumulator", ["float32", "float64"])
+# float16 shows what the smallest normal number adds, float32 the terms of second order, float64 the
+# factors' own errors.
+ACCUMULATORS = ["float16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("accumulator", ACCUMULATORS)
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("member", [*METRICS, "one line"])
 def test_closing_sweeps(member, n, accumulator) -> None:
@@ -197,7 +201,7 @@ def functional_bound_of_the_page(g, metric, accumulator):
     return k, (error + n * fmt.smallest_normal) / (1 - 40 * n * u)
 
 
-@pytest.mark.parametrize("accumulator", ["float32", "float64"])
+@pytest.mark.parametrize("accumulator", ACCUMULATORS)
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("member", [*METRICS, "one line"])
 def test_functionals(member, n, accumulator) -> None:
@@ -222,3 +226,20 @@ def test_the_accumulator_is_too_narrow_from_half_a_unit_on() -> None:
     forward_error_bound(g[:-1], metric, accumulator="float32")
     with pytest.raises(ValueError, match="too narrow for n = 209716"):
         forward_error_bound(g, metric, accumulator="float32")
+
+
+@pytest.mark.parametrize(
+    ("k", "error", "inner", "expected"),
+    [
+        # Straight from float32: half an ulp of bfloat16, at |k| + error.
+        (1.0, 0.0, "float32", 2.0**-8),
+        (1.0, 1.5, "float32", 1.5 + 2.0**-7),
+        # By way of float32: first its roundoff of |k| + error, and its smallest number.
+        (1.0, 0.0, "float64", 2.0**-24 + 2.0**-8),
+        (1.0, 0.5, "float64", 0.5 + 1.5 * 2.0**-24 + 2.0**-8),
+        (0.0, 0.0, "float64", 2.0**-149 + 2.0**-134),
+    ],
+)
+def test_the_last_rounding_to_bfloat16(k, error, inner, expected) -> None:
+    k, error = np.array([k]), np.array([error])
+    assert stored(k, error, FORMATS["bfloat16"], FORMATS[inner]) == expected

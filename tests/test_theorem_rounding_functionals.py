@@ -101,3 +101,7 @@ def test_a_sum_needs_every_bit_of_its_entries() -> None:
     g = np.array([[1.0 + 2.0**-52]])
     assert sum_is_exact(g, 54).all()
     assert not sum_is_exact(g, 53).any()
+
+
+def test_a_zero_needs_no_bits() -> None:
+    assert sum_is_exact(np.array([[1.0], [0.0], [2.0**50]]), 53).all()

@@ -124,8 +124,7 @@ def _running_sums(nr: NDArray[Any], boundary: str) -> tuple[NDArray[Any], int]:
     flux = np.cumsum(nr, axis=0)  # c(x[i] − x[i+1]), up to a constant on the cycle
     if boundary == "periodic":
         flux, factor = n * flux - flux.sum(axis=0), n
-    flux[-1] = flux[-1] * 0  # the seam: no difference to integrate
-    x = np.cumsum(flux[::-1], axis=0)[::-1]
+    x = np.cumsum(flux[::-1], axis=0)[::-1]  # the last flux is in all rows: the mean takes it off
     return n * x - x.sum(axis=0), n * factor
 
 
@@ -163,8 +162,7 @@ def _fixed_point_sweeps(
     x = np.empty_like(y)
     for i in range(n):
         x[i] = (y[i] << (w.scale + shift)) // (n * pivots[i])
-    if boundary == "natural":
-        x[-1] = x[-1] * 0
+    # Whatever the last row holds, the closure takes it off.
     for i in reversed(range(n - 1)):
         x[i] += x[i + 1] * carry[i] >> bits
     _close(x, homogeneous)

@@ -124,7 +124,7 @@ def flux_map(plan: ShardPlan, index: int) -> FluxMap:
     right = plan.fluctuation * total - size * inflow.offset - left
     zeros = factors.rows.gain * 0
     to_ones = sweep_block(zeros + 1, factors.rows)[0]
-    to_left = sweep_block(zeros + 0, factors.rows, left=1)[0]
-    to_right = sweep_block(zeros + 0, factors.rows, right=1)[0]
+    to_left = sweep_block(zeros.copy(), factors.rows, left=1)[0]
+    to_right = sweep_block(zeros.copy(), factors.rows, right=1)[0]
     second = to_ones if factors.recovers_forward else to_right
     return FluxMap(np.stack([to_left, second]), np.stack([total / size, left, right]))

@@ -119,8 +119,6 @@ def inverse_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
     check_metric(metric)
     n = channel_count(n)
     mean = 1.0 / (n * metric.mean)
-    if n == 1:
-        return np.full((1, 1), mean)
     i, j = np.indices((n, n))
     beta, c = metric.fluctuation, metric.stiffness(n)
     if c == 0:
@@ -139,6 +137,6 @@ def _drops(nodes: int, beta: float, c: float) -> NDArray[np.float64]:
     # c(1/r − r) = 2c sinh θ with 4c sinh²(θ/2) = β and r = exp(−θ).
     theta = 2 * math.asinh(math.sqrt(beta) / math.sqrt(c) / 2)
     scale = 2 * math.sqrt(beta) * math.sqrt(c + beta / 4)
-    if theta == 0 or scale == 0:
+    if beta == 0:
         return cycle_drop(u, nodes, 2 * c, lambda e: e)
     return cycle_drop(u, nodes, scale, lambda e: -np.expm1(-theta * e))

@@ -96,8 +96,6 @@ def variance_kept(metric: Metric, n: int) -> float:
     check_metric(metric)
     n = channel_count(n)
     constant = 1.0 / metric.mean**2
-    if n == 1:
-        return constant
     beta, c = metric.fluctuation, metric.stiffness(n)
     if c == 0:
         return (constant + (n - 1) / beta**2) / n

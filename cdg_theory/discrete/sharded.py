@@ -244,7 +244,7 @@ def path_plan(alpha: Any, beta: Any, c: Any, sizes: Sequence[int]) -> ShardPlan:
     for size in sizes:
         stop = start + size
         # Nothing follows the last row: what enters there is the closing constant itself.
-        carry_out = carry[stop - 1] if 0 < stop < len(gain) else 1
+        carry_out = carry[stop - 1] if stop < len(gain) else 1
         returned = carry[start - 1] * excess[start - 1] if start else 0
         rows = BlockRows(carry[start : max(start, stop - 1)], carry_out, gain[start:stop])
         blocks.append(_plan_block(rows, Moments(1, returned, beta)))
@@ -292,7 +292,7 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     if not isinstance(sizes, tuple) or not all(type(size) is int for size in sizes):
         msg = f"sizes must be a tuple of ints, got {described(sizes)}; rows per block, in order"
         raise TypeError(msg)
-    if min(sizes, default=0) < 0 or sum(sizes) == 0:
+    if sum(sizes) == 0 or min(sizes) < 0:
         msg = f"sizes must be >= 0 and have a positive sum, got {sizes}"
         raise ValueError(msg)
     return _shard_plan(metric, sizes)
@@ -324,7 +324,8 @@ def summarize_block(block: NDArray[Any], plan: ShardPlan, rank: int) -> NDArray[
     factors = plan.blocks[rank]
     _, moments = sweep_block(f, factors.rows)
     second = moments.total if factors.recovers_forward else moments.forward
-    return np.stack([mean, moments.backward + 0 * mean, second + 0 * mean])
+    # The moments of an empty block are plain zeros.
+    return np.stack(np.broadcast_arrays(mean, moments.backward, second))
 
 
 def recover(backward: Any, second: Any, factors: BlockFactors) -> Moments:

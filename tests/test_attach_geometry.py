@@ -123,6 +123,20 @@ def test_bad_exponents_are_refused(exponent, error, message) -> None:
         cdg_torch.metric_power(torch.ones(3), Metric.l2(), exponent)
 
 
+def test_the_axis_is_the_first_unless_told() -> None:
+    metric = Metric.sobolev(0.3)
+    h = torch.randn(3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for function, tensors in (
+        (cdg_torch.inner_product, (h, h + 1)),
+        (cdg_torch.metric_norm, (h,)),
+        (cdg_torch.dual_norm, (h,)),
+    ):
+        found, first, last = (
+            function(*tensors, metric, **dim) for dim in ({}, {"dim": 0}, {"dim": 1})
+        )
+        assert found == first != last
+
+
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match=r"same shape, got \(3,\) and \(4,\)"):
         cdg_torch.inner_product(torch.ones(3), torch.ones(4), Metric.l2())

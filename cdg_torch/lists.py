@@ -65,7 +65,8 @@ def _key(
         tensors.append((grad.layout, grad.dtype, grad.device, memory))
     # Most often it is one metric, whose hash is not quick enough to take for every gradient.
     first = metrics[0] if metrics else None
-    some = (first,) if all(metric is first for metric in metrics) else tuple(metrics)
+    same = all(metric is first for metric in metrics)
+    some = (first, len(metrics)) if same else tuple(metrics)
     return tuple(tensors), some, tuple(dims), tuple(groups), forced()
 
 

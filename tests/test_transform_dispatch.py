@@ -9,6 +9,7 @@ import cdg_torch
 from cdg_torch import Metric, dispatch
 from cdg_torch.backends import choose
 from cdg_torch.kernels.tables import PULL, SCALE, SUMS, SWEEPS, kind_of
+from cdg_torch.lists import write_riemannian_gradients
 from tests.kernel_cases import MEMBERS
 
 METRIC = MEMBERS["sobolev"]
@@ -76,6 +77,24 @@ def test_a_mixed_list() -> None:
     ]
     cdg_torch.riemannian_gradients_(tensors, metrics, dims=dims, groups=groups)
     assert all(torch.equal(g, k) for g, k in zip(tensors, expected, strict=True))
+
+
+def test_a_list_that_was_checked_does_not_vouch_for_another() -> None:
+    tensors = [torch.randn(4, 2), torch.randn(4, 2)]
+    arguments = [METRIC] * 2, [0] * 2, [1] * 2
+    write_riemannian_gradients(tensors, tensors, *arguments)
+    before = [g.clone() for g in tensors]
+    for metrics, dims, groups in (
+        ([METRIC], [0] * 2, [1] * 2),
+        ([METRIC] * 3, [0] * 2, [1] * 2),
+        ([METRIC] * 2, [0], [1] * 2),
+        ([METRIC] * 2, [0] * 2, [1] * 3),
+        ([METRIC] * 2, [False] * 2, [1] * 2),
+        ([METRIC] * 2, [0] * 2, [True] * 2),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            write_riemannian_gradients(tensors, tensors, metrics, dims, groups)
+    assert all(torch.equal(g, b) for g, b in zip(tensors, before, strict=True))
 
 
 def test_an_empty_list() -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_cost", "draw_scaling"]
 
+OURS = {"ours, CPU kernels", "ours, GPU kernels"}
+
 
 def draw_cost(record: Record, path: Path) -> None:
     """Draw every method of the first workload as a bar, on a logarithmic axis."""
@@ -24,7 +26,7 @@ def draw_cost(record: Record, path: Path) -> None:
     rows = [row for row in record.rows if row.workload == workload][::-1]
     figure = Figure(figsize=(8, 0.28 * len(rows) + 1.2), layout="constrained")
     axes = figure.add_subplot()
-    colours = ["tab:blue" if row.group.endswith("PU kernels") else "0.7" for row in rows]
+    colours = ["tab:blue" if row.group in OURS else "0.7" for row in rows]
     spread = [[row.median - row.low for row in rows], [row.high - row.median for row in rows]]
     labels = [f"{row.group}: {row.name}" for row in rows]
     axes.barh(labels, [row.median for row in rows], xerr=spread, color=colours)

@@ -13,16 +13,13 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
-from cdg_torch.bench.methods import METHODS_ON_GPU, METRICS, Method, floor_on_gpu
-from cdg_torch.bench.record import Record, Row, Share
-from cdg_torch.bench.run import Effort, Report
+from cdg_torch.bench.methods import METHODS_ON_GPU, Method, floor_on_gpu
+from cdg_torch.bench.record import Record, Report, Row
+from cdg_torch.bench.run import Effort
+from cdg_torch.bench.steps import measure_steps
 from cdg_torch.bench.timing import Samples, rounds, seconds
-from cdg_torch.bench.workloads import gradients, image_network, scaling_gradient
-from cdg_torch.layers import CONVOLUTIONS
-from cdg_torch.lists import riemannian_gradients_
+from cdg_torch.bench.workloads import gradients, scaling_gradient
 
 __all__ = ["run_on_gpu"]
 
@@ -76,11 +73,11 @@ def _measure(
         name = f"{method.group}: {method.name}"
         calls[name] = call if method.slow else _captured(call)
         host[name] = _host_seconds(call)
-    # The methods that are slow on the host are few rounds' worth.
     samples: dict[str, Samples] = {}
     slow = {f"{method.group}: {method.name}" for method in chosen if method.slow}
     floor = _captured(floor_on_gpu(grads))
     refresh = partial(torch._foreach_copy_, grads, fresh)
+    # A tenth of the rounds for what is slow.
     for names, times in ((calls.keys() - slow, count), (slow, max(1, count // 10))):
         own = {name: calls[name] for name in calls if name in names}
         for index, found in enumerate(
@@ -90,53 +87,12 @@ def _measure(
             report(workload, index + 1, times)
     for method in chosen:
         name = f"{method.group}: {method.name}"
-        found_, milliseconds = samples[name], 1e3 * samples[name].median_seconds
+        milliseconds = 1e3 * samples[name].median_seconds
         if method.group == "floor":
             record.floors[workload] = milliseconds
-        row = Row(workload, method.group, method.name, *found_.quartiles(), milliseconds)
-        record.rows.append(_with_host(row, 1e3 * host[name]))
-
-
-def _with_host(row: Row, milliseconds: float) -> Row:
-    return Row(
-        row.workload,
-        row.group,
-        row.name,
-        row.low,
-        row.median,
-        row.high,
-        row.milliseconds,
-        host_milliseconds=milliseconds,
-    )
-
-
-def _steps(record: Record, batch: int, size: int, count: int, report: Report) -> None:
-    """Time each metric's transform against the forward and backward pass just before it."""
-    torch.manual_seed(0)
-    model: nn.Module = image_network().cuda()
-    modules = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
-    weights = [m.get_parameter("weight") for m in modules]
-    images = torch.randn(batch, 3, size, size, device="cuda")
-    labels = torch.randint(1000, (batch,), device="cuda")
-
-    def pass_() -> None:
-        model.zero_grad()
-        torch.autograd.backward(functional.cross_entropy(model(images), labels))
-
-    step, shares = Samples(), {name: Samples() for name in METRICS}
-    for index in range(count + 1):
-        for name, metric in METRICS.items():
-            passing = _device_seconds(pass_)
-            grads = [weight.grad for weight in weights if weight.grad is not None]
-            own = _device_seconds(partial(riemannian_gradients_, grads, metric))
-            if index:  # the first round warms up
-                step.seconds.append(passing)
-                shares[name].seconds.append(own)
-                shares[name].ratios.append(own / passing)
-        report(f"steps, batch {batch} of {size}×{size}", index, count)
-    for name, samples in shares.items():
-        times = (1e3 * samples.median_seconds, 1e3 * step.median_seconds)
-        record.shares.append(Share(batch, size, name, *samples.quartiles(), *times))
+        quartiles = samples[name].quartiles()
+        row = (workload, method.group, method.name, *quartiles, milliseconds)
+        record.rows.append(Row(*row, host_milliseconds=1e3 * host[name]))
 
 
 def _scaling(record: Record, effort: Effort, report: Report) -> None:
@@ -175,5 +131,5 @@ def run_on_gpu(record: Record, effort: Effort, report: Report) -> None:
         chosen = [m for m in METHODS_ON_GPU if not m.slow or workload == "ResNet-18"]
         _measure(record, workload, chosen, count, report)
     for batch, size, count in effort.steps:
-        _steps(record, batch, size, count, report)
+        measure_steps(record, batch, size, count, report, device="cuda", clock=_device_seconds)
     _scaling(record, effort, report)

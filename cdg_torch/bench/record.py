@@ -6,13 +6,17 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
-__all__ = ["Machine", "Record", "Row", "Share", "Table"]
+__all__ = ["Machine", "Record", "Report", "Row", "Share", "Table"]
+
+# What is measured, how much of it is done, of how much.
+Report = Callable[[str, int, int], None]
 
 
 # If others keep more of a core busy, the figures say that they are not those of a quiet machine.

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch.nn import functional
 
 from cdg_torch.bench.memory import extra_mebibytes
-from cdg_torch.bench.methods import METHODS, METRICS, Method, floor
-from cdg_torch.bench.record import Record, Row, Share
-from cdg_torch.bench.timing import Samples, rounds, seconds
-from cdg_torch.bench.workloads import gradients, image_network, scaling_gradient
-from cdg_torch.layers import CONVOLUTIONS
-from cdg_torch.lists import riemannian_gradients_
+from cdg_torch.bench.methods import METHODS, Method, floor
+from cdg_torch.bench.record import Record, Report, Row
+from cdg_torch.bench.steps import measure_steps
+from cdg_torch.bench.timing import Samples, rounds
+from cdg_torch.bench.workloads import gradients, scaling_gradient
 
 __all__ = ["FULL", "QUICK", "Effort", "run"]
-
-Report = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,38 +94,6 @@ def _memory(record: Record, report: Report) -> None:
         report("memory", done + 1, len(chosen))
 
 
-def _steps(record: Record, batch: int, size: int, count: int, report: Report) -> None:
-    """Time each metric's transform against the forward and backward pass just before it."""
-    torch.manual_seed(0)
-    model = image_network()
-    modules = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
-    weights = [m.get_parameter("weight") for m in modules]
-    images, labels = torch.randn(batch, 3, size, size), torch.randint(1000, (batch,))
-
-    def pass_() -> None:
-        model.zero_grad()
-        loss = functional.cross_entropy(model(images), labels)
-        torch.autograd.backward(loss)
-
-    step = Samples()
-    shares = {name: Samples() for name in METRICS}
-    # Each transform comes right after a pass, as in training: a second one would find the
-    # gradients in the caches that the first one has left.
-    for index in range(count + 1):
-        for name, metric in METRICS.items():
-            passing = seconds(pass_)
-            grads = [weight.grad for weight in weights if weight.grad is not None]
-            own = seconds(partial(riemannian_gradients_, grads, metric))
-            if index:  # the first round warms up
-                step.seconds.append(passing)
-                shares[name].seconds.append(own)
-                shares[name].ratios.append(own / passing)
-        report(f"steps, batch {batch} of {size}×{size}", index, count)
-    for name, samples in shares.items():
-        times = (1e3 * samples.median_seconds, 1e3 * step.median_seconds)
-        record.shares.append(Share(batch, size, name, *samples.quartiles(), *times))
-
-
 def _scaling(record: Record, effort: Effort, report: Report) -> None:
     by_name = {f"{method.group}: {method.name}": method for method in METHODS}
     chosen = {
@@ -182,5 +145,5 @@ def run(record: Record, effort: Effort, report: Report) -> None:
     if effort.memory:
         _memory(record, report)
     for batch, size, count in effort.steps:
-        _steps(record, batch, size, count, report)
+        measure_steps(record, batch, size, count, report)
     _scaling(record, effort, report)

@@ -112,11 +112,16 @@ class _Plan:
         addresses = _addresses(self.jobs, grads, outs)
         if _capturing(self.device):
             return self._captured(addresses)
-        stream = torch.cuda.current_stream() if self.ready is not None else None
-        key = 0 if stream is None else stream.cuda_stream
-        if key not in self.streams:
-            if stream is not None and self.ready is not None:
+        key = 0
+        if self.ready is not None:
+            stream = torch.cuda.current_stream()
+            key = stream.cuda_stream
+            if key not in self.streams:
+                # The tables may have been made on another stream, and are freed there.
                 stream.wait_event(self.ready)
+                for tensor in (self.table, self.coefficients, *self.programs.values()):
+                    tensor.record_stream(stream)
+        if key not in self.streams:
             self.streams[key] = self._scratch()
         if self.spare is None:
             self.spare = _pinned(np.empty_like(addresses))

@@ -1,0 +1,37 @@
+"""``cdg bench`` measures with the clock and on the device that it is given, or says why not."""
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from cdg_torch.bench.timing import rounds
+from cdg_torch.cli import app
+from cdg_torch.cli.bench import bench
+
+
+def test_ratios_are_those_of_the_clock() -> None:
+    times = {"floor": 2.0, "slow": 7.0, "quick": 1.0}
+    names = {name: (lambda name=name: name) for name in times}
+    floor = names.pop("floor")
+    *_, samples = rounds(names, floor, 3, clock=lambda call: times[call()])
+    assert {name: own.ratios for name, own in samples.items()} == {
+        "slow": [3.5] * 3,
+        "quick": [0.5] * 3,
+    }
+
+
+def test_another_device_is_refused_before_anything_is_written(tmp_path) -> None:
+    with pytest.raises(ValueError, match="device must be one of 'cpu', 'cuda', got 'tpu'"):
+        bench(tmp_path / "out", device="tpu")
+    result = CliRunner().invoke(
+        app, ["bench", "--device", "tpu", "--output", str(tmp_path / "out")]
+    )
+    assert result.exit_code == 2
+    assert "device must be one of" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a CUDA device")
+def test_a_missing_gpu_is_refused_with_the_cure(tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"torch sees no GPU here; leave it out for the CPU"):
+        bench(tmp_path / "out", device="cuda")

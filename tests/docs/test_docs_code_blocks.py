@@ -5,6 +5,7 @@ Pages that are notebooks run when the site is built, so they are left out here.
 
 import re
 import shlex
+import timeit
 import tomllib
 from itertools import chain, pairwise
 from pathlib import Path
@@ -122,6 +123,9 @@ def check(command: list[str]) -> None:
         matches = [sorted(map(str, ROOT.glob(word))) if "*" in word else [word] for word in words]
         assert all(matches), f"no file matches a pattern of {words}"
         group.commands[words[0]].make_context(words[0], [*chain(*matches[1:])])
+    elif program == "timeit":
+        # Nothing but statements to run: so they run, once.
+        assert timeit.main(["-n", "1", "-r", "1", *words]) is None, f"timeit refuses {words}"
     elif program in {"ruff", "mypy", "pytest", "venv", "sphinx", "git", "cd", "nox"}:
         pass
     elif program in {"torchrun", "python", "python3"}:

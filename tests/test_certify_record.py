@@ -42,6 +42,11 @@ def test_holds_is_max_ulp_within_bound() -> None:
     assert bad.max_ulp == math.inf
     assert str(good).startswith("Certificate holds: n = 9, float64")
     assert str(bad).startswith("Certificate FAILS: n = 9, float64")
+    for certificate in (good, bad):
+        lines = str(certificate).splitlines()[2:]
+        marks = [line[0] for line in lines]
+        assert marks == [" " if finding.holds else "!" for finding in certificate.findings]
+    assert "!" in marks
 
 
 def test_the_same_seed_draws_the_same_gradients() -> None:

@@ -8,7 +8,13 @@ import torch
 from cdg_torch.correlation import channel_correlation, correlation_scale
 
 DRAWS = 3000
-SHAPES = [((12, 5, 3), 0, 1), ((4, 9, 3), 1, 1), ((12, 2, 3, 3), 0, 3), ((2, 40), 0, 1)]
+SHAPES = [
+    ((12, 5, 3), 0, 1),
+    ((4, 9, 3), 1, 1),
+    ((12, 2, 3, 3), 0, 3),
+    ((2, 40), 0, 1),
+    ((2, 1), 0, 1),
+]
 
 
 @pytest.mark.parametrize(("shape", "dim", "groups"), SHAPES)

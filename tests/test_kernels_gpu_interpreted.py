@@ -82,6 +82,7 @@ def test_axes_groups_and_layouts(member) -> None:
         (gradient((3, 8, 3)), 1, 1),
         (gradient((3, 8, 3)).permute(1, 2, 0), 2, 3),
         (gradient((9, 10, 4))[1:, ::2], 0, 1),
+        (gradient((5, 3)).t(), 0, 1),
     ]
     expected = [oracle(g, metric, dim, groups) for g, dim, groups in cases]
     tensors, dims, groups = zip(*cases, strict=True)

@@ -121,6 +121,7 @@ def test_the_step_uses_the_scheduled_metric() -> None:
         (lambda h: cdg_torch.CosineMetric(h, steps=2.5), r"steps must be a whole .*, got 2\.5"),
         (lambda h: cdg_torch.StepMetric(h, every=True), "every must be a whole .*, got True"),
         (lambda h: cdg_torch.StepMetric(h, every=1, factor=1.0), r"factor must be in \[0, 1\)"),
+        (lambda h: cdg_torch.StepMetric(h, every=1, factor=-0.1), r"factor must be in \[0, 1\)"),
         (lambda h: cdg_torch.StepMetric(h, every=1, factor=math.nan), "factor must be finite"),
     ],
 )

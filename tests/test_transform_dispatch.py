@@ -97,6 +97,29 @@ def test_a_list_that_was_checked_does_not_vouch_for_another() -> None:
     assert all(torch.equal(g, b) for g, b in zip(tensors, before, strict=True))
 
 
+def test_lists_of_equal_shapes_keep_their_own_metrics() -> None:
+    other, third = MEMBERS["general"], Metric.reweighted_h0(3.0)
+    for metrics in ([METRIC, other], [METRIC, third], [other, third], [METRIC] * 2, [third, third]):
+        tensors = [torch.randn(4, 3), torch.randn(4, 3)]
+        expected = [
+            cdg_torch.riemannian_gradient(g, m) for g, m in zip(tensors, metrics, strict=True)
+        ]
+        cdg_torch.riemannian_gradients_(tensors, metrics)
+        assert all(torch.equal(g, k) for g, k in zip(tensors, expected, strict=True))
+
+
+def test_lists_of_equal_shapes_keep_their_own_strides() -> None:
+    rows, columns = torch.empty(4, 3), torch.empty(3, 4).t()
+    for out, into in ((rows, columns), (columns, rows), (rows, rows), (columns, columns)):
+        buffer = torch.empty_like(out)
+        grad = torch.empty_like(into).copy_(torch.randn(4, 3))
+        before = grad.clone()
+        expected = cdg_torch.riemannian_gradient(grad, METRIC)
+        write_riemannian_gradients([buffer], [grad], [METRIC], [0], [1])
+        assert torch.equal(buffer, expected)
+        assert torch.equal(grad, before)
+
+
 def test_an_empty_list() -> None:
     cdg_torch.riemannian_gradients_([], METRIC)
 

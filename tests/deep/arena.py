@@ -139,9 +139,9 @@ class Coverage:
             chosen += self._ordered(set(reach) - direct)
         return chosen
 
-    def tests_in(self, file: str) -> list[str]:
-        """Return all tests of a file, the most telling order first."""
-        return self._ordered({test for test in self.tests if test.startswith(f"{file}::")})
+    def tests_in(self, files: str) -> list[str]:
+        """Return all tests of the files whose names begin so, the most telling order first."""
+        return self._ordered({test for test in self.tests if test.startswith(files)})
 
     def joined(self, other: Coverage, replaced: Sequence[str]) -> Coverage:
         """Return this coverage with the tests of some files replaced by another's."""
@@ -466,7 +466,8 @@ class Arena:
     ) -> None:
         """Take a setting and what its tests execute.
 
-        ``from_file`` names files that a compiler reads by itself, and the tests that run them;
+        ``from_file`` names files that a compiler reads by itself, and how the names of the test
+        files that run them begin;
         ``grace`` is what a mutant may take, in seconds, beside four times what its tests do.
         """
         self.setting, self.coverage, self.from_file = setting, coverage, from_file

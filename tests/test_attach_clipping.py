@@ -108,11 +108,12 @@ def test_detach_after_apply_brings_the_raw_gradients_back() -> None:
     assert model[0].weight.grad is raw
 
 
-def test_dual_norm_is_the_length_of_the_gradient_in_the_metric() -> None:
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1.0, 1e9])
+def test_dual_norm_is_the_length_of_the_gradient_in_the_metric(scale) -> None:
     model = network().double()
     handle = cdg_torch.attach(momentum_sgd(model), model, METRIC)
     inputs, targets = batches(1)[0]
-    loss_of(model, (inputs.double(), targets)).backward()
+    (scale * loss_of(model, (inputs.double(), targets))).backward()
     raw = [p.grad.clone() for p in model.parameters()]
     norm = handle.dual_norm()
     transform_by_hand(model)

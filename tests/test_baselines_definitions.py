@@ -21,6 +21,10 @@ def test_laplacian_smoothing_solves_its_equation(shape, sigma) -> None:
     assert np.abs(k.reshape(-1).numpy() - expected).max() <= allowed * np.abs(g.numpy()).max()
 
 
+def test_an_empty_gradient_has_nothing_to_smooth() -> None:
+    assert baselines.laplacian_smoothing(torch.empty(0, 3), 2.0).shape == (0, 3)
+
+
 def test_laplacian_smoothing_is_the_raster_metric() -> None:
     metric = Metric.ordinary_sobolev(3.0, boundary="periodic", spacing="unit")
     g = torch.randn(8, 5, 3, 3)

@@ -220,16 +220,16 @@ class _Referee:
 
     def __init__(self, chosen: Sequence[str] = ()) -> None:
         self.chosen = chosen
-        self.failed = ""
+        self.failed = self.why = ""
         self.ran = 0
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed and not self.failed:
-            self.failed = report.nodeid
+            self.failed, self.why = report.nodeid, report.longreprtext[-1000:]
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed and not self.failed:
-            self.failed = report.nodeid
+            self.failed, self.why = report.nodeid, report.longreprtext[-1000:]
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         there = {item.nodeid: item for item in items}
@@ -379,7 +379,7 @@ class _Collected(_Referee):
                 return {"status": "no swap", "by": ""}
             self.play([items[name] for name in request.tests if name in items])
             status = "killed" if self.failed else "survived"
-            return {"status": status, "by": self.failed, "ran": self.ran}
+            return {"status": status, "by": self.failed, "ran": self.ran, "why": self.why}
 
         return _in_fork(work, request.limit)
 
@@ -440,7 +440,12 @@ def _serve_imports(setting: Setting, pipe: Any) -> None:
                 if not referee.failed and referee.ran == 0:
                     referee.failed = "no test could be collected"
                 status = "killed" if referee.failed else "survived"
-                return {"status": status, "by": referee.failed, "ran": referee.ran}
+                return {
+                    "status": status,
+                    "by": referee.failed,
+                    "ran": referee.ran,
+                    "why": referee.why,
+                }
 
             file.write_text(text, encoding="utf-8")
             try:

@@ -30,10 +30,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatch
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -278,9 +278,10 @@ class Hunt:
 
     def meet(self, several: Iterable[tuple[Mutant, str]], cap: float) -> Iterator[Record]:
         """Let mutants, each with its stratum, meet the tests; yield their records in this order."""
-        # The threads only wait for the arenas, which are processes of their own.
-        with ThreadPoolExecutor(len(self.sets)) as pool:
-            yield from pool.map(lambda item: self._meet(*item, cap), several)
+        # The threads only wait for the arenas, which are processes of their own. Those fork from
+        # them, and an executor's thread is joined when its process ends: by itself, in a fork.
+        with ThreadPool(len(self.sets)) as pool:
+            yield from pool.imap(lambda item: self._meet(*item, cap), several)
 
     def close(self) -> None:
         """End all processes."""

@@ -6,6 +6,7 @@ from torch import nn
 
 import cdg_torch
 from cdg_torch import Metric, Rule
+from cdg_torch.layers import parameter_slots
 from tests.small_training import METRIC, batches, loss_of, momentum_sgd, network, same
 
 
@@ -84,6 +85,14 @@ def test_tied_with_conflicting_axes_is_left_alone_unless_a_rule_decides() -> Non
     handle.detach()
     cdg_torch.attach(optimizer, model, METRIC, rules=[Rule(metric=METRIC, name="0.*", dim=1)])
     expect_step(optimizer, {model[0].weight: 1, model[2].weight: 0})
+
+
+def test_a_module_in_two_places_or_inside_itself_is_walked_once() -> None:
+    shared = nn.Conv2d(2, 2, 1)
+    model = nn.Sequential(shared, nn.ReLU(), shared)
+    shared.add_module("above", model)
+    names = [name for name, _ in model.named_parameters()]
+    assert [slot.name for slot in parameter_slots(model)] == names == ["0.weight", "0.bias"]
 
 
 def test_added_groups() -> None:

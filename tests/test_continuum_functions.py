@@ -68,6 +68,13 @@ def test_higher_derivatives_are_moved_too() -> None:
     assert sp.expand(flux - h.diff(o) * k.diff(o, 2) + h * k.diff(o, 3)) == 0
 
 
+def test_every_order_of_a_density_is_moved() -> None:
+    h, a, b, c = (generic(name) for name in "habc")
+    operator, flux = integrate_by_parts(a * h + b * h.diff(o) + c * h.diff(o, 2), h)
+    assert sp.expand(operator - a + b.diff(o) - c.diff(o, 2)) == 0
+    assert sp.expand(flux - b * h - c * h.diff(o) + c.diff(o) * h) == 0
+
+
 def test_a_kernel_needs_a_derivative() -> None:
     with pytest.raises(ValueError, match=r"derivative must not be 0, got 0; .* plus a delta"):
         green_function(InnerProduct.reweighted_h0(3))

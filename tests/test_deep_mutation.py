@@ -130,7 +130,7 @@ EXPECTED = {
     ),
     # Its test asks for 0 alone.
     "weakly_tested: return 2 * number -> return 3 * number": (SURVIVED, "swap"),
-    "untested: return number - 1 -> return number + 1": ("unreached", ""),
+    "untested: return number - 1 -> return number + 1": ("unreached", "swap"),
     "count_down: number -= 1 -> pass": ("timeout", "swap"),
 }
 

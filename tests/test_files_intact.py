@@ -70,6 +70,23 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path) -> None:
     assert os.listdir(path.parent) == ["report.md"]
 
 
+def test_a_file_is_on_the_disk_before_it_takes_the_place_of_another(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "report.md"
+    path.write_text("old")
+    found = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        found.append((os.readlink(f"/proc/self/fd/{descriptor}"), path.read_text()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    with replacing(path) as beside:
+        beside.write_text("new")
+    assert found == [(str(beside), "old")]
+    assert path.read_text() == "new"
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / "file" / "results.jsonl"

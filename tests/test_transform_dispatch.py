@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import cdg_torch
-from cdg_torch import Metric, dispatch
+from cdg_torch import Metric, backends, dispatch
 from cdg_torch.backends import choose
 from cdg_torch.kernels.tables import PULL, SCALE, SUMS, SWEEPS, kind_of
 from cdg_torch.lists import write_riemannian_gradients
@@ -59,6 +59,19 @@ def test_an_override_that_cannot_serve_is_refused() -> None:
         pytest.raises(ValueError, match=r"cpu backend cannot serve a torch.float32 tensor on meta"),
     ):
         cdg_torch.riemannian_gradients_([torch.empty(3, device="meta")], METRIC)
+
+
+def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -> None:
+    monkeypatch.setattr(backends, "_found", lambda package: package != "numba")
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    backends._say_once.cache_clear()
+    g = torch.empty(3)
+    with pytest.warns(UserWarning, match="the slower PyTorch reference serves: numba"):
+        assert choose(g) == "reference"
+    assert choose(g) == "reference"  # said once
+    with cdg_torch.backend("cpu"), pytest.raises(ModuleNotFoundError, match="numba"):
+        choose(g)
+    backends._say_once.cache_clear()
 
 
 def test_a_mixed_list() -> None:

@@ -78,7 +78,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a mutant ended: killed, timeout, survived, or unreached (no test executes its line).
+    """How a mutant ended: killed, timeout, survived, or unreached (no test is seen to run it).
 
     ``by`` is the test that failed, ``ran`` of ``chosen`` tests ran, ``way`` is swap or import.
     """
@@ -121,15 +121,24 @@ class Coverage:
         first, last = mutant.lines
         return any(first <= line <= last for line in self.imported.get(mutant.path, ()))
 
-    def tests_for(self, mutant: Mutant) -> list[str]:
-        """Return the tests that execute a mutant, the most telling order first.
-
-        A line that runs at import concerns every test that executes anything of its file; those
-        that execute most of the file come first.
-        """
+    def reach(self, mutant: Mutant) -> set[str]:
+        """Return the tests that are seen to execute a mutant."""
         first, last = mutant.lines
         by_line = self.lines.get(mutant.path, {})
-        direct = {t for line in range(first, last + 1) for t in by_line.get(line, ())}
+        return {test for line in range(first, last + 1) for test in by_line.get(line, ())}
+
+    def tests_for(self, mutant: Mutant) -> list[str]:
+        """Return the tests that a mutant should meet, the most telling order first.
+
+        Those that execute it. A line that runs at import concerns every test that executes
+        anything of its file; those that execute most of the file come first. What torch.compile
+        runs is not seen: where no test is, those count that come as near as the line before.
+        """
+        by_line = self.lines.get(mutant.path, {})
+        direct = self.reach(mutant)
+        if not direct:
+            before = [line for line, tests in by_line.items() if tests and line < mutant.lines[0]]
+            direct = set(by_line[max(before)]) if before else set()
         chosen = self._ordered(direct)
         if not mutant.function or self.ran_at_import(mutant):
             reach: dict[str, int] = {}
@@ -516,8 +525,9 @@ class Arena:
         if answer["status"] == "no swap":
             way = "import"
             answer = self._ask(way, request, tests)
+        seen = tests is not None or by_import or self.coverage.reach(mutant)
         return Verdict(
-            answer["status"],
+            answer["status"] if answer["status"] != "survived" or seen else "unreached",
             answer["by"],
             answer.get("ran", 0),
             len(named),

@@ -67,6 +67,8 @@ def output_axis(module: nn.Module, role: str) -> OutputAxis | None:
     OutputAxis(dim=0, groups=2, ndim=4)
     >>> output_axis(nn.ConvTranspose2d(8, 6, 3, groups=2), "weight")
     OutputAxis(dim=1, groups=1, ndim=4)
+    >>> output_axis(nn.BatchNorm2d(4), "bias")
+    OutputAxis(dim=0, groups=1, ndim=1)
     >>> output_axis(nn.LayerNorm(4), "weight") is None
     True
     """

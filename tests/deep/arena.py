@@ -148,8 +148,8 @@ class Coverage:
             chosen += self._ordered(set(reach) - direct)
         return chosen
 
-    def tests_in(self, files: str) -> list[str]:
-        """Return all tests of the files whose names begin so, the most telling order first."""
+    def tests_in(self, files: str | tuple[str, ...]) -> list[str]:
+        """Return all tests whose names begin so, or so, the most telling order first."""
         return self._ordered({test for test in self.tests if test.startswith(files)})
 
     def joined(self, other: Coverage, replaced: Sequence[str]) -> Coverage:
@@ -475,19 +475,19 @@ class Arena:
         setting: Setting,
         coverage: Coverage,
         *,
-        from_file: Mapping[str, str] = types.MappingProxyType({}),
+        from_file: Mapping[str, str | tuple[str, ...]] = types.MappingProxyType({}),
         grace: float = 5.0,
     ) -> None:
         """Take a setting and what its tests execute.
 
-        ``from_file`` names files that a compiler reads by itself, and how the names of the test
-        files that run them begin;
+        ``from_file`` names files that a compiler reads by itself, and how the names of the tests
+        that run them begin;
         ``grace`` is what a mutant may take, in seconds, beside four times what its tests do.
         """
         self.setting, self.coverage, self.from_file = setting, coverage, from_file
         self.grace = grace
         self._pipes: dict[str, Any] = {}
-        self._trusted: set[tuple[str, str | None]] = set()
+        self._trusted: set[tuple[str, str | tuple[str, ...] | None]] = set()
 
     def _pipe(self, way: str) -> Any:
         if way not in self._pipes:
@@ -535,7 +535,9 @@ class Arena:
             round(time.monotonic() - start, 2),
         )
 
-    def _ask(self, way: str, request: _Request, tests: str | None) -> dict[str, Any]:
+    def _ask(
+        self, way: str, request: _Request, tests: str | tuple[str, ...] | None
+    ) -> dict[str, Any]:
         """Let a mutant meet its tests one way; the first time, its sources as they are, too.
 
         Raises

@@ -98,10 +98,11 @@ PRELOADED = (
 COPIED = ("cdg_theory", "cdg_torch", "tests", "docs", "pyproject.toml")
 # Triton reads its kernels from their file; Numba keeps what it made of lanes on disk, unless a file
 # changes.
+KERNEL_TESTS = ("tests/test_kernels_cpu_", "tests/test_gradient_ends_of_float64.py::")
 FROM_FILE = {
     "cdg_torch/kernels/gpu.py": "tests/test_kernels_gpu_interpreted.py::",
-    "cdg_torch/kernels/lanes.py": "tests/test_kernels_cpu_",
-    "cdg_torch/kernels/compiled.py": "tests/test_kernels_cpu_",
+    "cdg_torch/kernels/lanes.py": KERNEL_TESTS,
+    "cdg_torch/kernels/compiled.py": KERNEL_TESTS,
 }
 # Compiling the kernels, where an imported mutant makes Numba do so.
 COMPILING = 90.0

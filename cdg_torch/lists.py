@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import torch
@@ -38,9 +40,10 @@ def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
 
 
 _PLAIN = {Tensor, torch.nn.Parameter}
-# Lists that have been checked. A metric schedule makes a new one at every step.
-_seen: dict[Hashable, Batches] = {}
-_MOST = 256
+# Lists that have been checked, the latest of them: a metric schedule makes a new one at every step,
+# and one of 160 gradients takes a tenth of a megabyte.
+_seen: OrderedDict[Hashable, Batches] = OrderedDict()
+_MOST = 64
 
 
 def _key(
@@ -116,7 +119,8 @@ def write_riemannian_gradients(
         batches = _checked(outs, grads, metrics, dims, groups)
         if key is not None:
             if len(_seen) >= _MOST:
-                _seen.clear()
+                with suppress(KeyError):  # other threads may have emptied it
+                    _seen.popitem(last=False)
             _seen[key] = batches
     with torch.no_grad():
         batches.write(outs, grads)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import cdg_torch
-from cdg_torch import Metric, backends, dispatch
+from cdg_torch import Metric, backends, dispatch, lists
 from cdg_torch.backends import choose
 from cdg_torch.kernels.tables import PULL, SCALE, SUMS, SWEEPS, kind_of
 from cdg_torch.lists import write_riemannian_gradients
@@ -74,6 +74,28 @@ def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -
     backends._say_once.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("triple", "features", "expected"),
+    [
+        ("x86_64-unknown-linux-gnu", {"f16c": True}, "cpu"),
+        ("x86_64-unknown-linux-gnu", {"f16c": False}, "reference"),
+        ("x86_64-unknown-linux-gnu", {}, "reference"),
+        ("aarch64-unknown-linux-gnu", {}, "cpu"),
+    ],
+)
+def test_float16_needs_a_processor_that_converts_it(
+    monkeypatch, triple, features, expected
+) -> None:
+    llvm = pytest.importorskip("llvmlite.binding")
+    monkeypatch.setattr(llvm, "get_process_triple", lambda: triple)
+    monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: features)
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    backends._half_converts.cache_clear()
+    assert choose(torch.empty(3, dtype=torch.float16)) == expected
+    assert choose(torch.empty(3, dtype=torch.bfloat16)) == "cpu"
+    backends._half_converts.cache_clear()
+
+
 def test_a_mixed_list() -> None:
     metrics = [METRIC, Metric.l2(), MEMBERS["general"], Metric.reweighted_h0(3.0), METRIC]
     tensors = [
@@ -131,6 +153,18 @@ def test_lists_of_equal_shapes_keep_their_own_strides() -> None:
         write_riemannian_gradients([buffer], [grad], [METRIC], [0], [1])
         assert torch.equal(buffer, expected)
         assert torch.equal(grad, before)
+
+
+def test_the_latest_checked_lists_are_kept_and_no_others(monkeypatch) -> None:
+    g = torch.randn(4, 3)
+    for i in range(lists._MOST + 3):
+        cdg_torch.riemannian_gradients_([g], Metric.reweighted_h0(2.0 + i))
+        assert len(lists._seen) <= lists._MOST
+    monkeypatch.delattr(lists, "_checked")
+    for i in range(3, lists._MOST + 3):
+        cdg_torch.riemannian_gradients_([g], Metric.reweighted_h0(2.0 + i))
+    with pytest.raises(NameError, match="_checked"):
+        cdg_torch.riemannian_gradients_([g], Metric.reweighted_h0(2.0))
 
 
 def test_an_empty_list() -> None:

@@ -104,6 +104,8 @@ FROM_FILE = {
     "cdg_torch/kernels/lanes.py": KERNEL_TESTS,
     "cdg_torch/kernels/compiled.py": KERNEL_TESTS,
 }
+# A mutant meets so many seconds of the tests that run it.
+CAP = 16.0
 # Compiling the kernels, where an imported mutant makes Numba do so.
 COMPILING = 90.0
 GOALS = {"arithmetic": 0.95, "checks": 0.90, "library": 0.90}
@@ -382,7 +384,7 @@ def run(*, effort: float, report: Callable[[str, int, int], None]) -> list[Figur
             with timed() as seconds:
                 chosen = all_[: max(2, round(SAMPLES[stratum] * effort))]
                 records = []
-                for record in hunt.meet(((mutant, stratum) for mutant in chosen), cap=8.0):
+                for record in hunt.meet(((mutant, stratum) for mutant in chosen), cap=CAP):
                     records.append(record)
                     report(f"mutants of {stratum}", len(records), len(chosen))
                 (found,) = (s for s in summary(records, populations) if s.stratum == stratum)
@@ -395,7 +397,7 @@ def main(
     stratum: Annotated[str, typer.Option(help=f"{', '.join(STRATA)} or all")] = "all",
     minutes: Annotated[float, typer.Option(help="stop after so long")] = 1e9,
     sample: Annotated[int, typer.Option(help="try so many of each at most")] = 10**9,
-    cap: Annotated[float, typer.Option(help="seconds of tests per mutant")] = 8.0,
+    cap: Annotated[float, typer.Option(help="seconds of tests per mutant")] = CAP,
     only: Annotated[str, typer.Option(help="only files like this pattern")] = "*",
     again: Annotated[bool, typer.Option(help="only mutants that survived")] = False,
     summarize: Annotated[bool, typer.Option("--summary", help="print scores, try nothing")] = False,

@@ -1,9 +1,14 @@
 """``cdg bench`` measures with the clock and on the device that it is given, or says why not."""
 
+from functools import partial
+
 import pytest
 import torch
 from typer.testing import CliRunner
 
+from cdg_torch.bench.methods import METRICS
+from cdg_torch.bench.record import Machine, Record
+from cdg_torch.bench.steps import measure_steps
 from cdg_torch.bench.timing import rounds
 from cdg_torch.cli import app
 from cdg_torch.cli.bench import bench
@@ -18,6 +23,21 @@ def test_ratios_are_those_of_the_clock() -> None:
         "slow": [3.5] * 3,
         "quick": [0.5] * 3,
     }
+
+
+def test_a_share_is_the_transform_over_the_pass_before_it() -> None:
+    record = Record("cdg bench", Machine.here())
+
+    def clock(call) -> float:
+        call()
+        return 0.25 if isinstance(call, partial) else 4.0  # the transform; the pass
+
+    measure_steps(record, 2, 32, 3, lambda *_: None, clock=clock)
+    assert [share.metric for share in record.shares] == list(METRICS)
+    for share in record.shares:
+        assert (share.batch, share.size) == (2, 32)
+        assert (share.low, share.median, share.high) == (1 / 16,) * 3
+        assert (share.milliseconds, share.step_milliseconds) == (250.0, 4000.0)
 
 
 def test_another_device_is_refused_before_anything_is_written(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """What serves a tensor follows from the tensor; an override is obeyed or refused."""
 
 import threading
+from functools import cache
 
 import pytest
 import torch
@@ -64,14 +65,13 @@ def test_an_override_that_cannot_serve_is_refused() -> None:
 def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -> None:
     monkeypatch.setattr(backends, "_found", lambda package: package != "numba")
     monkeypatch.setenv("TRITON_INTERPRET", "0")
-    backends._say_once.cache_clear()
+    monkeypatch.setattr(backends, "_say_once", cache(backends._say_once.__wrapped__))
     g = torch.empty(3)
     with pytest.warns(UserWarning, match="the slower PyTorch reference serves: numba"):
         assert choose(g) == "reference"
     assert choose(g) == "reference"  # said once
     with cdg_torch.backend("cpu"), pytest.raises(ModuleNotFoundError, match="numba"):
         choose(g)
-    backends._say_once.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,13 @@ def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -
 def test_float16_needs_a_processor_that_converts_it(
     monkeypatch, triple, features, expected
 ) -> None:
-    llvm = pytest.importorskip("llvmlite.binding")
+    llvm = pytest.importorskip("llvmlite.binding", reason="without Numba, no kernels")
     monkeypatch.setattr(llvm, "get_process_triple", lambda: triple)
     monkeypatch.setattr(llvm, "get_host_cpu_features", lambda: features)
     monkeypatch.setenv("TRITON_INTERPRET", "0")
-    backends._half_converts.cache_clear()
+    monkeypatch.setattr(backends, "_half_converts", backends._half_converts.__wrapped__)
     assert choose(torch.empty(3, dtype=torch.float16)) == expected
     assert choose(torch.empty(3, dtype=torch.bfloat16)) == "cpu"
-    backends._half_converts.cache_clear()
 
 
 def test_a_mixed_list() -> None:

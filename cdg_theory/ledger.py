@@ -92,8 +92,8 @@ def theorems() -> tuple[Theorem, ...]:
     from cdg_theory import proofs
 
     found: dict[str, Theorem] = {}
-    for module in sorted(pkgutil.iter_modules(proofs.__path__), key=lambda info: info.name):
-        loaded = importlib.import_module(f"{proofs.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(proofs.__path__, f"{proofs.__name__}."):
+        loaded = importlib.import_module(module.name)
         for theorem in getattr(loaded, "THEOREMS", ()):
             if theorem.id in found:
                 msg = f"two theorems have the id {theorem.id!r}; give one of them another slug"

@@ -16,11 +16,10 @@
 from __future__ import annotations
 
 from cdg_theory import Metric
-from cdg_torch import baselines
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
-from cdg_torch.backends import backend
 from cdg_torch.correlation import channel_correlation
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
+from cdg_torch.gradient import apply_metric, riemannian_gradient
 from cdg_torch.lists import riemannian_gradients_
 from cdg_torch.operands import metric_operand
 from cdg_torch.optimizers import SGD, Adam, AdamW
@@ -32,7 +31,10 @@ from cdg_torch.schedules import (
     StepMetric,
     blend,
 )
-from cdg_torch.transform import apply_metric, riemannian_gradient
+from cdg_torch.solve.backends import backend
+
+if TYPE_CHECKING:
+    from cdg_torch.lab import baselines as baselines
 
 __all__ = [
     "SGD",
@@ -62,3 +64,11 @@ __all__ = [
     "riemannian_gradient",
     "riemannian_gradients_",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The lab is no part of what an attached step loads.
+    if name == "baselines":
+        return importlib.import_module("cdg_torch.lab.baselines")
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from cdg_theory.checks import finite_number
 from cdg_torch.checks import check_arguments
+from cdg_torch.gradient import apply_metric, riemannian_gradient
 from cdg_torch.operands import from_operand
-from cdg_torch.transform import apply_metric, riemannian_gradient
 
 if TYPE_CHECKING:
     from cdg_theory import Metric

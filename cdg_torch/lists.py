@@ -12,11 +12,11 @@ from torch import Tensor
 
 from cdg_theory import Metric
 from cdg_theory.checks import described
-from cdg_torch.backends import forced
 from cdg_torch.checks import check_arguments
-from cdg_torch.dispatch import Batches, batches_of
 from cdg_torch.operands import from_operand, metric_operand
 from cdg_torch.operators import write_operator
+from cdg_torch.solve.backends import forced
+from cdg_torch.solve.plan import Batches, batches_of
 
 __all__ = ["riemannian_gradients_", "write_riemannian_gradients"]
 

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cdg_torch.dispatch import along_rows, write_all
 from cdg_torch.operands import from_operand
-from cdg_torch.reference import apply_gram
+from cdg_torch.solve.plan import along_rows, write_all
+from cdg_torch.solve.reference import apply_gram
 
 __all__ = ["along_channels", "write_operator"]
 

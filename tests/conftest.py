@@ -17,9 +17,6 @@ if importlib.util.find_spec("torch") is not None:
 
 from hypothesis import HealthCheck, settings
 
-# Run by `make deep`.
-collect_ignore = ["deep"]
-
 # derandomize: a failure on one machine is a failure on all; database=None leaves nothing behind.
 # Wall-clock deadlines would fail a shared machine, not a wrong formula.
 settings.register_profile(

@@ -6,7 +6,7 @@ r"""Certificates: any solver against the exact gradient in the metric, with a de
 ``search``       how much of the bound can be reached: a search for the worst gradient
 ``certificate``  the verdict, as a record
 
-The bound is theorem 7's, :mod:`cdg_theory.rounding`.
+The bound is theorem 7's, :mod:`cdg_theory.rounding.bounds`.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cdg_theory.formats import FloatFormat
+    from cdg_theory.rounding.formats import FloatFormat
 
     Column = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ def draw_column(kind: str, n: int, fmt: FloatFormat, rng: np.random.Generator) -
 
     Examples
     --------
-    >>> from cdg_theory.formats import FORMATS
+    >>> from cdg_theory.rounding.formats import FORMATS
     >>> column = draw_column("alternating", 4, FORMATS["float16"], np.random.default_rng(0))
     >>> bool(column[0] == -column[1] == column[2] == -column[3])
     True

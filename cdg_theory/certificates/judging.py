@@ -14,10 +14,10 @@ from cdg_theory.certificates.certificate import Certificate, Finding
 from cdg_theory.certificates.draws import KINDS, draw_column
 from cdg_theory.certificates.oracle import Enclosure, enclose_gradient, scaled_integers
 from cdg_theory.checks import channel_count, described, one_of, whole_number
-from cdg_theory.formats import FloatFormat, float_format
 from cdg_theory.metric import Metric, check_metric
-from cdg_theory.rounding import forward_error_bound
-from cdg_theory.rounding_functionals import functional_error_bound
+from cdg_theory.rounding.bounds import forward_error_bound
+from cdg_theory.rounding.formats import FloatFormat, float_format
+from cdg_theory.rounding.functionals import functional_error_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def certify(
     (constants)         ``algorithm``    ``"closing"``: the sweeps close themselves, as in
                                          :mod:`cdg_theory.discrete.sweeps`; ``"functionals"``:
                                          their constants are known beforehand, as in
-                                         :mod:`cdg_theory.rounding_functionals` (less accurate)
+                                         :mod:`cdg_theory.rounding.functionals` (less accurate)
     (draws)             ``seed``         same seed, same gradients
     ==================  ===============  ========================================================
 

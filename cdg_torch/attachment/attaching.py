@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from cdg_theory.checks import described, one_of
-from cdg_torch.attachment.direction import check_decay_is_known
+from cdg_torch.attachment.decay import check_decay_is_known
 from cdg_torch.attachment.handle import Handle, Options
-from cdg_torch.attachment.plan import make_plan
 from cdg_torch.attachment.refusals import check_arguments, parameters_of
 from cdg_torch.attachment.rules import Rule
+from cdg_torch.attachment.selection import make_plan
 
 if TYPE_CHECKING:
     from torch import nn

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cdg_torch.kernels.layout import is_injective
+from cdg_torch.solve.columns import is_injective
 
 __all__ = ["Buffers"]
 

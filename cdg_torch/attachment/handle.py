@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch._compile import _disable_dynamo
 
 from cdg_theory import Metric
-from cdg_torch.attachment import guard
+from cdg_torch.attachment import copies
 from cdg_torch.attachment.buffers import Buffers
-from cdg_torch.attachment.direction import coupled_decay, kept_fraction, match_norms, norms_of
+from cdg_torch.attachment.decay import coupled_decay, kept_fraction, match_norms, norms_of
 from cdg_torch.attachment.lists import transform_list
-from cdg_torch.attachment.plan import Action, Entry, Plan, make_plan
 from cdg_torch.attachment.refusals import parameters_of
 from cdg_torch.attachment.report import Report, make_report
+from cdg_torch.attachment.selection import Action, Entry, Plan, make_plan
 from cdg_torch.attachment.statistics import Statistics, TensorStatistics
 from cdg_torch.checkpoints import saved_metrics
 
@@ -123,7 +123,7 @@ class Handle:
             optimizer.register_step_pre_hook(self._before_step),
             optimizer.register_step_post_hook(self._after_step),
         )
-        guard.install(optimizer, self)
+        copies.install(optimizer, self)
         optimizer._cdg_handle = self  # type: ignore[attr-defined]
 
     # ---- what the user calls
@@ -160,7 +160,7 @@ class Handle:
         self._settle()
         for hook in self._hooks:
             hook.remove()
-        guard.uninstall(self.optimizer)
+        copies.uninstall(self.optimizer)
         self._buffers = Buffers()
         del self.optimizer._cdg_handle  # type: ignore[attr-defined]
 

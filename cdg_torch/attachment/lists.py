@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from cdg_torch.attachment.buffers import Buffers
-    from cdg_torch.attachment.plan import Action
+    from cdg_torch.attachment.selection import Action
 
 __all__ = ["transform_list"]
 

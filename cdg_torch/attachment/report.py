@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from cdg_theory import Metric
-    from cdg_torch.attachment.plan import Plan
+    from cdg_torch.attachment.selection import Plan
 
 __all__ = ["Report", "Row", "make_report"]
 

@@ -13,7 +13,7 @@ from cdg_torch.correlation import channel_correlation
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cdg_torch.attachment.plan import Action
+    from cdg_torch.attachment.selection import Action
 
 __all__ = ["Statistics", "TensorStatistics"]
 

@@ -88,10 +88,9 @@ def verdicts() -> dict[str, Verdict]:
 def homes() -> dict[str, str]:
     """Return, for each theorem, the module that declares it."""
     found = {}
-    for info in pkgutil.iter_modules(proofs.__path__):
-        name = f"{proofs.__name__}.{info.name}"
-        for theorem in getattr(import_module(name), "THEOREMS", ()):
-            found[theorem.id] = name
+    for info in pkgutil.walk_packages(proofs.__path__, f"{proofs.__name__}."):
+        for theorem in getattr(import_module(info.name), "THEOREMS", ()):
+            found[theorem.id] = info.name
     return found
 
 
@@ -137,9 +136,9 @@ def tests_of(theorem: ledger.Theorem) -> list[str]:
     RuntimeError
         If it has no test.
     """
-    module = homes()[theorem.id].rpartition(".")[2]
+    package, _, module = homes()[theorem.id].rpartition(".")
     named = re.compile(
-        rf"{re.escape(theorem.id)}(?![\w-])|^from cdg_theory\.proofs import .*\b{module}\b",
+        rf"{re.escape(theorem.id)}(?![\w-])|^from {re.escape(package)} import .*\b{module}\b",
         re.MULTILINE,
     )
     after_theorems = {name: c for name, c in claims().items() if name.startswith("test_theorem_")}

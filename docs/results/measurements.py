@@ -13,10 +13,10 @@ import torch
 from torch.nn import functional
 
 from cdg_theory import Metric
-from cdg_torch.experiments.data import Dataset, load
-from cdg_torch.experiments.models import build
-from cdg_torch.experiments.networks import correlations, load_weights
-from cdg_torch.experiments.noise import measure_noise
+from cdg_torch.lab.train.data import Dataset, load
+from cdg_torch.lab.train.models import build
+from cdg_torch.lab.train.networks import correlations, load_weights
+from cdg_torch.lab.train.noise import measure_noise
 
 HERE = Path(__file__).parent
 METRICS = {

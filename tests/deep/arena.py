@@ -204,7 +204,7 @@ def _quiet() -> None:
 
 def _forked_ranks(around: Callable[[Any], Any] = lambda work: work) -> None:
     """Let tests that start ranks fork them from here."""
-    ranks = sys.modules.get("tests.ranks")
+    ranks = sys.modules.get("tests.tools.ranks")
     if ranks is None:
         return
     import torch.multiprocessing as mp

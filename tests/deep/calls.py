@@ -15,8 +15,8 @@ from torch import Tensor
 
 from cdg_theory import Metric
 from cdg_theory.certificates.draws import KINDS, draw_column
-from cdg_theory.formats import FORMATS, FloatFormat
-from cdg_theory.rounding import forward_error_bound
+from cdg_theory.rounding.bounds import forward_error_bound
+from cdg_theory.rounding.formats import FORMATS, FloatFormat
 
 __all__ = ["DTYPES", "LAYOUTS", "Call", "columns_of", "draw_call", "draw_metric"]
 

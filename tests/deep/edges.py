@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import cdg_torch
 from cdg_theory import Metric, discrete
 from cdg_theory.certificates.draws import KINDS, draw_column
-from cdg_theory.formats import FORMATS, FloatFormat
+from cdg_theory.rounding.formats import FORMATS, FloatFormat
 from tests.deep.calls import DTYPES, columns_of
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.judge import Judge

@@ -19,16 +19,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cdg_torch.experiments import store
+from cdg_torch.lab.train import store
 from tests.deep import faulty
 from tests.deep.figures import LITTLE, Figure, Report, timed
 
 ROOT = Path(__file__).parents[2]
 SEED = 2008
 # With what the jobs would else import one by one.
-PRELOADED = ["tests.deep.faulty", "cdg_torch.kernels.run_cpu", "torch._dynamo"]
+PRELOADED = ["tests.deep.faulty", "cdg_torch.solve.cpu.run_cpu", "torch._dynamo"]
 HARNESS = [
-    "cdg_torch.experiments.training",
+    "cdg_torch.lab.train.training",
     "scipy.stats",
     "sklearn.datasets",
     "torchmetrics.classification",

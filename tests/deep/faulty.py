@@ -21,8 +21,8 @@ from torch.distributed.tensor import init_device_mesh
 
 import cdg_torch
 from cdg_torch import Metric
-from cdg_torch.cli import app
-from tests.small_training import METRIC, batches, loss_of, network
+from cdg_torch.lab.cli import app
+from tests.tools.small_training import METRIC, batches, loss_of, network
 
 SPEC = """
 name = "faults"

@@ -22,9 +22,9 @@ from safetensors.torch import save as save_safetensors
 import cdg_torch
 from cdg_theory import Metric, certify
 from cdg_theory.certificates.certificate import Certificate
-from cdg_torch.experiments import store
-from cdg_torch.experiments.networks import correlations, load_weights
-from cdg_torch.experiments.specs import read_spec
+from cdg_torch.lab.train import store
+from cdg_torch.lab.train.networks import correlations, load_weights
+from cdg_torch.lab.train.specs import read_spec
 from tests.deep.doors import trained
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.fuzz_arguments import snapshot

@@ -6,7 +6,7 @@ stand-ins in place, ``cpu``, ``double`` and ``drive`` run in the interpreter, li
 functions they define, and the suite's own tests of the kernels run on them.
 
 What this covers: every formula, loop, index, address and branch of those files, and the rounding to
-each storage type. What it does not: :mod:`cdg_torch.kernels.lanes` itself; the contraction of a
+each storage type. What it does not: :mod:`cdg_torch.solve.cpu.vectors` itself; the contraction of a
 product and a sum to one rounding (of ``rest``, what the mean's own rounding lost, only a last digit
 of the sum is seen here, or nothing); integers of 64 bits; speed.
 """
@@ -148,10 +148,10 @@ LIKE_LANES = (
 
 def stand_ins() -> dict[str, types.ModuleType]:
     """Return the modules that take the place of the kernels' compiler and lanes."""
-    lanes = types.ModuleType("cdg_torch.kernels.lanes")
+    lanes = types.ModuleType("cdg_torch.solve.cpu.vectors")
     for name in LIKE_LANES:
         setattr(lanes, name, globals()[name])
-    compiler = types.ModuleType("cdg_torch.kernels.compiled")
+    compiler = types.ModuleType("cdg_torch.solve.cpu.compiled")
     compiler.compiled, compiler.entry = compiled, entry  # type: ignore[attr-defined]
     compiler.SOURCES = "interpreted"  # type: ignore[attr-defined]
     return {lanes.__name__: lanes, compiler.__name__: compiler}

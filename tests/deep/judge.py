@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from cdg_theory import Metric
 from cdg_theory.certificates.oracle import Enclosure, enclose_gradient
-from cdg_theory.formats import FORMATS
-from cdg_theory.rounding import forward_error_bound
-from cdg_theory.rounding_functionals import functional_error_bound
-from tests.exact_oracle import rational
+from cdg_theory.rounding.bounds import forward_error_bound
+from cdg_theory.rounding.formats import FORMATS
+from cdg_theory.rounding.functionals import functional_error_bound
+from tests.tools.exact_oracle import rational
 
 __all__ = ["Judge", "Verdict"]
 

@@ -56,17 +56,21 @@ SEED = "9 rest"
 # So many mutants meet the tests at a time; each has a processor core and a gigabyte.
 ABREAST = 2
 
-KERNELS = ("cdg_torch/kernels/cpu.py", "cdg_torch/kernels/double.py", "cdg_torch/kernels/drive.py")
+KERNELS = (
+    "cdg_torch/solve/cpu/single.py",
+    "cdg_torch/solve/cpu/double.py",
+    "cdg_torch/solve/cpu/tiles.py",
+)
 STRATA = {
     "arithmetic": (
         "cdg_theory/discrete/*.py",
-        "cdg_theory/rounding*.py",
+        "cdg_theory/rounding/bounds*.py",
         "cdg_theory/certificates/oracle.py",
         *KERNELS[:2],
-        "cdg_torch/kernels/gpu.py",
-        "cdg_torch/kernels/tables.py",
-        "cdg_torch/reference.py",
-        "cdg_torch/transform.py",
+        "cdg_torch/solve/gpu/programs.py",
+        "cdg_torch/solve/coefficients.py",
+        "cdg_torch/solve/reference.py",
+        "cdg_torch/gradient.py",
         "cdg_torch/geometry.py",
         "cdg_torch/sharded.py",
     ),
@@ -74,11 +78,11 @@ STRATA = {
         "cdg_theory/certificates/draws.py",
         "cdg_theory/certificates/search.py",
         "cdg_theory/proofs/*.py",
-        "cdg_torch/verification/*.py",
+        "cdg_torch/lab/verify/*.py",
     ),
     "library": ("cdg_theory/*.py", "cdg_torch/*.py"),
 }
-LEFT_OUT = ("cdg_torch/experiments/*", "cdg_torch/bench/*", "cdg_torch/cli/*")
+LEFT_OUT = ("cdg_torch/lab/train/*", "cdg_torch/lab/bench/*", "cdg_torch/lab/cli/*")
 # Tests that do not meet mutants: they start other programs, or train, which takes too long.
 UNUSED = {
     "test_attach_compile.py": "compiles C++",
@@ -99,11 +103,11 @@ PRELOADED = (
 COPIED = ("cdg_theory", "cdg_torch", "tests", "docs", "pyproject.toml")
 # Triton reads its kernels from their file; Numba keeps what it made of lanes on disk, unless a file
 # changes.
-KERNEL_TESTS = ("tests/test_kernels_cpu_", "tests/test_gradient_ends_of_float64.py::")
+KERNEL_TESTS = ("tests/test_kernels_cpu_", "tests/gradient/test_ends_of_float64.py::")
 FROM_FILE = {
-    "cdg_torch/kernels/gpu.py": "tests/test_kernels_gpu_interpreted.py::",
-    "cdg_torch/kernels/lanes.py": KERNEL_TESTS,
-    "cdg_torch/kernels/compiled.py": KERNEL_TESTS,
+    "cdg_torch/solve/gpu/programs.py": "tests/kernels/test_gpu_interpreted.py::",
+    "cdg_torch/solve/cpu/vectors.py": KERNEL_TESTS,
+    "cdg_torch/solve/cpu/compiled.py": KERNEL_TESTS,
 }
 # A mutant meets so many seconds of the tests that run it.
 CAP = 16.0

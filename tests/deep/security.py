@@ -89,7 +89,7 @@ RULES = (
         ),
         "import os\nos.system('true')",
         allowed={
-            "cdg_torch/bench/memory.py": "this same Python, to measure the memory of a process"
+            "cdg_torch/lab/bench/memory.py": "this same Python, to measure the memory of a process"
         },
     ),
     Rule(
@@ -282,7 +282,7 @@ def bombs() -> Figure:
 
     import torch
 
-    from cdg_torch.experiments.networks import load_weights
+    from cdg_torch.lab.train.networks import load_weights
 
     class Bomb:
         def __init__(self, path: Path) -> None:

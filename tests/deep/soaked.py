@@ -37,8 +37,8 @@ from torch import nn
 import cdg_torch
 from cdg_theory import Metric, discrete
 from cdg_theory.discrete.sweeps import _sweep_factors
-from cdg_theory.rounding import forward_error_bound
-from cdg_theory.rounding_functionals import functional_error_bound
+from cdg_theory.rounding.bounds import forward_error_bound
+from cdg_theory.rounding.functionals import functional_error_bound
 
 Say = Callable[[int], None]
 """What a job is handed to say how many steps it has done."""

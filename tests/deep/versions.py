@@ -15,29 +15,29 @@ import sys
 from pathlib import Path
 
 from tests.deep.figures import LITTLE, Figure, Report, timed
-from tests.without import FEATURES, run_without
+from tests.tools.without import FEATURES, run_without
 
 ROOT = Path(__file__).parents[2]
 # What depends on other packages' versions: kernels, hooks, special functions, the command line.
 SELECTION = (
-    "tests/test_attach_update.py",
-    "tests/test_attach_zero_smoothing.py",
-    "tests/test_discrete_operators.py",
-    "tests/test_experiments_cli.py",
-    "tests/test_experiments_statistics.py",
-    "tests/test_extras_missing.py",
-    "tests/test_gradient_dense.py",
-    "tests/test_gradient_small_weights.py",
-    "tests/test_kernels_cpu_layouts.py",
-    "tests/test_kernels_cpu_lockstep.py",
-    "tests/test_sharded_equals_whole.py",
+    "tests/attach/test_update.py",
+    "tests/attach/test_zero_smoothing.py",
+    "tests/theory/test_discrete_operators.py",
+    "tests/lab/test_experiments_cli.py",
+    "tests/lab/test_experiments_statistics.py",
+    "tests/lab/test_extras_missing.py",
+    "tests/gradient/test_dense.py",
+    "tests/gradient/test_small_weights.py",
+    "tests/kernels/test_cpu_layouts.py",
+    "tests/kernels/test_cpu_lockstep.py",
+    "tests/sharded/test_equals_whole.py",
 )
 THEORY = (
-    "tests/test_discrete_exact.py",
-    "tests/test_discrete_operators.py",
-    "tests/test_discrete_spectrum.py",
-    "tests/test_theorem_discrete_inverse.py",
-    "tests/test_theorem_continuum_gradient.py",
+    "tests/theory/test_discrete_exact.py",
+    "tests/theory/test_discrete_operators.py",
+    "tests/theory/test_discrete_spectrum.py",
+    "tests/theory/test_theorem_discrete_inverse.py",
+    "tests/theory/test_theorem_continuum_gradient.py",
     "cdg_theory",
 )
 SESSIONS = {

@@ -69,7 +69,7 @@ def use(folder: Path) -> list[str]:
 
     import cdg_torch
     from cdg_theory import Metric, certify, discrete, ledger
-    from cdg_torch.cli import app
+    from cdg_torch.lab.cli import app
 
     metric = Metric(1.0, 0.5, 0.2)
     certify(lambda g: discrete.riemannian_gradient(g, metric), metric, 16)

@@ -1,0 +1,1 @@
+"""The continuum's theorems: definiteness, gradients, Green's functions, spectra, noise, symmetries."""

@@ -1,0 +1,1 @@
+"""The theorems on n channels: spectra, inverses, linear-time sweeps, blocks, consistency, noise."""

@@ -1,0 +1,221 @@
+r"""Theorem 5, first half: the inverse of the Gram matrix in closed form, for every n.
+
+Row by row, :math:`MX = I` with :math:`X_{ij} = 1/\alpha n + G_{ij}` and
+
+.. math:: (MX)_{ij} = (\alpha-\beta)\tfrac1n\sum_k X_{kj} + \beta X_{ij} + c\,(LX)_{ij}.
+
+The formulas are those of :mod:`cdg_theory.discrete.inverse`, evaluated on symbols.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from cdg_theory.discrete import inverse
+from cdg_theory.ledger import Theorem
+from cdg_theory.proofs.tools.algebra import Powers, path_rows, vanish, vanishes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["THEOREMS"]
+
+i, j, k, n, u = sp.symbols("i j k n u", integer=True, nonnegative=True)
+alpha, beta, c = sp.symbols("alpha beta c", positive=True)
+PAGE = "theory/discretization.md"
+
+
+def _is_inverse(rows: list[tuple[Any, int]], column_sum: Any, weight: Any) -> bool:
+    """Check the rows of MX = I, given those of (βI + cL)X and the sum of a column of X."""
+    mean = (alpha - weight) / n * column_sum
+    return vanish(mean + row - unit for row, unit in rows)
+
+
+def _h0(perturbed: bool) -> bool:
+    weight = 2 * beta if perturbed else beta
+    on, off = (1 / (alpha * n) + inverse.h0_entry(delta, n, weight) for delta in (1, 0))
+    return _is_inverse([(beta * on, 1), (beta * off, 0)], on + (n - 1) * off, beta)
+
+
+def _path(perturbed: bool) -> bool:
+    def entry(lo: Any, hi: Any) -> Any:
+        lo, hi = (hi, lo) if perturbed else (lo, hi)
+        return 1 / (alpha * n) + inverse.path_entry(lo, hi, n) / c
+
+    rows = path_rows(entry, i, j, n, 0, c)
+    left = sp.summation(sp.expand(entry(k, j)), (k, 0, j - 1))
+    right = sp.summation(sp.expand(entry(j, k)), (k, j, n - 1))
+    # n = 1 has no neighbour: M = α, and the formula must give 1/α.
+    single = alpha * entry(0, 0).subs(n, 1) - 1
+    return _is_inverse(rows, left + right, 0) and vanishes(single)
+
+
+def _cycle_rows(entry: Callable[[Any], Any], weight: Any) -> list[tuple[Any, int]]:
+    """Return the rows of (βI + cL)X for a circulant X with entry(u) = entry(n − u).
+
+    Row i has the neighbours i − 1 and i + 1 modulo n. They are at distances u − 1 and u + 1 from
+    column j, or, which gives the same entries, at n minus these. For n = 2 and n = 1 nothing
+    changes: L = 2I − S − Sᵀ.
+    """
+    return [
+        ((weight + 2 * c) * entry(0) - 2 * c * entry(1), 1),
+        ((weight + 2 * c) * entry(u) - c * entry(u - 1) - c * entry(u + 1), 0),
+    ]
+
+
+def _cycle(perturbed: bool) -> bool:
+    def entry(d: Any) -> Any:
+        return 1 / (alpha * n) + inverse.cycle_entry(d, 2 * n if perturbed else n) / c
+
+    total = sp.summation(sp.expand(entry(u)), (u, 0, n - 1))
+    symmetric = vanishes(entry(n - u) - entry(u))
+    return symmetric and _is_inverse(_cycle_rows(entry, 0), total, 0)
+
+
+def _path_resolvent(perturbed: bool) -> bool:
+    power = Powers("r", i, j, k, n)
+    r = power.base
+    weight = c * (1 - r) ** 2 / r
+
+    def entry(lo: Any, hi: Any) -> Any:
+        resolvent = inverse.path_resolvent(lo, hi, n, c, power)
+        return 1 / (alpha * n) + resolvent - 1 / (n * weight)
+
+    # The perturbed statement is about a path that is held at its ends (Dirichlet).
+    rows = path_rows(entry, i, j, n, weight, c, end=2 if perturbed else 1)
+    left = power.total(entry(k, j), k, 0, j - 1)
+    right = power.total(entry(j, k), k, j, n - 1)
+    single = alpha * entry(0, 0).subs({n: 1, power.of[n]: r}) - 1
+    return _is_inverse(rows, left + right, weight) and vanishes(single)
+
+
+def _cycle_resolvent(perturbed: bool) -> bool:
+    power = Powers("r", u, n)
+    r = power.base
+    weight = c * (1 - r) ** 2 / r
+
+    def entry(d: Any) -> Any:
+        resolvent = inverse.cycle_resolvent(d, n - 1 if perturbed else n, c, power)
+        return 1 / (alpha * n) + resolvent - 1 / (n * weight)
+
+    total = power.total(entry(u), u, 0, n - 1)
+    symmetric = vanishes(entry(n - u) - entry(u))
+    return symmetric and _is_inverse(_cycle_rows(entry, weight), total, weight)
+
+
+def _images(perturbed: bool) -> bool:
+    power = Powers("r", i, j, u, n)
+    scale = c * (power(-1) - power(1))
+
+    def drop(distance: Any, nodes: Any) -> Any:
+        return inverse.cycle_drop(distance, nodes, scale, lambda e: 1 - power(e))
+
+    def resolvent(d: Any, nodes: Any) -> Any:
+        return inverse.cycle_resolvent(d, nodes, c, power)
+
+    fold = i + j + (0 if perturbed else 1)
+    path = inverse.path_resolvent(i, j, n, c, power)
+    image = resolvent(j - i, 2 * n) + resolvent(fold, 2 * n)
+    at_rest = inverse.cycle_drop(u, n, 2 * c, lambda e: e)
+    return vanish(
+        [
+            path - image,
+            # What the cycle has less at distance u: the matrix is filled from these.
+            resolvent(0, n) - resolvent(u, n) - drop(u, n),
+            # The same at β = 0, for the cycle and, folded, for the path.
+            (inverse.cycle_entry(0, n) - inverse.cycle_entry(u, n)) / c - at_rest,
+            inverse.path_entry(i, j, n)
+            - inverse.cycle_entry(j - i, 2 * n)
+            - inverse.cycle_entry(fold, 2 * n),
+        ]
+    )
+
+
+THEOREMS = (
+    Theorem(
+        id="T5.inverse-h0",
+        title="Inverse of the re-weighted H⁰ Gram matrix",
+        statement="For every n the inverse of αP + β(I−P) is P/α + (I−P)/β.",
+        tex=r"\Big(\tfrac{1}{\alpha}P+\tfrac1\beta(I-P)\Big)\big(\alpha P+\beta(I-P)\big)=I",
+        scope="all n ≥ 1, all α, β > 0, γ = 0",
+        kind="symbolic",
+        check=_h0,
+        perturbed="The same with 2β for β in the inverse.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T5.inverse-path",
+        title="Inverse of the channel-directed Sobolev Gram matrix, natural ends",
+        statement=(
+            "For every n the inverse of αP + cL on the path is P/α + L⁺/c with a polynomial "
+            "pseudoinverse: every row of the product is the identity's, at the ends too."
+        ),
+        tex=(
+            r"L^+_{ij}=\frac{i(i+1)+j(j+1)}{2n}-\max(i,j)+\frac{(n-1)(2n-1)}{6n},\qquad "
+            r"(\alpha P+cL)\big(\tfrac1\alpha P+\tfrac1cL^+\big)=I"
+        ),
+        scope="all n ≥ 1, all α, c > 0, β = 0, natural",
+        kind="symbolic",
+        check=_path,
+        perturbed="The same with min(i,j) for max(i,j).",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T5.inverse-cycle",
+        title="Inverse of the channel-directed Sobolev Gram matrix, periodic",
+        statement="For every n the inverse of αP + cL on the cycle is P/α + L⁺/c.",
+        tex=r"L^+_{ij}=\frac{n^2-1}{12n}-\frac{d(n-d)}{2n},\qquad d=|i-j|",
+        scope="all n ≥ 1 (n = 1 and n = 2 included), all α, c > 0, β = 0, periodic",
+        kind="symbolic",
+        check=_cycle,
+        perturbed="The same for a cycle of 2n nodes.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T5.resolvent-path",
+        title="Inverse of the general Gram matrix, natural ends",
+        statement=(
+            "For every n the inverse of αP + β(I−P) + cL on the path is P/α + R − P/β, with R the "
+            "resolvent in powers of r, r + 1/r = 2 + β/c."
+        ),
+        tex=(
+            r"R_{ij}=(\beta I+cL)^{-1}_{ij}=\frac{r^{d}\,(1+r^{2\min(i,j)+1})"
+            r"(1+r^{2(n-1-\max(i,j))+1})}{c\,(1/r-r)(1-r^{2n})}"
+        ),
+        scope="all n ≥ 1, all α, β, c > 0, natural; powers of r as independent symbols",
+        kind="symbolic",
+        check=_path_resolvent,
+        perturbed="The same for a path that is held at its ends (Dirichlet).",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T5.resolvent-cycle",
+        title="Inverse of the general Gram matrix, periodic",
+        statement="For every n the inverse of αP + β(I−P) + cL on the cycle is P/α + R − P/β.",
+        tex=r"R_{ij}=(\beta I+cL)^{-1}_{ij}=\frac{r^{d}+r^{n-d}}{c\,(1/r-r)(1-r^{n})}",
+        scope="all n ≥ 1 (n = 1 and n = 2 included), all α, β, c > 0, periodic",
+        kind="symbolic",
+        check=_cycle_resolvent,
+        perturbed="The same for a cycle of n − 1 nodes.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T5.images",
+        title="The path is half of a cycle of 2n nodes",
+        statement=(
+            "The path's inverse is that of a cycle of 2n nodes, folded at the ends; the cycle's is "
+            "filled, for every β ≥ 0, from positive numbers without cancellation."
+        ),
+        tex=(
+            r"R^{\text{path}}_{ij}=R^{2n}(i-j)+R^{2n}(i+j+1),\qquad "
+            r"R^N(0)-R^N(u)=\frac{(1-r^u)(1-r^{N-u})}{c\,(1/r-r)(1-r^N)}"
+        ),
+        scope="all n ≥ 1, all c > 0, β ≥ 0",
+        kind="symbolic",
+        check=_images,
+        perturbed="The same, folded half a channel off (i + j for i + j + 1).",
+        page=PAGE,
+    ),
+)

@@ -1,0 +1,1 @@
+"""The theorems about descent: step bounds, coordinates, implicit bias, neighbouring methods."""

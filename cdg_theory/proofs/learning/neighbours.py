@@ -1,0 +1,253 @@
+r"""Theorem 13: what related methods share with these metrics, and what they do not."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import sympy as sp
+
+from cdg_theory.ledger import Theorem
+from cdg_theory.proofs.tools.drawn_matrices import draw_matrix, draw_spd
+
+__all__ = ["THEOREMS"]
+
+PAGE = "theory/neighbours.md"
+
+
+def _cycle(n: int) -> Any:
+    """Return the Laplacian 2I − S − Sᵀ of the cycle on n nodes."""
+    shift = sp.Matrix(n, n, lambda i, j: sp.Integer(i == (j + 1) % n))
+    return 2 * sp.eye(n) - shift - shift.T
+
+
+def _laplacian_smoothing(perturbed: bool) -> bool:
+    r"""Smooth a gradient on one number of a tensor with n rows and c columns, exactly.
+
+    Laplacian smoothing solves :math:`(I+\sigma L)x=g` on the raster of all numbers; the ordinary
+    Sobolev metric solves the same along each column.
+    """
+    sigma, n = sp.Rational(1, 2), 4
+    for columns in (1, 3):
+        size = n * columns
+        one = sp.zeros(n, columns)
+        one[1, 0] = 1
+        raster = (sp.eye(size) + sigma * _cycle(size)).LUsolve(one.reshape(size, 1))
+        smoothed = raster.reshape(n, columns)
+        along_columns = (sp.eye(n) + sigma * _cycle(n)).LUsolve(one)
+        same = smoothed == along_columns
+        if same != (columns == 1 or perturbed):
+            return False
+        # What it leaks: into the other columns, while the raster's mean is kept, not the column's.
+        leaked = sum(smoothed[:, 1:]) if columns > 1 else 0
+        if sum(smoothed) != 1 or (columns > 1) is not bool(leaked > 0):
+            return False
+    return True
+
+
+def _centralization(perturbed: bool) -> bool:
+    r"""Gradient centralization Q = I − P on the other axes: singular, commuting, a limit.
+
+    P is any symbol with :math:`P^2=P`; :math:`wP+Q` is the metric that gives the mean over the
+    other axes the weight w.
+    """
+    projector, w = sp.Symbol("P", commutative=False), sp.Symbol("w", positive=True)
+
+    def reduced(expression: Any) -> Any:
+        return sp.expand(sp.expand(expression).subs(projector**2, projector))
+
+    q = 1 - projector
+    inverse = projector / w + q
+    limit = sp.limit(1 / w, w, 0 if perturbed else sp.oo)
+    if reduced((w * projector + q) * inverse - 1) != 0 or reduced(q * q - q) != 0:
+        return False
+    # As w → ∞ the inverse tends to Q; it annihilates P, so no metric has Q as its inverse.
+    if limit != 0 or reduced(q * projector) != 0:
+        return False
+    # The other axes' Q and the output channels' M⁻¹ act on different sides of a gradient.
+    rng = random.Random(13)
+    metric, columns = draw_spd(rng, 4), 3
+    g = draw_matrix(rng, 4, columns)
+    other = sp.eye(columns) - sp.ones(columns, columns) / columns
+    if (metric.inverse * g) * other != metric.inverse * (g * other):
+        return False
+    # Along output channels it would remove exactly what α = 1 keeps.
+    constant, along = sp.ones(4, 1), sp.eye(4) - sp.ones(4, 4) / 4
+    return along * constant == sp.zeros(4, 1)
+
+
+def _fisher_gaussian(perturbed: bool) -> bool:
+    r"""Derive the Fisher matrix of :math:`y=Wx+\epsilon`, :math:`\epsilon\sim N(0,\Sigma)`.
+
+    The score is differentiated from the log-likelihood with symbols; the expectation replaces
+    :math:`\epsilon_a\epsilon_b` by :math:`\Sigma_{ab}` and :math:`x_jx_l` by :math:`C_{jl}`: x and
+    ε are independent.
+    """
+    n = 2
+    W = sp.Matrix(n, n, sp.symbols("W:4"))
+    x, y, e = (sp.Matrix(sp.symbols(f"{name}:2")) for name in ("x", "y", "e"))
+    a, b, c = sp.symbols("a b c", positive=True)
+    precision = sp.Matrix([[a, b], [b, c]])
+    sigma = precision.inv()
+    moments = sp.Matrix(n, n, sp.symbols("C00 C01 C01 C11"))
+    residual = y - W * x
+    log_likelihood = -(residual.T * precision * residual)[0] / 2
+    scores = [
+        sp.expand(sp.diff(log_likelihood, W[i, j]).subs(zip(y, W * x + e, strict=True)))
+        for i in range(n)
+        for j in range(n)
+    ]
+
+    def expectation(polynomial: Any) -> Any:
+        total = sp.Integer(0)
+        for powers, coefficient in sp.Poly(polynomial, *e, *x).terms():
+            noise = [i for i in range(n) for _ in range(powers[i])]
+            inputs = [i for i in range(n) for _ in range(powers[n + i])]
+            total += coefficient * sigma[tuple(noise)] * moments[tuple(inputs)]
+        return total
+
+    fisher = sp.Matrix(n * n, n * n, lambda p, q: expectation(sp.expand(scores[p] * scores[q])))
+    on_outputs = sigma if perturbed else precision
+    product = sp.kronecker_product(on_outputs, moments)
+    return sp.simplify(fisher - product) == sp.zeros(n * n, n * n)
+
+
+def _fisher_softmax(perturbed: bool) -> bool:
+    r"""Derive the Fisher matrix of a categorical output and apply it to the constant."""
+    logits = sp.symbols("z0:3", real=True)
+    total = sum(map(sp.exp, logits))
+    p = [sp.exp(z) / total for z in logits]
+    fisher = sp.Matrix(
+        3,
+        3,
+        lambda i, j: sum(
+            p[y] * sp.diff(sp.log(p[y]), logits[i]) * sp.diff(sp.log(p[y]), logits[j])
+            for y in range(3)
+        ),
+    )
+    on_constant = sp.simplify(fisher * sp.ones(3, 1))
+    depends = sp.simplify(fisher[0, 0].subs(dict.fromkeys(logits, 0)) - fisher[0, 0]) != 0
+    kept = on_constant != sp.zeros(3, 1)
+    return kept is perturbed and depends
+
+
+def _penalty(perturbed: bool) -> bool:
+    r"""Compare where descent in the metric and descent on a penalised loss come to rest."""
+    rng = random.Random(131)
+    for n in (2, 3, 4):
+        metric, hessian = draw_spd(rng, n), draw_spd(rng, n).matrix
+        minimum = draw_matrix(rng, n, 1) + sp.ones(n, 1) * 7
+        # L = (w − w*)ᵀH(w − w*)/2: at rest where M⁻¹g = 0.
+        at_rest = metric.inverse * hessian * (minimum - minimum)
+        penalised = (hessian + metric.matrix / 10).LUsolve(hessian * minimum)
+        moved = penalised != minimum
+        if at_rest != sp.zeros(n, 1) or moved is perturbed:
+            return False
+    # Vanishing penalty on an under-determined problem: the interpolant of theorem 10, from 0.
+    rho = sp.Symbol("rho", positive=True)
+    metric = draw_spd(rng, 2)
+    row, b = sp.Matrix([[2, 1]]), sp.Matrix([3])
+    ridge = (row.T * row + rho * metric.matrix).LUsolve(row.T * b)
+    nearest = metric.inverse * row.T * (row * metric.inverse * row.T).inv() * b
+    return all(
+        sp.limit(sp.cancel(found), rho, 0) == wanted
+        for found, wanted in zip(ridge, nearest, strict=True)
+    )
+
+
+def _proximal(perturbed: bool) -> bool:
+    r"""Minimise the linear model plus the squared distance in the metric over 2τ: one step."""
+    for n in (1, 2, 3):
+        rng = random.Random(n)
+        metric = draw_spd(rng, n)
+        step = sp.Matrix(sp.symbols(f"d:{n}"))
+        g, tau = draw_matrix(rng, n, 1), sp.Symbol("tau", positive=True)
+        distance = (step.T * metric.matrix * step)[0] / ((1 if perturbed else 2) * tau)
+        model = (g.T * step)[0] + distance
+        stationary = sp.solve([sp.diff(model, d) for d in step], list(step), dict=True)[0]
+        claimed = -tau * metric.inverse * g
+        if any(
+            sp.expand(stationary[d] - wanted) != 0 for d, wanted in zip(step, claimed, strict=True)
+        ):
+            return False
+    return True
+
+
+THEOREMS = (
+    Theorem(
+        id="T13.laplacian-smoothing",
+        title="Laplacian smoothing mixes columns",
+        statement="On a tensor of one column Osher et al.'s Laplacian smoothing is the gradient in "
+        "the periodic ordinary Sobolev metric with unit spacing. With more columns it runs along "
+        "the raster: it leaks into the other columns and keeps the mean of the raster only.",
+        tex=r"(I+\sigma L_{\text{raster}})^{-1}\ne(I+\sigma L_n)^{-1}\otimes I",
+        scope="n = 4, σ = 1/2, exact, one and three columns",
+        kind="exact",
+        check=_laplacian_smoothing,
+        perturbed="It is the same with three columns.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T13.centralization",
+        title="gradient centralization is the opposite, on the other axes",
+        statement="It removes the mean over all axes but the output's: a singular projection, so "
+        "the gradient of no metric, but the limit of metrics that make that mean ever dearer. It "
+        "commutes with every channel-directed metric.",
+        tex=r"(wP+Q)^{-1}=\tfrac1wP+Q\xrightarrow{w\to\infty}Q",
+        scope="every projection; commutation on a drawn metric and gradient, by associativity",
+        kind="symbolic",
+        check=_centralization,
+        perturbed="It is the limit of metrics that make that mean ever cheaper.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T13.fisher-gaussian",
+        title="when the natural gradient is channel-directed",
+        statement="For y = Wx + ε with Gaussian noise ε of precision M the Fisher matrix is "
+        "M ⊗ E[xxᵀ]: with white inputs the natural gradient is M⁻¹g, so the metric says which "
+        "noise is expected on the outputs.",
+        tex=r"F=\Sigma^{-1}\otimes\mathbb E[xx^T]",
+        scope="two outputs, two inputs, all symbolic",
+        kind="symbolic",
+        check=_fisher_gaussian,
+        perturbed="The covariance for the precision.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T13.fisher-softmax",
+        title="when it is not",
+        statement="The Fisher matrix of a categorical output is singular along the constant, which "
+        "every metric of the family weighs with α > 0, and it depends on the point.",
+        tex=r"F=\operatorname{diag}(p)-pp^T,\qquad F\mathbf 1=0",
+        scope="three classes, symbolic logits",
+        kind="symbolic",
+        check=_fisher_softmax,
+        perturbed="It weighs the constant too.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T13.penalty",
+        title="a metric is not a smoothness penalty",
+        statement="A metric does not move the minimum, a penalty on roughness does. They meet "
+        "where the minimum is not unique: as the penalty vanishes, its minimiser tends to the "
+        "interpolant that descent in the metric finds from 0.",
+        tex=r"\lim_{\rho\to0}\arg\min_w|Aw-b|^2+\rho\|w\|_M^2=\arg\min_{Aw=b}\|w\|_M",
+        scope="drawn quadratic losses and one under-determined problem, rational",
+        kind="exact",
+        check=_penalty,
+        perturbed="A penalty does not move the minimum either.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T13.proximal",
+        title="one step is a penalty on the step's roughness",
+        statement="The step −τM⁻¹g minimises the linear model of the loss plus 1/2τ times the "
+        "squared length of the step in the metric.",
+        tex=r"-\tau M^{-1}g=\arg\min_d\ g^Td+\tfrac1{2\tau}\langle d,d\rangle",
+        scope="drawn rational metrics and gradients, symbolic τ",
+        kind="symbolic",
+        check=_proximal,
+        perturbed="1/τ for 1/2τ.",
+        page=PAGE,
+    ),
+)

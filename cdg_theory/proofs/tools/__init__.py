@@ -1,0 +1,1 @@
+"""What proofs use and is no proof: exact algebra, drawn matrices."""

@@ -1,0 +1,156 @@
+r"""Theorem 7 for kernels that know the sweeps' free constants beforehand.
+
+To read main memory once, a kernel can find the constants that close the sweeps while it finds the
+mean, as linear functionals of the column: the value at one end, :math:`x_e=\sum_jw_jg_j` with
+:math:`w=Ge_e` a column of the mean-zero inverse, and on the cycle also where the forward sweep
+starts. The functionals act on g itself, large mean and all, and nothing is taken off afterwards.
+The price is a larger error, which storage types narrower than the accumulator have room for.
+
+The bound follows the same sweeps, on moduli: no cancellation is counted on, neither of the mean
+nor between rows. Any blocking, and any order of sums, is within the model; sums of narrow numbers
+that fit the accumulator's digits are exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cdg_theory.discrete.sweeps import carry_backward, carry_forward, split_mean, sweep_factors
+from cdg_theory.rounding.bounds import (
+    ErrorBound,
+    factor_errors,
+    forward_error_bound,
+    stored,
+)
+from cdg_theory.rounding.formats import float_format
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdg_theory.discrete.sweeps import SweepFactors
+    from cdg_theory.metric import Metric
+
+    Array = NDArray[np.float64]
+
+__all__ = ["functional_error_bound", "sum_is_exact"]
+
+HEAVY = 2.0**400
+
+
+def sum_is_exact(g: Array, precision: int) -> NDArray[np.bool_]:
+    r"""Return whether every sum of entries of a column fits in ``precision`` bits, whatever order.
+
+    All entries are multiples of the last place of the smallest one, and no partial sum exceeds the
+    sum of the moduli.
+
+    Examples
+    --------
+    >>> sum_is_exact(np.array([[1.0, 1.0], [3.0, 2.0**-60]]), 53)
+    array([ True, False])
+    """
+    significands, exponents = np.frexp(g)
+    # Trailing zeros of the 53-bit significands: the lowest set bit.
+    integers = np.ldexp(np.abs(significands), 53).astype(np.int64)
+    lowest = np.frexp((integers & -integers).astype(np.float64))[1] - 1
+    places = exponents.astype(np.int64) - 53 + lowest
+    last = np.where(integers != 0, places, np.iinfo(np.int64).max).min(axis=0)
+    top = np.frexp(np.abs(g).sum(axis=0))[1] + 1
+    exact: NDArray[np.bool_] = (top - last <= precision) | (np.abs(g).max(axis=0) == 0)
+    return exact
+
+
+def _end_error(g: Array, metric: Metric, end: int, u: float) -> Array:
+    """Return the error of the functional that gives the value at row ``end``."""
+    n = len(g)
+    one_hot = np.zeros((n, 1))
+    one_hot[end] = 1.0
+    # Of the part of mean zero alone: a heavy mean takes what is said of the mean out of the bound.
+    weights = forward_error_bound(one_hot, replace(metric, mean=HEAVY))
+    # The weights sum to 0 exactly, but for their errors; n products, summed in any order. The
+    # column that they come from is itself rounded, once per row.
+    relative = weights.bound + (n + 4) * u * np.abs(weights.gradient)
+    error: Array = (relative * np.abs(g)).sum(axis=0)
+    return error
+
+
+def _sweep_errors(g: Array, metric: Metric, factors: SweepFactors, u: float, mean: Array) -> Array:
+    """Return the error of x; ``mean`` is that of the mean of g."""
+    n = len(g)
+    known = factor_errors(metric, n)
+    step = float(known.carry.max(initial=0.0)) + 8 * u
+    moduli = np.abs(g)
+    average = moduli.mean(axis=0)
+
+    # y: what the forward sweep holds, and its error.
+    size = moduli + average
+    carry_forward(size, factors.carry)
+    start_error = np.zeros_like(average)
+    unit = np.zeros((n, 1))
+    if factors.flux is not None and known.flux is not None:
+        # The weights of the start are partial sums of the flux, at most 1.
+        unit = (factors.flux / factors.flux[0])[:, None]
+        total = moduli.sum(axis=0)
+        start_error = (float(known.flux.max()) + (2 * n + 8) * u) * total
+        size += unit * total
+    error = step * size + mean
+    carry_forward(error, factors.carry)
+    error += unit * start_error
+
+    # x: from the known end, row by row; for β = 0 downwards, else upwards.
+    gain = factors.gain[:, None].copy()
+    downwards = metric.fluctuation == 0
+    if downwards and factors.flux is None:
+        gain[-1] = gain[0]
+    relative = (known.gain + step)[:, None]
+    size *= gain
+    error = gain * error + relative * size
+    end_error = _end_error(g, metric, 0 if downwards else n - 1, u)
+    sweep = carry_forward if downwards else carry_backward
+    reached = size.copy()
+    sweep(reached, factors.carry)
+    homogeneous = (factors.closure / factors.closure[-1])[:, None]
+    known_end = np.abs(forward_error_bound(g, metric).gradient[0 if downwards else -1])
+    error += step * (reached + homogeneous * known_end)
+    sweep(error, factors.carry)
+    error += homogeneous * end_error
+    return error
+
+
+def functional_error_bound(
+    g: Array, metric: Metric, *, dtype: str = "float32", accumulator: str = "float64"
+) -> ErrorBound:
+    r"""Return theorem 7's bound for kernels that know the sweeps' constants beforehand.
+
+    Arguments, result and errors as :func:`cdg_theory.rounding.bounds.forward_error_bound`, which is the
+    sharper bound of the sweeps that close themselves.
+
+    Raises
+    ------
+    ValueError
+        As :func:`cdg_theory.rounding.bounds.forward_error_bound`.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> g = np.linspace(-1.0, 2.0, 512).astype(np.float32).astype(float)[:, None]
+    >>> e = functional_error_bound(g, Metric.sobolev(1.0))
+    >>> bool((e.bound <= 0.501 * 2.0**-23 * np.abs(e.gradient).max()).all())
+    True
+    """
+    closing = forward_error_bound(g, metric, dtype=dtype, accumulator=accumulator)
+    n, inner = len(g), float_format(accumulator)
+    u = inner.unit_roundoff
+    average = np.abs(g).mean(axis=0)
+    mean_error = np.where(sum_is_exact(g, inner.precision), 2.0, n + 2.0) * u * average
+    _, r = split_mean(np.array(g, dtype=np.float64))
+    if metric.derivative:
+        error = _sweep_errors(g, metric, sweep_factors(metric, n), u, mean_error)
+    else:
+        error = (mean_error + 4 * u * np.abs(r)) / metric.fluctuation
+    error = error + (mean_error + 4 * u * average) / metric.mean
+    error += 2 * u * np.abs(closing.gradient) + n * inner.smallest_normal
+    bound = stored(closing.gradient, error / (1 - 40 * n * u), float_format(dtype), inner)
+    return ErrorBound(closing.gradient, np.maximum(closing.bound, bound))

@@ -1,0 +1,9 @@
+"""The lab beside the core: what measures, verifies, trains and prints. The core never imports it.
+
+``train``      training experiments: one protocol for all methods, records, statistics, reports
+``bench``      what the gradient in the metric costs, as ratios to the memory's speed
+``verify``     every code path against exact arithmetic, every theorem
+``cli``        the command ``cdg``
+``baselines``  what else is done to gradients, to compare with
+``files``      results are written whole or not at all
+"""

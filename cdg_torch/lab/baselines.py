@@ -1,0 +1,165 @@
+r"""What else is done to gradients in this spirit: to compare with, as users would write it.
+
+=============================  ================================================================
+``laplacian_smoothing``        Osher et al. (2018): smooths the rasterised tensor, by FFT
+``gradient_centralization``    Yong et al. (2020): takes off the mean over all *other* axes
+``along_input``                a metric along input channels instead of output channels
+``along_kernel``               a metric along the axes of the kernel
+``along_raster``               a metric along the rasterised tensor, in linear time
+=============================  ================================================================
+
+All are pure: they return a new tensor of the shape, dtype and device of ``grad``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from cdg_theory.checks import described, finite_number
+from cdg_theory.metric import LARGEST, check_metric
+from cdg_torch.checks import check_axis, check_tensor
+from cdg_torch.gradient import riemannian_gradient
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from cdg_theory import Metric
+
+__all__ = [
+    "along_input",
+    "along_kernel",
+    "along_raster",
+    "gradient_centralization",
+    "laplacian_smoothing",
+]
+
+
+def laplacian_smoothing(grad: Tensor, sigma: float) -> Tensor:
+    r"""Return :math:`(I+\sigma L)^{-1}g` of the tensor read as one periodic column, by FFT.
+
+    L is the Laplacian of the cycle on all N numbers of the tensor, last axis fastest, with the
+    eigenvalues :math:`2-2\cos(2\pi m/N)`. It mixes kernel taps with channels, and the last filter
+    with the first. The same as :func:`along_raster` with
+    ``Metric.ordinary_sobolev(sigma, boundary="periodic", spacing="unit")``, which costs linear
+    time.
+
+    Raises
+    ------
+    TypeError
+        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type.
+    ValueError
+        If ``sigma`` is not a finite number >= 0.
+
+    Examples
+    --------
+    >>> laplacian_smoothing(torch.tensor([1.0, 2.0, 6.0]), 1.0)
+    tensor([2.5000, 2.7500, 3.7500])
+
+    Notes
+    -----
+    Source: Osher et al., arXiv 1806.06317, equation (6).
+    """
+    check_tensor(grad)
+    sigma = finite_number("sigma", sigma, cure="0 is no smoothing")
+    if sigma < 0 or sigma > LARGEST:
+        msg = f"sigma must be finite and >= 0, at most {LARGEST:g}, got {sigma}; 0 is no smoothing"
+        raise ValueError(msg)
+    if grad.numel() == 0:
+        return grad.clone()
+    # FFTs have no 16-bit types on CPUs.
+    column = grad.reshape(-1).to(torch.promote_types(grad.dtype, torch.float32))
+    size = column.numel()
+    modes = torch.arange(size // 2 + 1, dtype=column.dtype, device=column.device)
+    filtered = torch.fft.rfft(column) / (
+        1 + 2 * sigma * (1 - torch.cos(2 * torch.pi * modes / size))
+    )
+    return torch.fft.irfft(filtered, n=size).reshape(grad.shape).to(grad.dtype)
+
+
+def gradient_centralization(grad: Tensor, *, dim: int = 0) -> Tensor:
+    """Return the gradient less its mean for each output channel.
+
+    The opposite of the metrics here in two ways: the mean is over all axes but ``dim``, and it is
+    what goes, not what stays.
+
+    Raises
+    ------
+    TypeError
+        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type.
+    ValueError
+        If ``dim`` is not an axis.
+
+    Examples
+    --------
+    >>> gradient_centralization(torch.tensor([[1.0, 3.0], [0.0, 8.0]]))
+    tensor([[-1.,  1.],
+            [-4.,  4.]])
+
+    Notes
+    -----
+    Source: Yong et al., arXiv 2004.01461, equation (1).
+    """
+    check_tensor(grad)
+    if grad.numel() == 0:
+        return grad.clone()
+    kept = check_axis(tuple(grad.shape), dim, 1, "grad")
+    others = [axis for axis in range(grad.ndim) if axis != kept]
+    return grad - grad.mean(others, keepdim=True) if others else grad.clone()
+
+
+def along_input(grad: Tensor, metric: Metric, *, dim: int = 0) -> Tensor:
+    """Return the gradient in the metric along input channels: axis 1, or 0 if ``dim`` is 1.
+
+    Raises
+    ------
+    ValueError
+        If ``dim`` is neither 0 nor 1; else as :func:`cdg_torch.riemannian_gradient`.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> along_input(torch.tensor([[1.0, 3.0], [0.0, 8.0]]), Metric.reweighted_h0(2.0))
+    tensor([[1.5000, 2.5000],
+            [2.0000, 6.0000]])
+    """
+    if isinstance(dim, bool) or not isinstance(dim, int) or dim not in {0, 1}:
+        msg = f"dim must be 0 or 1, the axis of the output channels, got {described(dim)}"
+        raise ValueError(msg)
+    return riemannian_gradient(grad, metric, dim=1 - dim)
+
+
+def along_kernel(grad: Tensor, metric: Metric) -> Tensor:
+    """Return the gradient in the metric along every axis of the kernel, one after the other.
+
+    The axes from the third on; those of length 1 have nothing to smooth.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> along_kernel(torch.tensor([[[0.0, 4.0]]]), Metric.reweighted_h0(2.0))
+    tensor([[[1., 3.]]])
+    """
+    check_tensor(grad)
+    check_metric(metric)
+    for axis in range(2, grad.ndim):
+        if grad.shape[axis] > 1:
+            grad = riemannian_gradient(grad, metric, dim=axis)
+    return grad
+
+
+def along_raster(grad: Tensor, metric: Metric) -> Tensor:
+    """Return the gradient in the metric along the tensor read as one column, last axis fastest.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> along_raster(torch.tensor([[0.0, 4.0], [4.0, 8.0]]), Metric.reweighted_h0(2.0))
+    tensor([[2., 4.],
+            [4., 6.]])
+    """
+    check_tensor(grad)
+    if grad.numel() == 0:
+        return grad.clone()
+    return riemannian_gradient(grad.reshape(-1), metric).reshape(grad.shape)

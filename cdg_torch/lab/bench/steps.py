@@ -1,0 +1,60 @@
+"""The share of a training step: a transform against the passes forward and backward before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch.nn import functional
+
+from cdg_torch.lab.bench.methods import METRICS
+from cdg_torch.lab.bench.record import Record, Report, Share
+from cdg_torch.lab.bench.timing import Samples, seconds
+from cdg_torch.lab.bench.workloads import image_network
+from cdg_torch.layers import CONVOLUTIONS
+from cdg_torch.lists import riemannian_gradients_
+
+__all__ = ["measure_steps"]
+
+
+def measure_steps(
+    record: Record,
+    batch: int,
+    size: int,
+    count: int,
+    report: Report,
+    *,
+    device: str = "cpu",
+    clock: Callable[[Callable[[], object]], float] = seconds,
+) -> None:
+    """Time each metric's transform ``count`` times on ResNet-18, images of ``size`` × ``size``."""
+    torch.manual_seed(0)
+    model = image_network().to(device)
+    modules = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
+    weights = [m.get_parameter("weight") for m in modules]
+    images = torch.randn(batch, 3, size, size).to(device)
+    labels = torch.randint(1000, (batch,)).to(device)
+
+    def pass_() -> None:
+        model.zero_grad()
+        loss = functional.cross_entropy(model(images), labels)
+        torch.autograd.backward(loss)
+
+    step = Samples()
+    shares = {name: Samples() for name in METRICS}
+    # Each transform comes right after a pass, as in training: a second one would find the
+    # gradients in the caches that the first one has left.
+    for index in range(count + 1):
+        for name, metric in METRICS.items():
+            passing = clock(pass_)
+            grads = [weight.grad for weight in weights if weight.grad is not None]
+            own = clock(partial(riemannian_gradients_, grads, metric))
+            if index:  # the first round warms up
+                step.seconds.append(passing)
+                shares[name].seconds.append(own)
+                shares[name].ratios.append(own / passing)
+        report(f"steps, batch {batch} of {size}×{size}", index, count)
+    for name, samples in shares.items():
+        times = (1e3 * samples.median_seconds, 1e3 * step.median_seconds)
+        record.shares.append(Share(batch, size, name, *samples.quartiles(), *times))

@@ -1,0 +1,123 @@
+"""Figures: learning curves and channel correlations, drawn without a display."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdg_torch.extras import optional
+from cdg_torch.lab.files import replacing
+from cdg_torch.lab.train.statistics import mean_interval
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cdg_torch.lab.train.runs import Record
+
+__all__ = ["HUES", "draw_training", "figure_of"]
+
+HUES = (
+    *("#1b1b1f", "#2f6fde", "#d1495b", "#3a7d44", "#b07d12", "#7b4fb5"),
+    *("#2a9d9d", "#8d6e63", "#e07a1f", "#6b7c93", "#c05fb0", "#7a9e1f"),
+)
+"""One for each method, black for the first; after the last, from the front again."""
+
+STYLE: dict[Any, Any] = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def _by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record["run"]["stage"] == "final":
+            groups[record["run"]["method"]["name"]].append(record)
+    return groups
+
+
+def _curves(axes: Any, groups: dict[str, list[Record]], quantity: str) -> None:
+    for (name, members), hue in zip(groups.items(), itertools.cycle(HUES), strict=False):
+        lines = [
+            [point[quantity] for point in member["results"]["curve"]]
+            for member in members
+            if not member["results"]["diverged"]
+        ]
+        if len(lines) < 2:
+            continue
+        bands = [mean_interval(list(values)) for values in zip(*lines, strict=True)]
+        epochs = np.arange(1, len(bands) + 1)
+        axes.plot(epochs, [band.mean for band in bands], color=hue, label=name)
+        low, high = [band.low for band in bands], [band.high for band in bands]
+        axes.fill_between(epochs, low, high, color=hue, alpha=0.15, lw=0)
+
+
+def _correlations(axes: Any, groups: dict[str, list[Record]], pairs: str) -> None:
+    """Draw, per layer and method, the correlation of what training added, output channels."""
+    layers: list[str] = []
+    for place, ((_, members), hue) in enumerate(
+        zip(groups.items(), itertools.cycle(HUES), strict=False)
+    ):
+        values: dict[str, list[float]] = defaultdict(list)
+        scales: dict[str, float] = {}
+        for member in members:
+            for row in member["results"]["correlations"]:
+                if (row["direction"], row["pairs"]) == ("output", pairs):
+                    values[row["layer"]].append(row["change"])
+                    scales[row["layer"]] = row["scale"]
+        layers = list(values)
+        offset = (place - (len(groups) - 1) / 2) * 0.8 / len(groups)
+        for index, layer in enumerate(layers):
+            finite = [value for value in values[layer] if np.isfinite(value)]
+            if len(finite) < 2:
+                continue
+            band = mean_interval(finite)
+            error = [[band.mean - band.low], [band.high - band.mean]]
+            axes.errorbar(index + offset, band.mean, yerr=error, fmt="o", ms=4, color=hue)
+            # What white noise of this shape would show, to two standard deviations.
+            reach = 2 * scales[layer]
+            axes.fill_between([index - 0.4, index + 0.4], -reach, reach, color="#dddde3", lw=0)
+    axes.axhline(0, color="#b4b4bd", lw=0.8, zorder=0)
+    axes.set_xticks(range(len(layers)), layers, rotation=30 if len(layers) > 4 else 0)
+
+
+def draw_training(records: Sequence[Record], title: str, path: Path) -> None:
+    """Draw learning curves and the channel correlation of the trained weights, as one PNG.
+
+    Bands and bars are 95 % intervals of the mean over seeds; the grey boxes reach two standard
+    deviations of what white noise of that shape would show.
+    """
+    groups = _by_method(records)
+    with figure_of(11, 7, path) as figure:
+        (loss, score), (neighbours, everyone) = figure.subplots(2, 2)
+        _curves(loss, groups, "train_loss")
+        loss.set(title="training loss", xlabel="epoch", yscale="log")
+        _curves(score, groups, "score")
+        score.set(title="validation score", xlabel="epoch")
+        added = "output channels of trained minus initial weights"
+        _correlations(neighbours, groups, "neighbours")
+        neighbours.set_title(f"correlation of neighbouring\n{added}")
+        _correlations(everyone, groups, "all")
+        everyone.set_title(f"correlation of all pairs of\n{added}")
+        handles, names = loss.get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)))
+        figure.suptitle(title)
+
+
+@contextmanager
+def figure_of(width: float, height: float, path: Path) -> Iterator[Any]:
+    """Yield a figure of so many inches, and write it to ``path`` as PNG when it is drawn.
+
+    No display, no global state of matplotlib; the same bytes for the same drawing.
+    """
+    with optional():
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        with replacing(path) as beside:
+            figure.savefig(beside, dpi=130, metadata={"Software": None})

@@ -1,0 +1,227 @@
+"""From the files of records to a Markdown report with tables and figures."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from cdg_torch.lab.files import replacing
+from cdg_torch.lab.train import store
+from cdg_torch.lab.train.analysis import Row, finding, summarise
+from cdg_torch.lab.train.plots import HUES, draw_training, figure_of
+from cdg_torch.lab.train.protocol import choose_rates
+from cdg_torch.lab.train.statistics import corrected, mean_interval
+from cdg_torch.lab.train.tables import LEGEND, markdown
+
+if TYPE_CHECKING:
+    from cdg_torch.lab.train.runs import Record
+
+__all__ = ["draw_differences", "write_report"]
+
+_STAGES = ("select", "final")
+
+
+def draw_differences(rows: Sequence[Row], title: str, path: Path) -> bool:
+    """Draw the paired difference of every method to its baseline, one panel per batch size.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to draw.
+    """
+    compared = [row for row in rows if row.comparison is not None]
+    if not compared:
+        return False
+    batches = sorted({row.batch for row in compared})
+    names = list(dict.fromkeys(row.method.name for row in compared))
+    with figure_of(3 + 3 * len(batches), 1.2 + 0.35 * len(names), path) as figure:
+        panels = figure.subplots(1, len(batches), sharey=True, squeeze=False)[0]
+        for axes, batch in zip(panels, batches, strict=True):
+            for row in (row for row in compared if row.batch == batch):
+                assert row.comparison is not None
+                interval, place = row.comparison.difference, names.index(row.method.name)
+                seeds = sorted(row.scores)
+                axes.errorbar(
+                    row.scale * interval.mean,
+                    place,
+                    xerr=row.scale * interval.half_width,
+                    fmt="o",
+                    ms=4,
+                    color=HUES[1] if interval.excludes_zero else "#8a8a93",
+                    label=f"{len(seeds)} seeds",
+                )
+            axes.axvline(0, color="#1b1b1f", lw=0.8)
+            axes.set(title=f"batch {batch}", xlabel="difference to baseline")
+        panels[0].set_yticks(range(len(names)), names)
+        panels[0].invert_yaxis()
+        figure.suptitle(title)
+    return True
+
+
+def _bootstrap_line(row: Row) -> str:
+    assert row.comparison is not None
+    interval = row.comparison.bootstrap
+    low, high = row.scale * interval.low, row.scale * interval.high
+    return f"{finding(row)} Bootstrap interval: {low:+.2f} to {high:+.2f}."
+
+
+def _selection(records: Sequence[Record]) -> str:
+    """Return the mean validation score of every method at every learning rate, as Markdown."""
+    scores: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        run = record["run"]
+        if run["stage"] == "select":
+            scores[run["method"]["name"]][run["lr"]].append(record["results"]["validation"])
+    rates = sorted({rate for by_rate in scores.values() for rate in by_rate})
+    lines = [
+        "| method | " + " | ".join(f"{rate:g}" for rate in rates) + " |",
+        "| --- |" + " ---: |" * len(rates),
+    ]
+    for name, by_rate in scores.items():
+        cells = [
+            f"{sum(by_rate[rate]) / len(by_rate[rate]):.4f}" if rate in by_rate else "–"
+            for rate in rates
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _correlation_table(records: Sequence[Record]) -> str:
+    """Return what training added to the weights: mean correlation over layers and seeds."""
+    values: dict[str, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        if record["run"]["stage"] == "final":
+            for row in record["results"]["correlations"]:
+                if row["change"] == row["change"]:
+                    place = (row["direction"], row["pairs"])
+                    values[record["run"]["method"]["name"]][place].append(row["change"])
+    if not values:
+        return ""
+    places = [(d, p) for d in ("output", "input") for p in ("neighbours", "all")]
+    lines = [
+        "| method | " + " | ".join(f"{d}, {p}" for d, p in places) + " |",
+        "| --- |" + " ---: |" * len(places),
+    ]
+    for name, by_place in values.items():
+        cells = [
+            f"{mean_interval(by_place[place]).mean:+.3f}" if len(by_place[place]) > 1 else "–"
+            for place in places
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _setting(records: Sequence[Record]) -> str:
+    """Return what was trained, and how much, in one sentence."""
+    runs = [record["run"] for record in records]
+    first = runs[0]
+    options = ", ".join(f"{name} {value}" for name, value in first["options"].items())
+    seeds = {s: len({run["seed"] for run in runs if run["stage"] == s}) for s in _STAGES}
+    rates = sorted({run["lr"] for run in runs if run["stage"] == "select"})
+    compared = f"; compared on {seeds['final']} seeds" if seeds["final"] else ""
+    return (
+        f"{first['data']}{f' ({options})' if options else ''}, {first['model']}, epochs: "
+        f"{first['epochs']}; rates chosen among {', '.join(f'{rate:g}' for rate in rates)} (seeds: "
+        f"{seeds['select']}){compared}.\n"
+    )
+
+
+def _reach(rows: Sequence[Row]) -> str:
+    """Return how small a p-value these comparisons can give, in one sentence."""
+    compared = [row.comparison for row in rows if row.comparison is not None]
+    if not compared:
+        return ""
+    pairs = min(comparison.pairs for comparison in compared)
+    smallest = corrected([2.0 ** (1 - pairs)] + [1.0] * (len(compared) - 1))[0]
+    return (
+        f"Seeds: {pairs}, comparisons: {len(compared)}. One method that differs alone can reach a "
+        f"corrected p of {smallest:.4f} at best.\n"
+    )
+
+
+def _ranking(records: Sequence[Record]) -> str:
+    """Return methods by their best mean validation score, as Markdown: what a search found."""
+    scores: dict[tuple[str, int], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        run = record["run"]
+        cell = (run["method"]["name"], run["batch"])
+        scores[cell][run["lr"]].append(record["results"]["validation"])
+    chosen = choose_rates(records)
+    best = {cell: scores[cell][rate] for cell, rate in chosen.items()}
+    lines = [
+        "| method | batch | rate | validation | seeds |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for cell in sorted(best, key=lambda cell: -fmean(best[cell])):
+        name, batch = cell
+        lines.append(
+            f"| {name} | {batch} | {chosen[cell]:g} | {fmean(best[cell]):.4f} | {len(best[cell])} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _marked(name: str, text: str) -> str:
+    """Return text between comments, so that a page can include it by name."""
+    return f"<!-- {name} -->\n\n{text}\n<!-- end -->\n"
+
+
+def _section(name: str, records: Sequence[Record], folder: Path) -> str:
+    rows = summarise(records)
+    parts = [f"## {name}\n", _setting(records)]
+    if not rows:
+        parts.append("By validation score; the test images were not touched.\n")
+        parts.append(_marked(name, _ranking(records)))
+        return "\n".join(parts)
+    for batch in sorted({row.batch for row in rows}):
+        parts.append(f"### Batch {batch}\n")
+        table = markdown([row for row in rows if row.batch == batch])
+        parts.append(_marked(f"{name} {batch}", table))
+    parts.append(_reach(rows))
+    lines = [f"- {_bootstrap_line(row)}" for row in rows if row.comparison is not None]
+    parts.append(_marked(f"{name} findings", "\n".join(lines) + "\n"))
+    if draw_differences(rows, name, folder / f"{name}-differences.png"):
+        parts.append(f"![Paired differences]({name}-differences.png)\n")
+    smallest = min(row.batch for row in rows)
+    shown = [record for record in records if record["run"]["batch"] == smallest]
+    draw_training(shown, f"{name}, batch {smallest}", folder / f"{name}-training.png")
+    parts.append(f"![Learning curves and correlations]({name}-training.png)\n")
+    parts.append(f"Validation score by learning rate, batch {smallest}:\n")
+    parts.append(_selection(shown))
+    if table := _correlation_table(shown):
+        parts.append("Correlation of what training added to the weights, mean over layers:\n")
+        parts.append(table)
+    return "\n".join(parts)
+
+
+def _place(record: Record) -> tuple[object, ...]:
+    """Return what records are sorted by: not by completion, as in their file."""
+    run = record["run"]
+    method = run["method"]
+    smoothed = "metric" in method or "centralize" in method
+    return run["batch"], run["seed"], smoothed, method["name"], run["lr"], run["stage"]
+
+
+def write_report(files: Sequence[Path], folder: Path) -> Path:
+    """Write ``report.md`` and its figures; one section per file of records.
+
+    Raises
+    ------
+    ValueError
+        If a file holds no record.
+    """
+    sections = []
+    for path in sorted(files):
+        records = list(store.read(path).values())
+        if not records:
+            msg = f"{path} holds no record; cdg train makes them"
+            raise ValueError(msg)
+        records.sort(key=_place)
+        sections.append(_section(path.stem, records, folder))
+    report = folder / "report.md"
+    head = f"# Results\n\nWritten by `cdg report`. {LEGEND[0].upper()}{LEGEND[1:]}.\n\n"
+    with replacing(report) as beside:
+        beside.write_text(head + "\n".join(sections), encoding="utf-8")
+    return report

@@ -1,0 +1,92 @@
+"""Records as JSON lines: each appended whole, and found again after a kill at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from cdg_torch.lab.files import unwritable
+from cdg_torch.lab.train.runs import Record
+
+__all__ = ["append", "read"]
+
+# How every record begins, and so every record that was cut.
+_START = b'{"key": '
+
+
+def read(path: Path) -> dict[str, Record]:
+    """Return the records of a file by key; an empty dict if there is no file.
+
+    A kill can leave the last line cut short. Such a tail, recognised by the missing newline, is
+    removed from the file: its run will be done again. A file that holds anything else is left
+    as it is.
+
+    Raises
+    ------
+    ValueError
+        If any other line is not a record: the file is not ours, or was edited.
+    """
+    if not path.exists():
+        return {}
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    records: dict[str, Record] = {}
+    for number, line in enumerate(content[:whole].splitlines(), start=1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict) or not isinstance(record.get("key"), str):
+            msg = f"line {number} of {path} is not a record; mend it, or move the file away"
+            raise ValueError(msg)  # noqa: TRY004 - the content of a file, not an argument
+        records[record["key"]] = record
+    tail = content[whole:]
+    # Only what is surely ours is removed: somebody may have named another file.
+    if tail[: len(_START)] != _START[: len(tail)]:
+        msg = f"{path} does not end with a record; mend it, or move the file away"
+        raise ValueError(msg)
+    if tail:
+        with path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+    return records
+
+
+def append(path: Path, record: Record) -> None:
+    """Append one record as one line, in one write, and wait until the disk has it.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take it; the file is as it was before.
+    """
+    line = (json.dumps(record, allow_nan=True, ensure_ascii=False) + "\n").encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            _write(descriptor, line)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OSError(*unwritable(path, error)) from error
+
+
+def _write(descriptor: int, line: bytes) -> None:
+    """Write a line at the end of a file, or leave the file as it was.
+
+    Raises
+    ------
+    OSError
+        If the disk does not take it.
+    """
+    before = os.fstat(descriptor).st_size
+    try:
+        rest = memoryview(line)
+        while rest:  # a write may be partial; then the tail is completed, or cut by a kill
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, before)
+        raise

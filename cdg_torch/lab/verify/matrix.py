@@ -1,0 +1,184 @@
+r"""The cases to certify: torch paths × metrics × dtypes × layouts × numbers of output channels.
+
+Each is certified by :func:`cdg_theory.certify`: drawn gradients, the
+exact solution, theorem 7's bound.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from cdg_theory import Metric
+from cdg_theory.certificates import Certificate, Finding, examine
+from cdg_torch.lab.verify.paths import DTYPES, PATHS, Path
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["LAYOUTS", "METRICS", "Case", "CaseResult", "cases", "run_cases", "solver"]
+
+#: Columns per case: two of each kind of gradient, and a multiple of four for channels_last.
+COLUMNS = 20
+
+#: Besides theorem 7's bound: the error allowed on any drawn gradient, in ulp of the largest entry.
+FIGURES = {"float64": math.inf, "float32": 8.0, "bfloat16": 1.0, "float16": 1.0}
+
+METRICS: dict[str, Metric] = {
+    "L²": Metric.l2(),
+    "H⁰ λ=10": Metric.reweighted_h0(10.0),
+    "H⁰ λ=0.1, α=2": Metric(2.0, 0.1, 0.0),
+    "Sobolev λ=0.11": Metric.sobolev(0.11),
+    "Sobolev λ=0.11 periodic": Metric.sobolev(0.11, boundary="periodic"),
+    "Sobolev λ=50 unit": Metric.sobolev(50.0, spacing="unit"),
+    "H¹ λ=0.1": Metric.ordinary_sobolev(0.1),
+    "H¹ λ=2 periodic unit": Metric.ordinary_sobolev(2.0, boundary="periodic", spacing="unit"),
+    "(1, 1e-12, 10)": Metric(1.0, 1e-12, 10.0),
+    "(1, 1e-12, 10) periodic": Metric(1.0, 1e-12, 10.0, boundary="periodic"),
+    "(3, 1e-12, 1e12)": Metric(3.0, 1e-12, 1e12),
+    "(1, 1e6, 1e-6) periodic": Metric(1.0, 1e6, 1e-6, boundary="periodic"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How an (n, columns) matrix lies in a tensor: there, and back."""
+
+    name: str
+    pack: Callable[[Tensor], Tensor]
+    unpack: Callable[[Tensor], Tensor]
+    dim: int = 0
+    groups: int = 1
+
+
+def _sliced(g: Tensor) -> Tensor:
+    holder = torch.full((g.shape[0], 2 * g.shape[1]), torch.nan, dtype=g.dtype)
+    holder[:, ::2] = g
+    return holder[:, ::2]
+
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        Layout("contiguous", lambda g: g.contiguous(), lambda k: k),
+        Layout("axis 1", lambda g: g.T.contiguous(), lambda k: k.T, dim=1),
+        Layout("transposed", lambda g: g.T.contiguous().T, lambda k: k),
+        Layout(
+            "channels_last",
+            lambda g: g.reshape(len(g), -1, 2, 2).to(memory_format=torch.channels_last),
+            lambda k: k.reshape(len(k), -1),
+        ),
+        Layout("every other", _sliced, lambda k: k),
+        Layout(
+            "two groups",
+            lambda g: torch.cat(g.chunk(2, dim=1), dim=0),
+            lambda k: torch.cat(k.chunk(2, dim=0), dim=1),
+            groups=2,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one certificate is about; the fields are keys of this module's tables."""
+
+    path: str
+    metric: str
+    n: int
+    dtype: str
+    layout: str
+
+    def __str__(self) -> str:
+        return f"{self.path}, {self.metric}, n = {self.n}, {self.dtype}, {self.layout}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """A case, its certificate, and how long it took."""
+
+    case: Case
+    certificate: Certificate
+    seconds: float
+
+    @property
+    def failures(self) -> list[Finding]:
+        """The findings that break theorem 7's bound or the figure for the dtype."""
+        figure = FIGURES[self.case.dtype]
+        return [
+            finding
+            for finding in self.certificate.findings
+            if not (finding.holds and finding.error_ulp <= figure)
+        ]
+
+    @property
+    def holds(self) -> bool:
+        """Whether there are none."""
+        return not self.failures
+
+
+def solver(path: Path, metric: Metric, dtype: str, layout: Layout) -> Callable[[Any], Any]:
+    """Return a NumPy solver around a torch transform, for :func:`cdg_theory.certify`."""
+
+    def solve(g: NDArray[Any]) -> NDArray[np.float64]:
+        tensor = layout.pack(torch.from_numpy(g).to(DTYPES[dtype]))
+        k = path.transform(tensor, metric, layout.dim, layout.groups)
+        return layout.unpack(k).to(torch.float64).numpy()
+
+    return solve
+
+
+def cases(*, quick: bool = False) -> list[Case]:
+    """Return the cases to certify on this machine: all of them, or a few of each kind."""
+    sizes = (1, 2, 3, 64, 512) if quick else (1, 2, 3, 5, 16, 33, 64, 257, 1024, 4096)
+
+    def wanted(case: Case) -> bool:
+        if quick:
+            # How a tensor lies in memory, and long columns, are looked at in one type only.
+            if case.dtype == "float32":
+                return case.n == 3 or case.layout == "contiguous"
+            return case.n <= 64 and case.layout == "contiguous"
+        # Nor do the longest columns need a second look at it, nor a slow interpreter.
+        most = 64 if PATHS[case.path].sizes is None else 3
+        return case.n <= most or case.layout == "contiguous"
+
+    paths = [path for path in PATHS.values() if path.missing() is None]
+    # What changes last is what has its questions in common.
+    return [
+        case
+        for metric, n, dtype in itertools.product(METRICS, sizes, DTYPES)
+        for path, layout in itertools.product(paths, LAYOUTS)
+        if path.serves(dtype)
+        and n >= path.least
+        and (path.sizes is None or n in path.sizes)
+        and wanted(case := Case(path.name, metric, n, dtype, layout))
+    ]
+
+
+# One examination for all paths and layouts; two, where the paths' bounds differ.
+_examine = lru_cache(maxsize=4)(examine)
+
+
+def run_cases(chosen: list[Case]) -> Iterator[CaseResult]:
+    """Certify one case after the other."""
+    for case in chosen:
+        metric, path = METRICS[case.metric], PATHS[case.path]
+        start = time.perf_counter()
+        examination = _examine(
+            metric,
+            case.n,
+            columns=COLUMNS,
+            dtype=case.dtype,
+            algorithm=path.algorithm(case.dtype),
+        )
+        certificate = examination.judge(solver(path, metric, case.dtype, LAYOUTS[case.layout]))
+        yield CaseResult(case, certificate, time.perf_counter() - start)

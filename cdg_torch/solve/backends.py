@@ -1,0 +1,152 @@
+"""Which implementation of k = M⁻¹g serves a tensor: the reference, the CPU or the GPU kernels.
+
+==============  =============================================================================
+``reference``   plain PyTorch, any device: the readable version, :mod:`cdg_torch.solve.reference`
+``cpu``         Numba, tensors in main memory: :mod:`cdg_torch.solve.cpu.single`
+``gpu``         Triton, tensors on a CUDA device, not float64: :mod:`cdg_torch.solve.gpu.programs`
+==============  =============================================================================
+
+By default the fastest one that can serve a tensor does; :func:`backend` overrides.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+
+from cdg_theory.checks import one_of
+from cdg_torch.extras import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+__all__ = ["Backend", "backend", "choose", "forced"]
+
+Backend = Literal["reference", "cpu", "gpu"]
+
+_forced: ContextVar[Backend | None] = ContextVar("cdg_backend", default=None)
+
+
+@contextmanager
+def backend(name: Backend) -> Iterator[None]:
+    """Let one implementation serve every tensor, in this thread, while the context lasts.
+
+    Parameters
+    ----------
+    name
+        ``"reference"``, ``"cpu"`` or ``"gpu"``.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    ValueError
+        If ``name`` is unknown; and by the transforms, if that backend cannot serve a tensor.
+    ModuleNotFoundError
+        By the transforms, if that backend needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import cdg_torch
+    >>> with cdg_torch.backend("reference"):
+    ...     cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
+    tensor([1., 1., 1.])
+    """
+    one_of("backend", name, get_args(Backend))
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def forced() -> Backend | None:
+    """Return the backend that :func:`backend` asks for in this thread, if any."""
+    return _forced.get()
+
+
+@cache
+def _found(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+@cache
+def _say_once(message: str) -> None:
+    warnings.warn(message, stacklevel=2)
+
+
+def _installed(package: str) -> bool:
+    """Whether a package is there; if not, a forced backend is refused, a chosen one replaced.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If a forced backend needs it.
+    """
+    if not _found(package) and forced() is not None:
+        raise ModuleNotFoundError(missing(package), name=package)
+    if not _found(package):
+        _say_once(f"the slower PyTorch reference serves: {missing(package)}")
+    return _found(package)
+
+
+@cache
+def _half_converts() -> bool:
+    """Whether the processor has instructions for float16, without which the kernels have none."""
+    llvm = importlib.import_module("llvmlite.binding")
+    return "86" not in llvm.get_process_triple() or bool(llvm.get_host_cpu_features().get("f16c"))
+
+
+def _cpu_serves(tensor: Tensor) -> bool:
+    return (
+        tensor.device.type == "cpu"
+        and _installed("numba")
+        and (tensor.dtype != torch.float16 or _half_converts())
+    )
+
+
+def _gpu_serves(tensor: Tensor) -> bool:
+    # Triton's interpreter runs the kernels on tensors in main memory, for tests.
+    interpreted = os.environ.get("TRITON_INTERPRET") == "1"
+    return (
+        (tensor.device.type == "cuda" or (interpreted and tensor.device.type == "cpu"))
+        and tensor.dtype != torch.float64
+        and _installed("triton")
+    )
+
+
+def choose(tensor: Tensor) -> Backend:
+    """Return the implementation that serves ``tensor``.
+
+    Raises
+    ------
+    ValueError
+        If the backend that :func:`backend` asks for cannot serve it.
+    ModuleNotFoundError
+        If that backend needs a package that is not installed.
+    """
+    asked = forced()
+    if asked is None:
+        if _cpu_serves(tensor):
+            return "cpu"
+        return "gpu" if _gpu_serves(tensor) else "reference"
+    if asked == "reference" or {"cpu": _cpu_serves, "gpu": _gpu_serves}[asked](tensor):
+        return asked
+    msg = (
+        f"the {asked} backend cannot serve a {tensor.dtype} tensor on {tensor.device}; "
+        "leave the choice to cdg_torch, or use backend('reference')"
+    )
+    raise ValueError(msg)

@@ -1,0 +1,1 @@
+"""The kernels on the CPU (Numba), on torch's own threads."""

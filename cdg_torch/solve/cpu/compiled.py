@@ -1,0 +1,38 @@
+"""How kernels are compiled: once per machine, kept on disk, free of Python's global lock."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from cdg_torch.extras import optional
+
+with optional():
+    from numba import cfunc, njit, types
+
+__all__ = ["SOURCES", "compiled", "entry"]
+
+
+def compiled(function: Any) -> Any:
+    """Compile a function for other compiled functions to call.
+
+    The ``numpy`` error model spares the test for division by zero in every row; no kernel divides
+    by a number that can be 0.
+    """
+    return njit(nogil=True, error_model="numpy")(function)
+
+
+def entry(function: Any) -> Any:
+    """Compile a function to a C function ``void(void *)``, and keep the machine code.
+
+    Beside the source, or in the user's cache directory where the source may not be written to.
+    """
+    return cfunc(types.void(types.voidptr), error_model="numpy", cache=True)(function)
+
+
+# Numba keeps what a function calls together with it, but compiles anew only when the function's
+# own file changes. A kept function therefore closes over this digest of all kernels.
+SOURCES = hashlib.sha256(
+    b"".join(file.read_bytes() for file in sorted(Path(__file__).parents[1].rglob("*.py")))
+).hexdigest()

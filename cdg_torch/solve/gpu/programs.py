@@ -1,0 +1,250 @@
+r"""The kernels on the GPU: one launch for all gradients of a list that one kernel serves.
+
+The equations, the coefficients (:mod:`cdg_torch.solve.coefficients`) and the float64 arithmetic are
+those of :mod:`cdg_torch.solve.cpu.single`. What differs is who does them: a GPU is busy only with a
+hundred thousand threads, and a network has fewer columns than that.
+
+**Without β** (``walks``) every column is cut into ``SEGMENTS`` segments, and a thread walks each.
+The first pass finds the mean, the free constants, and of every segment its sum
+:math:`R=\sum_i r_i` and its moment :math:`D=\sum_i (i+1)\,r_i`, with i counted from the segment's
+first row. A segment of m rows that is entered from below with f and k is left with
+
+.. math:: f - R, \qquad k + \frac{1}{c}\sum_{i}\Bigl(f-\sum_{j\ge i} r_j\Bigr) = k + (mf - D)/c,
+
+so that two running sums over the segments tell what each is entered with. The second pass writes.
+
+**With β** (``sweeps``) the forward sweep must be kept while the backward one goes over it, and
+threads share a block of ``ROWS`` rows, which fits their registers. The recurrence
+:math:`y_i = p_i y_{i-1} + r_i` is a scan of the maps :math:`y \mapsto p_i y + r_i` under
+composition, :math:`(p_2, r_2)\circ(p_1, r_1) = (p_1p_2,\ p_2r_1 + r_2)`; from block to block its
+state is carried.
+
+==================  ===========================================================================
+argument            shape and meaning
+==================  ===========================================================================
+``tag``             any tensor of the list's storage type; only its dtype is used
+``jobs``            (jobs, ``FIELDS``) see :mod:`cdg_torch.solve.jobs`
+``coefficients``    see :mod:`cdg_torch.solve.jobs`
+``addresses``       (2, jobs) of each job's gradient and of its result
+``programs``        (programs, 3) each one's job, first column, and place in ``states``
+``states``          scratch memory: the forward sweep's state before every block of rows
+``job_count``       number of jobs
+``FLAT``            whether the columns of every job of ``programs`` are neighbours in memory: only
+                    then the compiler knows to let neighbouring threads take them
+==================  ===========================================================================
+"""
+
+# Triton compiles the source, and takes annotations for code.
+# mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call"
+
+from __future__ import annotations
+
+from cdg_torch.extras import optional
+from cdg_torch.solve.coefficients import FIXED, PULL, SCALE, SUMS
+
+with optional():
+    import triton
+    import triton.language as tl
+
+__all__ = ["COLS", "PER_THREAD", "ROWS", "SEGMENTS", "SWEEP_COLS", "sweeps", "walks"]
+
+# Of the tiles tried on an H200, the fastest. Neighbouring columns lie in one line of the cache. The
+# two running sums take so many registers that fewer threads fit.
+SEGMENTS, COLS = {SCALE: 32, PULL: 32, SUMS: 16}, 32
+# Threads of ``walks`` have four segments each. A tile of ``sweeps`` belongs to one warp, for which
+# a scan needs no barrier.
+PER_THREAD = 4
+ROWS, SWEEP_COLS = 32, 8
+
+# Constants of compiled code.
+_FIXED = tl.constexpr(FIXED)
+_SCALE, _PULL, _SUMS = tl.constexpr(SCALE), tl.constexpr(PULL), tl.constexpr(SUMS)
+
+
+@triton.jit
+def _load(src, places, rows, stride, valid):
+    """Load a tile, widened to float64; 0 where there is nothing."""
+    values = tl.load(src + places[None, :] + rows[:, None] * stride, mask=valid, other=0.0)
+    return values.to(tl.float32).to(tl.float64)
+
+
+@triton.jit
+def _store(dst, places, rows, stride, valid, values):
+    """Round a tile to the storage type, by way of float32, and store it."""
+    rounded = values.to(tl.float32).to(dst.dtype.element_ty)
+    tl.store(dst + places[None, :] + rows[:, None] * stride, rounded, mask=valid)
+
+
+@triton.jit
+def _columns(job, first, WIDTH: tl.constexpr, FLAT: tl.constexpr):
+    """Return where the columns of a tile lie, and which of them there are."""
+    outer, outer_stride = tl.load(job + 4), tl.load(job + 5)
+    inner, inner_stride = tl.load(job + 6), tl.load(job + 7)
+    columns = first + tl.arange(0, WIDTH)
+    places = columns
+    if not FLAT:
+        places = columns // inner * outer_stride + columns % inner * inner_stride
+    return places, columns < outer * inner
+
+
+@triton.jit
+def _enter(own):
+    """Return the sum of all segments below each."""
+    return tl.cumsum(own, 0, reverse=True) - own
+
+
+# A list of one gradient, or of 16, needs no code of its own.
+@triton.jit(do_not_specialize=["job_count"])
+def walks(
+    tag,
+    jobs,
+    coefficients,
+    addresses,
+    programs,
+    job_count,
+    FIELDS: tl.constexpr,
+    KIND: tl.constexpr,
+    FLAT: tl.constexpr,
+    SEGMENTS: tl.constexpr,
+    COLS: tl.constexpr,
+):
+    """Write the gradients for β = 0, for γ = 0, and for multiples of the ordinary metric."""
+    program = programs + 3 * tl.program_id(0)
+    index = tl.load(program)
+    job = jobs + FIELDS * index
+    src = tl.load(addresses + index).to(tag.dtype)
+    dst = tl.load(addresses + job_count + index).to(tag.dtype)
+    c, n, stride = coefficients + tl.load(job + 1), tl.load(job + 2), tl.load(job + 3)
+    places, inside = _columns(job, tl.load(program + 1), COLS, FLAT)
+    alpha, second = tl.load(c), tl.load(c + 1)
+    length = (n + SEGMENTS - 1) // SEGMENTS
+    tops = tl.arange(0, SEGMENTS) * length
+
+    mean = tl.zeros([COLS], tl.float64)
+    f = tl.zeros([SEGMENTS, COLS], tl.float64)
+    k = tl.zeros([SEGMENTS, COLS], tl.float64)
+    if KIND != _SCALE:
+        end, start, cyclic = c + _FIXED, c + _FIXED + n, tl.load(c + 2)
+        total = tl.zeros([SEGMENTS, COLS], tl.float64)
+        moment = tl.zeros([SEGMENTS, COLS], tl.float64)
+        for i in range(length):
+            rows = tops + i
+            there = rows < n
+            g = _load(src, places, rows, stride, there[:, None] & inside[None, :])
+            total += g
+            if KIND == _SUMS:
+                moment += (rows - tops + 1).to(tl.float64)[:, None] * g
+                k += tl.load(end + rows, mask=there, other=0.0)[:, None] * g
+                if cyclic != 0.0:
+                    f += tl.load(start + rows, mask=there, other=0.0)[:, None] * g
+        count = n.to(tl.float64)
+        sum_ = tl.sum(total, 0)
+        mean = sum_ / count
+        level, rate = mean / alpha, 1.0 / second
+        if KIND == _PULL:
+            k += level[None, :]
+        else:
+            rest = (sum_ - count * mean) / count
+            sizes = tl.minimum(tl.maximum(n - tops, 0), length).to(tl.float64)[:, None]
+            own = total - sizes * mean[None, :] - sizes * rest[None, :]
+            # Within a segment, what the mean's rounding lost may stay: it is next to nothing there.
+            moment -= sizes * (sizes + 1.0) / 2.0 * mean[None, :]
+            f = tl.sum(f, 0)[None, :] - _enter(own)
+            k = (tl.sum(k, 0) + level)[None, :] + _enter((sizes * f - moment) / second)
+
+    for back in range(length):
+        rows = tops + (length - 1 - back)
+        valid = (rows < n)[:, None] & inside[None, :]
+        g = _load(src, places, rows, stride, valid)
+        if KIND == _SCALE:
+            _store(dst, places, rows, stride, valid, g / alpha)
+        elif KIND == _PULL:
+            _store(dst, places, rows, stride, valid, k + rate * (g - mean[None, :]))
+        else:
+            _store(dst, places, rows, stride, valid, k)
+            f = tl.where(valid, f - (g - mean[None, :]), f)
+            k = tl.where(valid, k + rate * f, k)
+
+
+@triton.jit
+def _compose(p1, r1, p2, r2):
+    return p1 * p2, p2 * r1 + r2
+
+
+@triton.jit(do_not_specialize=["job_count"])
+def sweeps(
+    tag,
+    jobs,
+    coefficients,
+    addresses,
+    programs,
+    states,
+    job_count,
+    FIELDS: tl.constexpr,
+    FLAT: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLS: tl.constexpr,
+):
+    """Write the gradients for β, γ > 0."""
+    program = programs + 3 * tl.program_id(0)
+    index = tl.load(program)
+    job = jobs + FIELDS * index
+    src = tl.load(addresses + index).to(tag.dtype)
+    dst = tl.load(addresses + job_count + index).to(tag.dtype)
+    c, n, stride = coefficients + tl.load(job + 1), tl.load(job + 2), tl.load(job + 3)
+    places, inside = _columns(job, tl.load(program + 1), COLS, FLAT)
+    states += tl.load(program + 2) + tl.arange(0, COLS)
+    alpha, cyclic = tl.load(c), tl.load(c + 2)
+    end, start = c + _FIXED, c + _FIXED + n
+    before, after, gain = start + n, start + 2 * n, start + 3 * n
+    response, homogeneous = start + 4 * n, start + 5 * n
+    lanes = tl.arange(0, ROWS)
+
+    total = tl.zeros([ROWS, COLS], tl.float64)
+    x_end = tl.zeros([ROWS, COLS], tl.float64)
+    y_start = tl.zeros([ROWS, COLS], tl.float64)
+    state = tl.zeros([COLS], tl.float64)
+    for block in range(0, n, ROWS):
+        rows = block + lanes
+        there = rows < n
+        g = _load(src, places, rows, stride, there[:, None] & inside[None, :])
+        total += g
+        x_end += tl.load(end + rows, mask=there, other=0.0)[:, None] * g
+        if cyclic != 0.0:
+            y_start += tl.load(start + rows, mask=there, other=0.0)[:, None] * g
+        tl.store(states + block // ROWS * COLS, state)
+        # What a row's share has shrunk to at the end of its block: the product of the p beyond it.
+        p = tl.load(before + rows + 1, mask=(rows + 1 < n) & (lanes < ROWS - 1), other=1.0)
+        share = tl.cumprod(p, 0, reverse=True)
+        across = tl.load(before + block) * tl.sum(tl.where(lanes == 0, share, 0.0), 0)
+        state = across * state + tl.sum(share[:, None] * g, 0)
+
+    count = n.to(tl.float64)
+    sum_ = tl.sum(total, 0)
+    mean = sum_ / count
+    rest = (sum_ - count * mean) / count
+    level = mean / alpha
+    x = tl.sum(x_end, 0)
+    first = tl.sum(y_start, 0)
+    for back in range(0, n, ROWS):
+        block = (n - 1) // ROWS * ROWS - back
+        rows = block + lanes
+        there = rows < n
+        valid = there[:, None] & inside[None, :]
+        y = tl.load(states + block // ROWS * COLS) + tl.load(homogeneous + block) * first
+        y -= tl.load(response + block) * mean
+        # On its own: added to the mean, what the mean's rounding lost would be lost once more.
+        y -= tl.load(response + block) * rest
+        g = _load(src, places, rows, stride, valid)
+        # Rows beyond the last carry the state on unchanged.
+        p = tl.load(before + rows, mask=there, other=1.0)
+        p = tl.broadcast_to(p[:, None], [ROWS, COLS])
+        carried, made = tl.associative_scan((p, g - mean[None, :]), 0, _compose)
+        s = tl.load(gain + rows, mask=there, other=0.0)[:, None]
+        s = s * (carried * y[None, :] + made)
+        q = tl.load(after + rows, mask=there, other=1.0)
+        q = tl.broadcast_to(q[:, None], [ROWS, COLS])
+        carried, made = tl.associative_scan((q, s), 0, _compose, reverse=True)
+        solution = carried * x[None, :] + made
+        _store(dst, places, rows, stride, valid, solution + level[None, :])
+        x = tl.sum(tl.where(lanes[:, None] == 0, solution, 0.0), 0)

@@ -1,0 +1,191 @@
+"""A list of tensors on the GPU: its tables, kept on the device from step to step, and the launch.
+
+From step to step only addresses can change. They travel by an asynchronous copy from pinned
+memory, and not at all while they stay the same, so the host never waits for the device. Streams
+share the tables; what a launch writes to, each stream has for itself.
+
+The launch can be captured in a CUDA graph after an ordinary call with the same shapes and metrics,
+which compiles the kernel and makes the tables; a replay reads the addresses it was captured with.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from cdg_torch.solve.coefficients import SWEEPS
+from cdg_torch.solve.gpu.programs import COLS, PER_THREAD, ROWS, SEGMENTS, SWEEP_COLS, sweeps, walks
+from cdg_torch.solve.jobs import COLUMNS, Jobs, Tasks, make_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+__all__ = ["run"]
+
+
+def _pinned(array: np.ndarray) -> Tensor:
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory() if torch.cuda.is_available() else tensor
+
+
+def _addresses(jobs: Jobs, *lists: Sequence[Tensor]) -> NDArray[np.int64]:
+    """Return where each job's part of the tensors begins, (lists, jobs), row after row."""
+    tensors = np.array([[tensor.data_ptr() for tensor in tensors] for tensors in lists], np.int64)
+    # Indexing leaves the rows side by side, and only what lies like its target is copied at once.
+    return np.ascontiguousarray(tensors[:, jobs.tensor] + jobs.offset)
+
+
+def _capturing(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+_UNPREPARED = (
+    "a CUDA graph is being captured, and nothing has been prepared for it; before every capture, "
+    "call once outside of it with the same shapes, metrics and groups"
+)
+
+
+@dataclass(slots=True)
+class _Scratch:
+    """What launches on one stream write to, and the addresses that are there."""
+
+    addresses: Tensor
+    states: Tensor
+    seen: bytes = b""
+
+
+class _Plan:
+    """The tables of a list on one device, and the scratch memory of every stream.
+
+    Memory that a captured graph copies addresses from must be allocated beforehand: ``spare``.
+    """
+
+    def __init__(self, tasks: Tasks, dtype: torch.dtype, device: torch.device) -> None:
+        if _capturing(device):
+            raise RuntimeError(_UNPREPARED)
+        self.device = device
+        self.jobs = make_jobs(tasks, dtype.itemsize, double=False)
+        programs: defaultdict[tuple[int, bool], list[NDArray[np.int64]]] = defaultdict(list)
+        place = 0
+        names = ("kind", "rows", "outer", "inner", "inner_stride")
+        each = zip(*(self.jobs.column(name).tolist() for name in names), strict=True)
+        for job, (kind, rows, outer, inner, inner_stride) in enumerate(each):
+            width, height = (SWEEP_COLS, -(-rows // ROWS)) if kind == SWEEPS else (COLS, 0)
+            first = np.arange(0, outer * inner, width)
+            own = np.stack([np.full_like(first, job), first, place + first * height], 1)
+            programs[kind, outer == 1 and inner_stride == 1].append(own)
+            place += len(first) * width * height
+
+        def send(array: NDArray[Any]) -> Tensor:
+            return _pinned(array).to(device, non_blocking=True)
+
+        self.tag = torch.empty(0, dtype=dtype, device=device)
+        self.programs = {key: send(np.concatenate(own)) for key, own in programs.items()}
+        self.table = send(self.jobs.table)
+        self.coefficients = send(self.jobs.coefficients)
+        self.place = place
+        self.streams: dict[int, _Scratch] = {}
+        self.spare: Tensor | None = None
+        # From the copy of the addresses to the launch, no other thread may copy its own.
+        self.lock = threading.Lock()
+        self.ready = torch.cuda.current_stream().record_event() if device.type == "cuda" else None
+
+    def _scratch(self) -> _Scratch:
+        shape = (2, len(self.jobs.table))
+        return _Scratch(
+            torch.empty(shape, dtype=torch.int64, device=self.device),
+            torch.empty(self.place, dtype=torch.float64, device=self.device),
+        )
+
+    def scratch(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> _Scratch:
+        """Return the current stream's scratch memory, with the addresses of this call in it."""
+        addresses = _addresses(self.jobs, grads, outs)
+        if _capturing(self.device):
+            return self._captured(addresses)
+        key = 0
+        if self.ready is not None:
+            stream = torch.cuda.current_stream()
+            key = stream.cuda_stream
+            if key not in self.streams:
+                # The tables may have been made on another stream, and are freed there.
+                stream.wait_event(self.ready)
+                for tensor in (self.table, self.coefficients, *self.programs.values()):
+                    tensor.record_stream(stream)
+        if key not in self.streams:
+            self.streams[key] = self._scratch()
+        if self.spare is None:
+            self.spare = _pinned(np.empty_like(addresses))
+        own, seen = self.streams[key], addresses.tobytes()
+        if seen != own.seen:
+            # Fresh pinned memory: an earlier copy may still be under way.
+            own.addresses.copy_(_pinned(addresses), non_blocking=True)
+            own.seen = seen
+        return own
+
+    def _captured(self, addresses: NDArray[np.int64]) -> _Scratch:
+        """Return scratch memory of the graph's own.
+
+        Raises
+        ------
+        RuntimeError
+            If there has been no ordinary call since the last capture.
+        """
+        if self.spare is None:
+            raise RuntimeError(_UNPREPARED)
+        own = self._scratch()
+        self.spare.copy_(torch.from_numpy(addresses))
+        own.addresses.copy_(self.spare, non_blocking=True)
+        # Replays read the tables and this memory, and nobody tells when a graph is gone.
+        _kept.append((self, self.spare))
+        self.spare = None
+        return own
+
+    def launch(self, scratch: _Scratch) -> None:
+        """Run the kernels on the current device."""
+        tables = (self.tag, self.table, self.coefficients, scratch.addresses)
+        count = len(self.jobs.table)
+        for (kind, flat), programs in self.programs.items():
+            grid, fixed = (len(programs),), {"FIELDS": len(COLUMNS), "FLAT": flat}
+            if kind == SWEEPS:
+                sizes = {"ROWS": ROWS, "COLS": SWEEP_COLS, "num_warps": 1}
+                sweeps[grid](*tables, programs, scratch.states, count, **fixed, **sizes)
+            else:
+                segments = SEGMENTS[kind]
+                sizes = {"SEGMENTS": segments, "COLS": COLS, "num_warps": segments // PER_THREAD}
+                walks[grid](*tables, programs, count, KIND=kind, **fixed, **sizes)
+
+
+_kept: list[tuple[_Plan, Tensor]] = []
+
+
+@lru_cache(maxsize=64)
+def _plan(tasks: Tasks, dtype: torch.dtype, device: torch.device) -> _Plan:
+    return _Plan(tasks, dtype, device)
+
+
+def run(outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: Tasks, dtype: torch.dtype) -> None:
+    """Write M⁻¹g of every tensor of a list: one device, one dtype, strides as in ``tasks``.
+
+    ``outs[i]`` has the strides of ``grads[i]`` and is the same memory or none of it.
+
+    Raises
+    ------
+    RuntimeError
+        If a CUDA graph is captured without an ordinary call beforehand.
+    """
+    device = grads[0].device
+    # Triton launches on the current device; its interpreter has none.
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        plan = _plan(tasks, dtype, device)
+        with plan.lock:
+            plan.launch(plan.scratch(outs, grads))

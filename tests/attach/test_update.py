@@ -1,0 +1,237 @@
+"""where="update", match_norm and transform_decay: what exactly is smoothed, and how strongly."""
+
+import pytest
+import torch
+
+import cdg_torch
+from cdg_torch import Metric, riemannian_gradient
+from cdg_torch.attachment.decay import kept_fraction
+from tests.tools.small_training import METRIC, batches, loss_of, network, same, train_attached
+
+SELECTED = {"0.weight": (0, 1), "3.weight": (0, 2), "5.weight": (1, 1)}
+
+
+def one_step(make, **options):
+    """Return model before and after one step, with gradients, plain and attached."""
+    results = []
+    for attached in (False, True):
+        model = network()
+        optimizer = make(model)
+        if attached:
+            cdg_torch.attach(optimizer, model, METRIC, **options)
+        # two steps, so that momentum and moments matter; compare the second
+        for batch in batches(1):
+            loss_of(model, batch).backward()
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        optimizer.step()
+        results.append({name: p.detach() - before[name] for name, p in model.named_parameters()})
+        grads = {name: p.grad for name, p in model.named_parameters()}
+    return results[0], results[1], before, grads
+
+
+MAKERS = {
+    "SGD": lambda model: torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
+    "Adam": lambda model: torch.optim.Adam(model.parameters(), lr=0.1),
+    "RMSprop": lambda model: torch.optim.RMSprop(model.parameters(), lr=0.01),
+}
+
+
+def close(actual, expected, *scales) -> None:
+    # Differences of float32 weights: each of a handful of roundings is at most eps/2 of the scale.
+    scale = max(t.abs().max().item() for t in (expected, *scales))
+    torch.testing.assert_close(actual, expected, rtol=0, atol=8 * 2**-24 * scale)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_displacement_is_replaced_by_its_gradient_in_the_metric(name) -> None:
+    plain, attached, before, _ = one_step(MAKERS[name], where="update")
+    for key, move in plain.items():
+        expected = move
+        if key in SELECTED:
+            dim, groups = SELECTED[key]
+            expected = riemannian_gradient(move, METRIC, dim=dim, groups=groups)
+            assert (expected - move).abs().max() > 0.1 * move.abs().max()
+        close(attached[key], expected, before[key])
+
+
+def test_for_sgd_gradient_and_update_agree() -> None:
+    # M⁻¹ is linear and so is momentum; with decay left out of both, only rounding differs.
+    def make(model):
+        return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
+
+    one = train_attached(make, steps=3)
+    other = train_attached(make, steps=3, where="update")
+    for p, q in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-5)
+    assert not same(one, train_attached(make, steps=3, metric=Metric.l2()))
+
+
+@pytest.mark.parametrize("transform_decay", [False, True])
+def test_decoupled_decay_is_left_out_of_the_update_unless_asked_for(transform_decay) -> None:
+    def make(model):
+        return torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.5)
+
+    plain, attached, before, _ = one_step(make, where="update", transform_decay=transform_decay)
+    decay = 0.1 * 0.5
+    for key, (dim, groups) in SELECTED.items():
+        shrink = -decay * before[key]
+        move = plain[key] if transform_decay else plain[key] - shrink
+        expected = riemannian_gradient(move, METRIC, dim=dim, groups=groups)
+        expected = expected if transform_decay else expected + shrink
+        close(attached[key], expected, before[key])
+
+
+COUPLED = (
+    "SGD",
+    "Adam",
+    "NAdam",
+    "RAdam",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "ASGD",
+    "RMSprop",
+)
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("name", COUPLED)
+def test_coupled_decay_transformed_equals_decay_in_the_loss(name, maximize) -> None:
+    """M⁻¹(g ± λw): the same step as a plain optimizer without decay fed that gradient."""
+    kind = getattr(torch.optim, name)
+    sign = -1 if maximize else 1
+
+    def fed_by_hand():
+        model = network()
+        optimizer = kind(model.parameters(), lr=0.1, weight_decay=0.3, maximize=maximize)
+        for group in optimizer.param_groups:
+            group["weight_decay"] = 0.0
+        loss_of(model, batches(1)[0]).backward()
+        for key, p in model.named_parameters():
+            p.grad.add_(p.detach(), alpha=sign * 0.3)
+            if key in SELECTED:
+                dim, groups = SELECTED[key]
+                p.grad = riemannian_gradient(p.grad, METRIC, dim=dim, groups=groups)
+        optimizer.step()
+        return model
+
+    def fed_by_attach(**options):
+        model = network()
+        optimizer = kind(model.parameters(), lr=0.1, weight_decay=0.3, maximize=maximize)
+        cdg_torch.attach(optimizer, model, METRIC, **options)
+        loss_of(model, batches(1)[0]).backward()
+        optimizer.step()
+        return model
+
+    expected, untransformed = fed_by_hand(), fed_by_attach()
+    for inplace in (False, True):
+        actual = fed_by_attach(transform_decay=True, inplace=inplace)
+        assert not same(actual, untransformed)
+        for p, q in zip(actual.parameters(), expected.parameters(), strict=True):
+            # Sign-like first steps (Adam) turn rounding into rounding: a relative error of
+            # eps·(|g|+|λw|)/|M⁻¹(…)| of a step of size 0.1.
+            torch.testing.assert_close(p, q, rtol=0, atol=2e-5)
+
+
+def test_untransformed_decay_is_what_torch_adds() -> None:
+    def make(model):
+        return torch.optim.SGD(model.parameters(), lr=1.0, weight_decay=0.3)
+
+    _, attached, before, grads = one_step(make)
+    for key, (dim, groups) in SELECTED.items():
+        k = riemannian_gradient(grads[key], METRIC, dim=dim, groups=groups)
+        close(attached[key], -(k + 0.3 * before[key]), before[key])
+
+
+@pytest.mark.parametrize("options", [{}, {"inplace": True}, {"where": "update"}], ids=str)
+def test_match_norm_keeps_length_and_changes_direction(options) -> None:
+    strong = Metric.sobolev(5.0)
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    cdg_torch.attach(optimizer, model, strong, match_norm=True, **options)
+    loss_of(model, batches(1)[0]).backward()
+    raw = {name: p.grad.clone() for name, p in model.named_parameters()}
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    optimizer.step()
+    for key, (dim, groups) in SELECTED.items():
+        move = before[key] - model.get_parameter(key).detach()
+        k = riemannian_gradient(raw[key], strong, dim=dim, groups=groups)
+        expected = k * (raw[key].norm() / k.norm())
+        close(move, expected, before[key])
+        assert (raw[key].norm() / k.norm() - 1).abs() > 0.05
+
+
+def test_match_norm_of_a_zero_gradient_is_zero() -> None:
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    cdg_torch.attach(optimizer, model, METRIC, match_norm=True)
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    before = [p.detach().clone() for p in model.parameters()]
+    optimizer.step()
+    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+
+
+def test_match_norm_of_a_gradient_that_vanishes_is_zero() -> None:
+    model = torch.nn.Conv2d(1, 6, 1, bias=False).half()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    cdg_torch.attach(optimizer, model, Metric.reweighted_h0(100.0), match_norm=True)
+    # alternating and the smallest number of float16: a hundredth of it rounds to nothing
+    signs = torch.tensor([1.0, -1.0] * 3).reshape(6, 1, 1, 1)
+    model.weight.grad = (signs * 2.0**-24).half()
+    before = model.weight.detach().clone()
+    optimizer.step()
+    assert torch.equal(model.weight, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"where": "weights"}, "where must be one of 'gradient', 'update', got 'weights'"),
+        ({"where": "update", "inplace": True}, "inplace=True goes with where='gradient'"),
+    ],
+)
+def test_bad_options_are_refused(options, message) -> None:
+    model = network()
+    with pytest.raises(ValueError, match=message):
+        cdg_torch.attach(MAKERS["SGD"](model), model, METRIC, **options)
+
+
+def test_unknown_decay_is_not_guessed() -> None:
+    class Theirs(torch.optim.Optimizer):
+        pass
+
+    model = network()
+    with pytest.raises(ValueError, match="needs to know how Theirs applies its weight decay"):
+        cdg_torch.attach(Theirs(model.parameters(), {}), model, METRIC, transform_decay=True)
+
+
+@pytest.mark.parametrize(("found_inf", "kept"), [(None, 0.99), (0.0, 0.99), (1.0, 1.0)])
+def test_decoupled_decay_keeps_everything_in_a_step_that_is_skipped(found_inf, kept) -> None:
+    # What GradScaler tells a fused optimizer: 1 where a gradient overflowed.
+    optimizer = torch.optim.AdamW([torch.zeros(1)], lr=0.1, weight_decay=0.1)
+    if found_inf is not None:
+        optimizer.found_inf = torch.tensor(found_inf)
+    assert float(kept_fraction(optimizer, optimizer.param_groups[0])) == pytest.approx(kept)
+
+
+class Onwards(torch.optim.SGD):
+    """Goes on where the step that it inherits ends."""
+
+    def step(self, closure=None):
+        super().step(closure)
+        for parameter in self.param_groups[0]["params"]:
+            parameter.data[0] += 8.0
+
+
+def test_the_update_of_a_step_that_calls_the_inherited_one_is_all_of_it() -> None:
+    layer = torch.nn.Conv1d(3, 4, 1, bias=False, dtype=torch.float64)
+    torch.optim.SGD(layer.parameters(), lr=0.5)  # from then on the inherited step runs hooks, too
+    optimizer = Onwards(layer.parameters(), lr=0.5)
+    cdg_torch.attach(optimizer, layer, METRIC, where="update")
+    layer.weight.data.zero_()
+    layer.weight.grad = torch.arange(12.0, dtype=torch.float64).reshape(4, 3, 1)
+    update = -0.5 * layer.weight.grad
+    update[0] += 8.0
+    optimizer.step()
+    torch.testing.assert_close(layer.weight.detach(), riemannian_gradient(update, METRIC))

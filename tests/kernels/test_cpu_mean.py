@@ -1,0 +1,35 @@
+"""The kernels take the mean off to the last digit: what its own rounding lost comes off as well.
+
+A constant column has no fluctuation, and a nearly constant one keeps all of its own.
+"""
+
+import pytest
+import torch
+
+import cdg_torch
+from cdg_torch import Metric
+from tests.tools.kernel_cases import MEMBERS, check_nearly_constant_columns
+
+# A fluctuation that weighs 1e-12 of what the mean does: what is left of the mean shows.
+LIGHT = {
+    "h0, light": Metric(0.5, 1e-12),
+    "general, light": Metric(0.5, 1e-12, 1e-12),
+    "general, light, cycle": Metric(0.5, 1e-12, 1e-12, boundary="periodic"),
+}
+
+
+@pytest.mark.parametrize("member", [*MEMBERS, *LIGHT])
+def test_a_constant_column_is_divided_by_the_weight_of_the_mean(member) -> None:
+    metric = (MEMBERS | LIGHT)[member]
+    constants = torch.randn(40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for n in (7, 49):
+        g = constants.expand(n, -1).contiguous()
+        with cdg_torch.backend("cpu"):
+            k = cdg_torch.riemannian_gradient(g, metric)
+        assert torch.equal(k, g / metric.mean), n
+
+
+@pytest.mark.parametrize("fluctuation", [0.0, 1e-150])
+def test_a_nearly_constant_column_keeps_its_fluctuation(fluctuation) -> None:
+    with cdg_torch.backend("cpu"):
+        check_nearly_constant_columns(fluctuation, "cpu")

@@ -1,0 +1,58 @@
+"""The GPU kernels compile to machine code, without a GPU: Triton's interpreter accepts more."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("triton", reason="Triton is not installed")
+
+# Triton reads TRITON_INTERPRET when a kernel is defined: hence a process of its own.
+PROGRAM = """
+import sys
+from itertools import product
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from cdg_torch.solve import jobs
+from cdg_torch.solve.gpu import programs as gpu
+
+POINTERS = {"coefficients": "*fp64", "states": "*fp64", "job_count": "i32"}
+
+def compiled(kernel, dtype, warps, constants):
+    types = {"tag": dtype, **POINTERS}
+    signature = {
+        name: "constexpr" if name in constants else types.get(name, "*i64")
+        for name in kernel.arg_names
+    }
+    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
+    target = GPUTarget("cuda", int(sys.argv[1]), 32)
+    return triton.compile(source, target=target, options={"num_warps": warps})
+
+for dtype, flat in product(("*fp32", "*bf16", "*fp16"), (True, False)):
+    fixed = {"FIELDS": len(jobs.COLUMNS), "FLAT": flat}
+    found = []
+    for kind, segments in gpu.SEGMENTS.items():
+        tile = {"KIND": kind, "SEGMENTS": segments, "COLS": gpu.COLS}
+        found.append(compiled(gpu.walks, dtype, segments // gpu.PER_THREAD, {**fixed, **tile}))
+    tile = {"ROWS": gpu.ROWS, "COLS": gpu.SWEEP_COLS}
+    found.append(compiled(gpu.sweeps, dtype, 1, {**fixed, **tile}))
+    print(*(len(kernel.asm["cubin"]) for kernel in found))
+"""
+
+
+@pytest.mark.parametrize("capability", [80, 90])
+def test_every_kernel_becomes_machine_code(capability, tmp_path) -> None:
+    environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(capability)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    sizes = [[int(size) for size in line.split()] for line in found.stdout.splitlines()]
+    assert [len(line) for line in sizes] == [4] * 6
+    assert min(min(line) for line in sizes) > 1000

@@ -1,0 +1,47 @@
+"""The demonstration writes its records and figure, and its table says what the records say."""
+
+import io
+import json
+from dataclasses import replace
+
+from rich.console import Console
+
+from cdg_torch.lab.cli.demo import demo
+from cdg_torch.lab.train import demo as demonstration
+from cdg_torch.lab.train.tables import cells, markdown, terminal
+
+SMALL = replace(
+    demonstration.DEMO,
+    options={"train": 48, "validation": 16},
+    epochs=1,
+    rates=(0.1,),
+    select_seeds=1,
+    final_seeds=2,
+)
+
+
+def test_records_figure_and_table(tmp_path) -> None:
+    (tmp_path / "results.jsonl").write_text("left over from before\n")
+    done = []
+    rows, paths = demonstration.run_demo(SMALL, tmp_path, workers=0, on_record=done.append)
+    assert [path.name for path in paths] == ["results.jsonl", "training.png"]
+    records = [json.loads(line) for line in paths[0].read_text().splitlines()]
+    assert len(records) == len(done) == SMALL.run_count
+    assert paths[1].read_bytes().startswith(b"\x89PNG")
+    tested = [
+        record["results"]["test"]
+        for record in records
+        if record["run"]["stage"] == "final" and record["run"]["method"]["name"] == "SGD"
+    ]
+    assert cells(rows[0])[2].startswith(f"{100 * sum(tested) / 2:.2f} ±")
+    assert [row.method.name for row in rows] == [method.name for method in SMALL.methods]
+    out = io.StringIO()
+    Console(file=out, width=100).print(terminal(rows, "title"))
+    for row in rows:
+        assert all(cell in out.getvalue() for cell in cells(row))
+        assert " | ".join(cells(row)) in markdown(rows)
+
+
+def test_a_failed_verification_stops_before_training(tmp_path) -> None:
+    assert not demo(tmp_path, verify=lambda: False, workers=0)
+    assert list(tmp_path.iterdir()) == []

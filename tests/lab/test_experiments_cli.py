@@ -1,0 +1,95 @@
+"""From a spec to records to a report, on the command line; a second start does nothing twice."""
+
+from typer.testing import CliRunner
+
+from cdg_torch.lab.cli import app
+from cdg_torch.lab.train.specs import read_spec, read_specs
+
+SPEC = """
+model = "tiny-cnn"
+data = "digits"
+options = { train = 32, validation = 16 }
+rates = [0.03]
+select_seeds = 1
+final_seeds = 2
+
+[[methods]]
+name = "SGD"
+
+[[methods]]
+name = "periodic"
+metric = { fluctuation = 1.0, derivative = 0.5, boundary = "periodic", spacing = "unit" }
+match_norm = true
+
+[[experiment]]
+name = "small-batch"
+batches = [4, 8]
+
+[[experiment]]
+name = "adam"
+methods = [{ name = "Adam", optimizer = "adam" }]
+"""
+
+
+def test_train_then_report(tmp_path) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text(SPEC)
+    runner = CliRunner()
+    arguments = ["train", str(spec), "--output", str(tmp_path / "out"), "--workers", "0"]
+    result = runner.invoke(app, arguments, env={"COLUMNS": "120"})
+    assert result.exit_code == 0, result.output
+    records = tmp_path / "out" / "small-batch.jsonl"
+    before = records.read_bytes()
+    assert before.count(b"\n") == 2 * 2 * (1 + 2)
+    assert runner.invoke(app, arguments).exit_code == 0
+    assert records.read_bytes() == before
+
+    result = runner.invoke(app, ["report", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "## adam" in text
+    assert "### Batch 4" in text
+    assert "cannot be told from noise" in text
+    for name in ("small-batch-differences", "small-batch-training", "adam-training"):
+        assert f"({name}.png)" in text
+        assert (tmp_path / "out" / f"{name}.png").stat().st_size > 1000
+    assert "(adam-differences.png)" not in text
+
+
+def test_specs_inherit_from_the_top(tmp_path) -> None:
+    (tmp_path / "spec.toml").write_text(SPEC)
+    first, second = read_spec(tmp_path / "spec.toml")
+    assert first.methods[1].metric.boundary == "periodic"
+    assert first.methods[1].match_norm
+    assert [method.name for method in second.methods] == ["Adam"]
+    assert second.rates == first.rates == (0.03,)
+
+
+def test_several_specs_are_read_before_the_first_run(tmp_path) -> None:
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    one.write_text(SPEC)
+    two.write_text(SPEC.replace("small-batch", "large-batch").replace('"adam"', '"adam-too"', 1))
+    assert [e.name for e in read_specs([one, two])] == [
+        "small-batch",
+        "adam",
+        "large-batch",
+        "adam-too",
+    ]
+    result = CliRunner().invoke(app, ["train", str(one), str(one), "--output", str(tmp_path / "o")])
+    assert "share a name" in str(result.exception)
+    assert not (tmp_path / "o").exists()
+
+
+def test_bad_files_are_refused(tmp_path) -> None:
+    runner = CliRunner()
+    spec = tmp_path / "spec.toml"
+    spec.write_text("model = ")
+    result = runner.invoke(app, ["train", str(spec)])
+    assert isinstance(result.exception, ValueError)
+    assert "is not a TOML file" in str(result.exception)
+    spec.write_text(SPEC.replace('name = "adam"', 'name = "small-batch"'))
+    result = runner.invoke(app, ["train", str(spec)])
+    assert "share a name" in str(result.exception)
+    (tmp_path / "empty").mkdir()
+    result = runner.invoke(app, ["report", str(tmp_path / "empty")])
+    assert result.exit_code == 1

@@ -1,0 +1,69 @@
+"""Files of weights are read without running their code, and every axis is named rightly."""
+
+import pickle
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from cdg_torch.correlation import channel_correlation
+from cdg_torch.lab.cli import app
+from cdg_torch.lab.train.models import build
+from cdg_torch.lab.train.networks import correlations, load_weights
+
+
+def test_a_nested_checkpoint_is_searched(tmp_path) -> None:
+    state = build("tiny-cnn", 1, 10).state_dict()
+    path = tmp_path / "net.pt"
+    torch.save({"epoch": 3, "model": {"state_dict": state}}, path)
+    weights = load_weights(path)
+    assert torch.equal(weights["model.state_dict.0.weight"], state["0.weight"])
+
+
+def test_safetensors(tmp_path) -> None:
+    torch_io = pytest.importorskip("safetensors.torch")
+    state = build("tiny-cnn", 1, 10).state_dict()
+    torch_io.save_file(state, tmp_path / "net.safetensors")
+    assert load_weights(tmp_path / "net.safetensors").keys() == state.keys()
+
+
+class Malicious:
+    def __reduce__(self):
+        return (pytest.fail, ("the file's code was run",))
+
+
+def test_a_pickled_program_is_refused_and_not_run(tmp_path) -> None:
+    path = tmp_path / "evil.pt"
+    path.write_bytes(pickle.dumps(Malicious()))
+    with pytest.raises(ValueError, match="cannot be read as a file of tensors"):
+        load_weights(path)
+    with pytest.raises(FileNotFoundError, match="not a file"):
+        load_weights(tmp_path / "nothing.pt")
+
+
+def test_axes_are_named_by_the_layout() -> None:
+    weight = torch.randn(4, 5, 3, 2)
+    named = {row.direction: row for row in correlations({"up.weight": weight})}
+    flipped = {
+        row.direction: row for row in correlations({"up.weight": weight}, transposed=["up*"])
+    }
+    for direction, axis in (("output", 0), ("input", 1), ("kernel 1", 2), ("kernel 2", 3)):
+        assert named[direction].neighbours == float(channel_correlation(weight, axis))
+        assert named[direction].all_pairs == float(channel_correlation(weight, axis, pairs="all"))
+    assert flipped["output"].neighbours == named["input"].neighbours
+    assert flipped["input"].neighbours == named["output"].neighbours
+
+
+def test_command_prints_a_row_per_tensor_and_draws(tmp_path) -> None:
+    torch.save(build("unet", 1, 3).state_dict(), tmp_path / "net.pt")
+    figure = tmp_path / "net.png"
+    arguments = ["correlation", str(tmp_path / "net.pt"), "--figure", str(figure)]
+    result = CliRunner().invoke(app, [*arguments, "--transposed", "up*"], env={"COLUMNS": "140"})
+    assert result.exit_code == 0, result.output
+    assert "down1.0.weight" in result.output
+    assert "output: median over 13 tensors" in result.output
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    torch.save({"fc.weight": torch.ones(3, 3)}, tmp_path / "net.pt")
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "no tensor of three to five axes" in result.output

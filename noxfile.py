@@ -5,7 +5,8 @@
 ``torch``      the newest torch and the newest releases; not run unless asked for, being large
 ``theory``     ``cdg_theory`` on every Python, without torch
 
-Words after ``--`` replace the selection of tests: ``nox -s oldest -- tests/lab/test_files_intact.py``.
+Words after ``--`` replace the selection of tests:
+``nox -s oldest -- tests/lab/test_files_intact.py``.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["channel_count", "described", "finite_number", "float_rows", "one_of", "whole_number"]
-
 _PRINTED = (bool, int, float, complex, str, bytes, list, tuple, dict, np.generic)
 
 

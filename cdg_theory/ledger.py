@@ -20,8 +20,6 @@ from cdg_theory.checks import described
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["Result", "Theorem", "proved", "run", "theorems", "verify"]
-
 Kind = Literal["symbolic", "exact", "numeric"]
 
 

@@ -14,8 +14,6 @@ from cdg_theory.checks import described, finite_number, one_of
 Boundary = Literal["natural", "periodic"]
 Spacing = Literal["normalized", "unit"]
 
-__all__ = ["LARGEST", "SMALLEST", "Boundary", "Metric", "Spacing", "check_metric"]
-
 #: Between these lie all weights that are not 0: their products with n², and the reciprocals of
 #: those, stay away from both ends of float64.
 SMALLEST, LARGEST = 1e-150, 1e150

@@ -8,8 +8,6 @@ from dataclasses import fields
 from cdg_theory import Metric
 from cdg_theory.checks import described
 
-__all__ = ["saved_metrics"]
-
 _FIELDS = {field.name for field in fields(Metric)}
 
 

@@ -11,15 +11,6 @@ from torch import Tensor
 from cdg_theory.checks import described
 from cdg_theory.metric import check_metric
 
-__all__ = [
-    "check_arguments",
-    "check_axis",
-    "check_on_one_rank",
-    "check_operand",
-    "check_tensor",
-    "is_dtensor",
-]
-
 _FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 

@@ -13,23 +13,13 @@ from cdg_torch.checks import check_axis, check_tensor
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Pairs", "channel_correlation", "correlation_scale"]
-
 Pairs = Literal["neighbours", "all"]
 
 
 def _blocks(
     shape: object, dim: object, groups: object, pairs: object, name: str
 ) -> tuple[int, int, int]:
-    """Return the axis, its length per group, and the number of entries of a slice.
-
-    Raises
-    ------
-    TypeError
-        If an argument is of the wrong type.
-    ValueError
-        If the axis does not exist, or has not two slices per group, or ``pairs`` is unknown.
-    """
+    """Return the axis, its length per group, and the number of entries of a slice."""
     one_of("pairs", pairs, get_args(Pairs))
     if not isinstance(shape, tuple) or not all(type(length) is int for length in shape):
         msg = f"shape must be a tuple of ints, got {described(shape)}; tensor.shape is one"

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CURES", "missing", "optional"]
-
 _EXTRA = "pip install 'channel-directed-gradients[{}]' installs it"
 
 CURES = {

@@ -22,8 +22,6 @@ from cdg_torch.operands import from_operand
 if TYPE_CHECKING:
     from cdg_theory import Metric
 
-__all__ = ["dual_norm", "inner_product", "metric_norm", "metric_power"]
-
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return torch.linalg.vecdot(a.double().reshape(-1), b.double().reshape(-1))

@@ -13,8 +13,6 @@ from cdg_torch.operators import along_channels
 if TYPE_CHECKING:
     from cdg_theory import Metric
 
-__all__ = ["apply_metric", "riemannian_gradient"]
-
 
 def _apply(
     tensor: Tensor, metric: Metric | Tensor, dim: int, groups: int, *, inverse: bool, name: str

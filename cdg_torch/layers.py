@@ -27,8 +27,6 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
-__all__ = ["CONVOLUTIONS", "OutputAxis", "Slot", "output_axis", "parameter_slots"]
-
 _DIRECT = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 # LayerNorm is left out: its weight may have several axes, none of them the output channel.

@@ -18,19 +18,11 @@ from cdg_torch.operators import write_operator
 from cdg_torch.solve.backends import forced
 from cdg_torch.solve.plan import Batches, batches_of
 
-__all__ = ["riemannian_gradients_", "write_riemannian_gradients"]
-
 T = TypeVar("T")
 
 
 def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
-    """Return ``count`` values: the given sequence, or the given value over and over.
-
-    Raises
-    ------
-    ValueError
-        If the sequence is of another length.
-    """
+    """Return ``count`` values: the given sequence, or the given value over and over."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         return [value] * count  # a tensor is no Sequence: it is one operand
     if len(value) != count:

@@ -17,8 +17,6 @@ from cdg_theory.metric import Boundary, Metric, Spacing, check_metric
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["from_operand", "metric_operand"]
-
 _BOUNDARIES, _SPACINGS = get_args(Boundary), get_args(Spacing)
 
 

@@ -22,8 +22,6 @@ from cdg_torch.operands import from_operand
 from cdg_torch.solve.plan import along_rows, write_all
 from cdg_torch.solve.reference import apply_gram
 
-__all__ = ["along_channels", "write_operator"]
-
 
 @torch.library.custom_op("cdg::along_channels", mutates_args=())
 def along_channels(tensor: Tensor, operand: Tensor, dim: int, groups: int, inverse: bool) -> Tensor:

@@ -17,8 +17,6 @@ from cdg_theory import Metric
 from cdg_torch.attachment import Handle, attach
 from cdg_torch.attachment.refusals import check_model_is_given
 
-__all__ = ["SGD", "Adam", "AdamW"]
-
 _ATTACH = (
     "rules",
     "inplace",

@@ -27,8 +27,6 @@ from torch.distributed.tensor import Partial, Replicate, Shard
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
-__all__ = ["Block", "RowLayout", "Share", "cutting_dimension", "row_layout"]
-
 
 def cutting_dimension(tensor: DTensor, dim: int, name: str) -> int | None:
     """Return the mesh dimension that cuts axis ``dim`` into blocks of rows, None if none does.

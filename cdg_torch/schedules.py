@@ -28,15 +28,6 @@ from cdg_torch.checkpoints import saved_metrics
 if TYPE_CHECKING:
     from cdg_torch.attachment import Handle
 
-__all__ = [
-    "ConstantMetric",
-    "CosineMetric",
-    "LinearMetric",
-    "MetricSchedule",
-    "StepMetric",
-    "blend",
-]
-
 
 def blend(metric: Metric, t: float) -> Metric:
     r"""Return :math:`(1-t)\,M + t\,I`: the metric at t = 0, ``Metric.l2()`` at t = 1.

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.placements import RowLayout
 
-__all__ = ["write_sharded_gradients"]
-
 
 class _Alone(NamedTuple):
     """What a rank computes without the others: the arguments of the kernels' call."""
@@ -175,15 +173,7 @@ def _exchange(cuts: Sequence[_Cut]) -> Iterator[tuple[_Cut, Tensor]]:
 
 
 def _check(out: object, grad: object, metric: Metric, dim: int, groups: int, name: str) -> int:
-    """Check one gradient by what all ranks know of it, and return the axis.
-
-    Raises
-    ------
-    TypeError
-        If either is not a DTensor, or of a dtype that is not served, or wants a history.
-    ValueError
-        If ``out`` is placed in another way, or ``dim`` and ``groups`` do not fit the shape.
-    """
+    """Check one gradient by what all ranks know of it, and return the axis."""
     for label, tensor in ((name, grad), (f"the buffer for {name}", out)):
         if not isinstance(tensor, DTensor):
             msg = f"{label} must be a DTensor, got {type(tensor).__name__}"
@@ -211,14 +201,7 @@ def _check(out: object, grad: object, metric: Metric, dim: int, groups: int, nam
 def _divide(
     out: DTensor, grad: DTensor, metric: Metric, dim: int, groups: int, name: str
 ) -> tuple[_Alone | None, _Cut | None]:
-    """Return what this rank computes alone and what it needs others for; either may be nothing.
-
-    Raises
-    ------
-    ValueError
-        If the placements are not served, or the local rows are not those that torch would put
-        there.
-    """
+    """Return what this rank computes alone and what it needs others for; either may be nothing."""
     mesh, n = grad.device_mesh, grad.shape[dim]
     mesh_dim = cutting_dimension(grad, dim, name)
     place = mesh.get_coordinate()

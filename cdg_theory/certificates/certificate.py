@@ -9,8 +9,6 @@ from typing import Any
 from cdg_theory.checks import described
 from cdg_theory.metric import Metric
 
-__all__ = ["Certificate", "Finding"]
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -53,13 +51,7 @@ class Finding:
 
 
 def _checked(given: Any, kind: Any) -> dict[str, Any]:
-    """Return fields, if each is of the type that a record of this kind declares.
-
-    Raises
-    ------
-    TypeError
-        If one is not, or ``given`` is no table of fields at all, or it has no findings.
-    """
+    """Return fields, if each is of the type that a record of this kind declares."""
     # Of an annotation such as tuple[Finding, ...] the first word says enough.
     words = {entry.name: str(entry.type).partition("[")[0] for entry in fields(kind)}
     types = {"str": str, "int": int, "float": int | float, "Metric": Metric, "tuple": tuple}

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Column = NDArray[np.float64]
 
-__all__ = ["KINDS", "draw_column"]
-
 
 def _random(rng: np.random.Generator, n: int, _fmt: FloatFormat) -> Column:
     return rng.standard_normal(n)

@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = [
-    "BOUNDS",
-    "NARROWER",
-    "Algorithm",
-    "Examination",
-    "Solver",
-    "certify",
-    "examine",
-    "largest_errors",
-]
-
 #: (n, columns) gradient -> (n, columns) result, anything that NumPy reads as float64.
 Solver = Callable[[Any], Any]
 
@@ -203,13 +192,7 @@ def examine(
 
 
 def _draw(kinds: tuple[str, ...], metric: Metric, n: int, fmt: FloatFormat, seed: int) -> Array:
-    """Return columns of the given kinds, scaled so that gradient and result fit the format.
-
-    Raises
-    ------
-    ValueError
-        If none does.
-    """
+    """Return columns of the given kinds, scaled so that gradient and result fit the format."""
     rng = np.random.default_rng(seed)
     g = np.stack([draw_column(kind, n, fmt, rng) for kind in kinds], axis=1)
     k = np.abs(forward_error_bound(g, metric).gradient).max(axis=0)
@@ -229,13 +212,7 @@ def _draw(kinds: tuple[str, ...], metric: Metric, n: int, fmt: FloatFormat, seed
 
 
 def _call(solve: Solver, g: Array, fmt: FloatFormat) -> Array:
-    """Return what the solver makes of a copy of ``g``.
-
-    Raises
-    ------
-    ValueError
-        If it is of another shape.
-    """
+    """Return what the solver makes of a copy of ``g``."""
     carrier = np.float64 if fmt.name == "float64" else np.float32
     result = np.asarray(solve(g.astype(carrier)), dtype=np.float64)
     if result.shape != g.shape:

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Metric
 
-__all__ = ["Enclosure", "enclose_gradient", "scaled_integers"]
-
-
 #: Two rounds do, as a rule: the first one tells how many bits are missing.
 ROUNDS = 12
 

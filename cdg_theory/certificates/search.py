@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["bound_fractions", "largest_fraction"]
-
 
 def bound_fractions(
     solve: Solver, metric: Metric, g: Array, *, algorithm: Algorithm = "closing"

@@ -18,19 +18,6 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-__all__ = [
-    "collected",
-    "expanded",
-    "generic",
-    "integral",
-    "mean",
-    "o",
-    "polynomial",
-    "s",
-    "trigonometric",
-    "vanishes",
-]
-
 o = sp.Symbol("o", real=True)
 s = sp.Symbol("s", real=True)
 

@@ -33,8 +33,6 @@ from cdg_theory.continuum.weak_form import StrongForm, strong_form
 if TYPE_CHECKING:
     from cdg_theory.continuum.inner_product import InnerProduct
 
-__all__ = ["Equation", "equation_of", "riemannian_gradient"]
-
 
 @dataclass(frozen=True)
 class Equation:

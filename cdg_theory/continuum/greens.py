@@ -41,8 +41,6 @@ from cdg_theory.continuum.gradient import equation_of
 if TYPE_CHECKING:
     from cdg_theory.continuum.inner_product import InnerProduct
 
-__all__ = ["GreenFunction", "green_function"]
-
 
 @dataclass(frozen=True)
 class GreenFunction:

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Boundary, Metric
 
-__all__ = ["Grid", "cells", "elements"]
-
 
 @dataclass(frozen=True, eq=False)
 class Grid:

@@ -24,8 +24,6 @@ from cdg_theory.continuum.functions import integral, mean, o
 if TYPE_CHECKING:
     from cdg_theory.metric import Boundary, Metric
 
-__all__ = ["InnerProduct"]
-
 #: α, γ and μ = √(β/γ), apart from any symbol that a reader may use.
 _WEIGHTS = tuple(sp.Dummy(name, positive=True) for name in ("alpha", "gamma", "mu"))
 

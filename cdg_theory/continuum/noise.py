@@ -36,16 +36,6 @@ from cdg_theory.continuum.greens import green_function
 if TYPE_CHECKING:
     from cdg_theory.continuum.inner_product import InnerProduct
 
-__all__ = [
-    "best_h0",
-    "best_lambda",
-    "chain_power",
-    "fluctuation_power",
-    "fluctuation_trace",
-    "noise_bound",
-    "worst_bias",
-]
-
 
 def fluctuation_trace(inner: InnerProduct) -> Any:
     r"""Return :math:`\int(G(o,o)-1/\alpha)\,do=\sum_{m\ge1}1/\Lambda_m`.

@@ -29,16 +29,6 @@ from cdg_theory.continuum.weak_form import strong_form
 if TYPE_CHECKING:
     from cdg_theory.metric import Boundary
 
-__all__ = [
-    "coefficient",
-    "eigenvalue",
-    "end_determinant",
-    "first_frequency",
-    "mode_number",
-    "modes",
-    "smoothing_factor",
-]
-
 #: The number of a mode, 1, 2, 3, …
 mode_number = sp.Symbol("m", integer=True, positive=True)
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from cdg_theory.continuum.inner_product import InnerProduct
     from cdg_theory.metric import Boundary
 
-__all__ = ["StrongForm", "integrate_by_parts", "strong_form", "weak_residual"]
-
 
 def integrate_by_parts(density: Any, h: Any) -> tuple[Any, Any]:
     r"""Return (X, F) with ``density`` = h X + F′, for a density linear in the arbitrary function h.

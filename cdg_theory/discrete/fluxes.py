@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.discrete.sharded import ShardPlan
 
-__all__ = ["FluxMap", "flux_map"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FluxMap:

@@ -45,16 +45,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Metric
 
-__all__ = [
-    "cycle_drop",
-    "cycle_entry",
-    "cycle_resolvent",
-    "h0_entry",
-    "inverse_matrix",
-    "path_entry",
-    "path_resolvent",
-]
-
 
 def h0_entry(delta: Any, n: Any, beta: Any) -> Any:
     r"""Return :math:`G_{ij}` for c = 0; ``delta`` is 1 on the diagonal, 0 off it."""

@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Metric
 
-__all__ = [
-    "cycle_sobolev_trace",
-    "cycle_trace",
-    "path_sobolev_trace",
-    "path_trace",
-    "variance_kept",
-]
-
 
 def path_sobolev_trace(n: Any) -> Any:
     r"""Return :math:`\operatorname{tr}((L^+)^2)` of the path."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
     from scipy.sparse.linalg import LinearOperator
 
-__all__ = ["gram_matrix", "gram_operator", "graph_laplacian"]
-
 
 def graph_laplacian(boundary: Boundary, n: int) -> csr_array:
     r"""Return L, the Laplacian of the path (natural) or of the cycle (periodic) on ``n`` nodes.

@@ -60,26 +60,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Metric
 
-__all__ = [
-    "EMPTY",
-    "BlockFactors",
-    "BlockRows",
-    "Inflow",
-    "Moments",
-    "ShardPlan",
-    "Transfer",
-    "combine",
-    "cycle_plan",
-    "finish_block",
-    "merge",
-    "path_plan",
-    "recover",
-    "shard_plan",
-    "sharded_gradient",
-    "summarize_block",
-    "sweep_block",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Moments:

@@ -27,14 +27,6 @@ from cdg_theory.metric import Boundary, Metric, check_metric
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = [
-    "eigenvalues",
-    "from_modes",
-    "laplacian_eigenvalues",
-    "spectral_gradient",
-    "to_modes",
-]
-
 
 def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
     r"""Return :math:`\ell_0, \ldots, \ell_{n-1}` of the path or the cycle, by mode number.

@@ -47,23 +47,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Metric
 
-__all__ = [
-    "SweepFactors",
-    "carry_backward",
-    "carry_forward",
-    "close",
-    "cycle_excess",
-    "cycle_factors",
-    "eliminate_row",
-    "path_factors",
-    "path_pivots",
-    "riemannian_gradient",
-    "solve_fluctuation",
-    "solve_gram",
-    "split_mean",
-    "sweep_factors",
-]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepFactors:

@@ -43,15 +43,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = [
-    "ErrorBound",
-    "FactorErrors",
-    "closing_remainder",
-    "factor_errors",
-    "forward_error_bound",
-    "stored",
-]
-
 #: Unit roundoff of float64, in which the factors of the sweeps are computed.
 V = 2.0**-53
 

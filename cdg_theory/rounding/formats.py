@@ -12,8 +12,6 @@ from cdg_theory.checks import one_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FORMATS", "FloatFormat", "float_format"]
-
 
 @dataclass(frozen=True, slots=True)
 class FloatFormat:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["functional_error_bound", "sum_is_exact"]
-
 HEAVY = 2.0**400
 
 
@@ -124,8 +122,8 @@ def functional_error_bound(
 ) -> ErrorBound:
     r"""Return theorem 7's bound for kernels that know the sweeps' constants beforehand.
 
-    Arguments, result and errors as :func:`cdg_theory.rounding.bounds.forward_error_bound`, which is the
-    sharper bound of the sweeps that close themselves.
+    Arguments, result and errors as :func:`cdg_theory.rounding.bounds.forward_error_bound`, which
+    is the sharper bound of the sweeps that close themselves.
 
     Raises
     ------

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from cdg_theory import Metric
 
-__all__ = ["attach", "attached"]
-
 
 def attached(optimizer: Optimizer) -> Handle | None:
     """Return the handle of an optimizer that a metric is attached to, else None.
@@ -46,14 +44,7 @@ def _check_options(where: object, rules: object, **switches: object) -> None:
 
 
 def _check_selection(optimizer: Optimizer, model: nn.Module, rules: Sequence[Rule]) -> None:
-    """Refuse what would silently do nothing.
-
-    Raises
-    ------
-    ValueError
-        If the optimizer holds none of the model's parameters, or a rule, or all of them, select
-        nothing.
-    """
+    """Refuse what would silently do nothing."""
     plan = make_plan(model, rules)
     if all(plan.entry(p) is None for p in parameters_of(optimizer)):
         msg = (

@@ -20,8 +20,6 @@ from torch import Tensor
 
 from cdg_torch.solve.columns import is_injective
 
-__all__ = ["Buffers"]
-
 # The C library asks the system for fresh pages from about here on.
 LARGE = 1 << 17
 CACHE_LINE = 64

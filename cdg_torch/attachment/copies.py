@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.attachment.handle import Handle
 
-__all__ = ["install", "uninstall"]
-
 _COPYING = ("__deepcopy__", "__reduce_ex__")
 
 
@@ -52,13 +50,7 @@ def _unguarded(optimizer: Optimizer) -> Iterator[None]:
 
 
 def _set_state(optimizer: Optimizer, state: tuple[Any, Handle]) -> None:
-    """Unpickle: first what torch pickled, then the attachment.
-
-    Raises
-    ------
-    TypeError
-        If the handle serves another optimizer: then this is ``copy.copy``, not pickle.
-    """
+    """Unpickle: first what torch pickled, then the attachment."""
     del vars(optimizer)["__setstate__"]
     plain, handle = state
     if getattr(handle, "optimizer", optimizer) is not optimizer:

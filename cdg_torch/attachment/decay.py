@@ -19,8 +19,6 @@ from torch import Tensor
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-__all__ = ["check_decay_is_known", "coupled_decay", "kept_fraction", "match_norms", "norms_of"]
-
 _COUPLED = (
     "SGD",
     "Adam",

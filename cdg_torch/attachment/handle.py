@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.attachment.rules import Rule
 
-__all__ = ["Handle", "Options"]
-
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
@@ -288,13 +286,7 @@ class Handle:
         return self._plan
 
     def _jobs(self, *, need_gradient: bool) -> list[_Job]:
-        """Return the parameters to act on now, read from optimizer and model as they are.
-
-        Raises
-        ------
-        RuntimeError
-            If the optimizer's parameters are no longer the model's.
-        """
+        """Return the parameters to act on now, read from optimizer and model as they are."""
         held = [
             (p, group)
             for group in self.optimizer.param_groups

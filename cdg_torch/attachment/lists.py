@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cdg_torch.attachment.buffers import Buffers
     from cdg_torch.attachment.selection import Action
 
-__all__ = ["transform_list"]
-
 
 def _real(tensor: Tensor) -> Tensor:
     # M is real: it acts on real and imaginary parts alike, and the new axis comes last.

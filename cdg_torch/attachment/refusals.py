@@ -12,8 +12,6 @@ from cdg_theory.checks import described
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["check_arguments", "check_model_is_given", "parameters_of"]
-
 _FSDP1 = (
     "the model is wrapped in FullyShardedDataParallel (FSDP1), which flattens parameters into "
     "one-dimensional fragments: their output channels are gone; use FSDP2, "

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from cdg_theory import Metric
     from cdg_torch.attachment.selection import Plan
 
-__all__ = ["Report", "Row", "make_report"]
-
 
 def _short(metric: Metric) -> str:
     weights = f"{metric.mean:g}, {metric.fluctuation:g}, {metric.derivative:g}"

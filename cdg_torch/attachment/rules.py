@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from cdg_theory import Metric
     from cdg_torch.layers import Slot
 
-__all__ = ["Rule"]
-
 Predicate = Callable[[str, nn.Module, Tensor], bool]
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from cdg_theory import Metric
     from cdg_torch.attachment.rules import Rule
 
-__all__ = ["Action", "Entry", "Plan", "make_plan"]
-
 
 class Action(NamedTuple):
     """One tensor's share of the work: k = M⁻¹g along ``dim``, block by block."""
@@ -85,13 +83,7 @@ class _Reading:
 
 
 def _read(slot: Slot, parameter: nn.Parameter, rules: Sequence[Rule]) -> _Reading:
-    """Return the first rule that selects the slot, with its axis, or why none does.
-
-    Raises
-    ------
-    ValueError
-        If the selected tensor has not the axes that its layer, or the rule, speaks of.
-    """
+    """Return the first rule that selects the slot, with its axis, or why none does."""
     known = output_axis(slot.layer, slot.role)
     rule = next((rule for rule in rules if rule.selects(slot, parameter)), None)
     kind = type(slot.layer).__name__

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.attachment.selection import Action
 
-__all__ = ["Statistics", "TensorStatistics"]
-
 
 @dataclass(frozen=True, slots=True)
 class TensorStatistics:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["replacing", "unwritable"]
-
 
 def unwritable(path: Path, error: OSError) -> tuple[int, str]:
     """Return the arguments of the OSError that says what was not written, and what to do."""

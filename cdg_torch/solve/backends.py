@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["Backend", "backend", "choose", "forced"]
-
 Backend = Literal["reference", "cpu", "gpu"]
 
 _forced: ContextVar[Backend | None] = ContextVar("cdg_backend", default=None)
@@ -89,13 +87,7 @@ def _say_once(message: str) -> None:
 
 
 def _installed(package: str) -> bool:
-    """Whether a package is there; if not, a forced backend is refused, a chosen one replaced.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If a forced backend needs it.
-    """
+    """Whether a package is there; if not, a forced backend is refused, a chosen one replaced."""
     if not _found(package) and forced() is not None:
         raise ModuleNotFoundError(missing(package), name=package)
     if not _found(package):

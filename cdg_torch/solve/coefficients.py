@@ -30,19 +30,6 @@ if TYPE_CHECKING:
 
     from cdg_theory import Metric
 
-__all__ = [
-    "DOUBLE_PULL",
-    "DOUBLE_SWEEPS",
-    "FIXED",
-    "PULL",
-    "SCALE",
-    "SUMS",
-    "SWEEPS",
-    "Table",
-    "kind_of",
-    "table",
-]
-
 # Which kernel a member of the family takes.
 SCALE, PULL, SUMS, SWEEPS, DOUBLE_PULL, DOUBLE_SWEEPS = range(6)
 # α, then β (PULL) or c, then whether the columns close to a cycle: before the arrays of n numbers.

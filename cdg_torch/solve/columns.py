@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-__all__ = ["Block", "blocks", "is_injective"]
-
 
 @dataclass(frozen=True, slots=True)
 class Block:

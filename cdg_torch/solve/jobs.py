@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from cdg_theory import Metric
 
-__all__ = ["COLUMNS", "Jobs", "Task", "Tasks", "make_jobs"]
-
 # Shape, strides, metric, axis, groups of one tensor of the list.
 Task = tuple[tuple[int, ...], tuple[int, ...], "Metric", int, int]
 

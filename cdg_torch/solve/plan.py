@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from cdg_theory import Metric
 
-__all__ = ["Batches", "along_rows", "batches_of", "write_all"]
-
 _KERNELS = {"cpu": "cdg_torch.solve.cpu.run_cpu", "gpu": "cdg_torch.solve.gpu.run_gpu"}
 
 

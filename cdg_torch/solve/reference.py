@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from cdg_theory import Metric
 
-__all__ = ["apply_gram", "solve_gram"]
-
 
 def _split_mean(g: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean over axis 0 and the fluctuation, whose own mean is taken off once more."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-__all__ = ["write"]
-
 
 def _modules(package: str) -> Iterator[str]:
     yield package

@@ -7,8 +7,6 @@ import os
 import shutil
 from pathlib import Path
 
-__all__ = ["prepare", "sources_digest"]
-
 
 def sources_digest(root: Path) -> str:
     """Return a digest of the library's sources: what a notebook's outputs depend on."""

@@ -41,8 +41,6 @@ from typing import Any
 
 from tests.deep.mutants import Mutant, tree_of
 
-__all__ = ["Arena", "Coverage", "Setting", "Verdict", "cover"]
-
 PYTEST = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:sugar", "-p", "no:xdist"]
 # What was imported beforehand is no longer rewritten: a warning, and warnings are errors.
 PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
@@ -538,13 +536,7 @@ class Arena:
     def _ask(
         self, way: str, request: _Request, tests: str | tuple[str, ...] | None
     ) -> dict[str, Any]:
-        """Let a mutant meet its tests one way; the first time, its sources as they are, too.
-
-        Raises
-        ------
-        RuntimeError
-            If the tests fail without a mutant: then their failures say nothing.
-        """
+        """Let a mutant meet its tests one way; the first time, its sources as they are, too."""
         if way == "import":
             request = replace(request, limit=request.limit + self.setting.start)
         pipe = self._pipe(way)

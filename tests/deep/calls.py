@@ -18,8 +18,6 @@ from cdg_theory.certificates.draws import KINDS, draw_column
 from cdg_theory.rounding.bounds import forward_error_bound
 from cdg_theory.rounding.formats import FORMATS, FloatFormat
 
-__all__ = ["DTYPES", "LAYOUTS", "Call", "columns_of", "draw_call", "draw_metric"]
-
 DTYPES = {
     "float64": torch.float64,
     "float32": torch.float32,

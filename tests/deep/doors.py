@@ -16,8 +16,6 @@ from cdg_theory import Metric, certify, discrete, ledger
 from cdg_torch import baselines
 from cdg_torch.correlation import correlation_scale
 
-__all__ = ["DOORS", "Door", "trained"]
-
 
 @dataclass(frozen=True, slots=True)
 class Door:

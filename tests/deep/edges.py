@@ -19,8 +19,6 @@ from tests.deep.calls import DTYPES, columns_of
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.judge import Judge
 
-__all__ = ["run"]
-
 Array = NDArray[np.float64]
 
 WEIGHTS = (1e-12, 1e-6, 1.0, 1e6, 1e12)

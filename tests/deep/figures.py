@@ -14,22 +14,6 @@ from time import perf_counter
 from rich.markup import escape
 from rich.table import Table
 
-__all__ = [
-    "LITTLE",
-    "PARTS",
-    "Figure",
-    "Measured",
-    "Report",
-    "load",
-    "machine",
-    "markdown",
-    "save",
-    "score",
-    "table",
-    "timed",
-    "wilson",
-]
-
 Report = Callable[[str, int, int], None]
 """What a part is handed to say how far it is: what it does, how many are done, of how many."""
 

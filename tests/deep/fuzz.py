@@ -7,8 +7,6 @@ from tests.deep.fuzz_arguments import fuzz_arguments
 from tests.deep.fuzz_calls import CASES, fuzz_calls
 from tests.deep.fuzz_files import fuzz_files
 
-__all__ = ["run"]
-
 
 def run(*, effort: float, report: Report) -> list[Figure]:
     """Draw calls, wrong arguments, and broken files."""

@@ -23,8 +23,6 @@ from tests.deep.doors import DOORS, Door
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.odd_values import ODD_VALUES, words_for
 
-__all__ = ["Attempt", "attempt", "fuzz_arguments", "snapshot"]
-
 SEVERAL = 20_000
 # A refusal says what would do instead.
 CURE = re.compile(r";|must|needs|use |give |one of")

@@ -16,8 +16,6 @@ from tests.deep.calls import Call, columns_of, draw_call
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.judge import Judge
 
-__all__ = ["CASES", "Tally", "examine", "fuzz_calls"]
-
 CASES = 100_000
 # The interpreter takes 10 ms for a block of columns, and half a second for one with sweeps.
 INTERPRETED_EVERY, INTERPRETED_SWEEPS, INTERPRETED_NUMBERS = 20, 400, 600
@@ -57,13 +55,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def _results(call: Call, name: str) -> Iterator[tuple[str, Tensor | str]]:
-    """Yield the gradient in the metric by every door of a backend, or what is wrong with it.
-
-    Raises
-    ------
-    RuntimeError
-        If torch refuses to write, and has no reason to.
-    """
+    """Yield the gradient in the metric by every door of a backend, or what is wrong with it."""
     before = call.buffer.clone()
     options = {"dim": call.dim, "groups": call.groups}
     with cdg_torch.backend(name):

@@ -29,8 +29,6 @@ from tests.deep.doors import trained
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.fuzz_arguments import snapshot
 
-__all__ = ["Marker", "fuzz_files"]
-
 CASES = 20_000
 
 SPEC: dict[str, Any] = {

@@ -22,8 +22,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LANES", "interpret", "stand_ins"]
-
 LANES = 16
 _counter = threading.Lock()
 

@@ -15,8 +15,6 @@ from cdg_theory.rounding.formats import FORMATS
 from cdg_theory.rounding.functionals import functional_error_bound
 from tests.tools.exact_oracle import rational
 
-__all__ = ["Judge", "Verdict"]
-
 Array = NDArray[np.float64]
 
 

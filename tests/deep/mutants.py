@@ -36,8 +36,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
-__all__ = ["Mutant", "mutants", "same_code", "tree_of"]
-
 ARITHMETIC = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,

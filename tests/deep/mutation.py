@@ -46,8 +46,6 @@ from tests.deep.arena import Arena, Coverage, Setting, Verdict, cover
 from tests.deep.figures import Figure, Measured, machine, save, score, table, timed
 from tests.deep.mutants import Mutant, mutants
 
-__all__ = ["STRATA", "Hunt", "Record", "run", "summary"]
-
 ROOT = Path(__file__).resolve().parents[2]
 SURVIVORS = Path(__file__).parent / "survivors.md"
 PACKAGES = ("cdg_theory", "cdg_torch")

@@ -12,9 +12,6 @@ from torch import nn
 
 from cdg_theory import Metric
 
-__all__ = ["ODD_VALUES", "words_for"]
-
-
 ODD_VALUES: dict[str, Callable[[], Any]] = {
     "None": lambda: None,
     "True": lambda: True,

@@ -10,19 +10,11 @@ from pathlib import Path
 from tests.deep.figures import Figure, Report, timed
 from tests.deep.soaked import descend
 
-__all__ = ["run"]
-
 STEPS, ROUNDS = 100_000, 10_000
 
 
 def _elsewhere(job: str, count: int, report: Report) -> dict[str, float]:
-    """Run a job of :mod:`tests.deep.soaked` in a process of its own, and return what it measured.
-
-    Raises
-    ------
-    RuntimeError
-        If the process fails.
-    """
+    """Run a job of :mod:`tests.deep.soaked` in another process; return what it measured."""
     command = [sys.executable, "-m", "tests.deep.soaked", job, str(count)]
     root = Path(__file__).parents[2]
     with subprocess.Popen(

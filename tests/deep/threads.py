@@ -23,8 +23,6 @@ import cdg_torch
 from cdg_torch import Metric
 from tests.deep.figures import Figure, Report, timed
 
-__all__ = ["run"]
-
 METRICS = (
     Metric.reweighted_h0(4.0),
     Metric.sobolev(0.5),

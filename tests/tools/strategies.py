@@ -23,18 +23,6 @@ if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
     from numpy.typing import NDArray
 
-__all__ = [
-    "GRADIENTS",
-    "channel_counts",
-    "fractions",
-    "gradients",
-    "make_gradient",
-    "metrics",
-    "seeds",
-    "splits",
-    "weights",
-]
-
 PRIMES = (2, 3, 5, 7, 11, 13, 31, 61, 127, 211, 293)
 POWERS = (2, 4, 8, 16, 32, 64, 128, 256)
 

@@ -1,1 +1,1 @@
-"""The continuum's theorems: definiteness, gradients, Green's functions, spectra, noise, symmetries."""
+"""The theorems of the continuum: definiteness, gradients, kernels, spectra, noise, symmetries."""

@@ -29,8 +29,6 @@ from cdg_theory.continuum.spectrum import first_frequency, mode_number, modes
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/metric-family.md"
 BOUNDARIES = get_args(Boundary)
 alpha, beta, gamma = sp.symbols("alpha beta gamma", real=True)

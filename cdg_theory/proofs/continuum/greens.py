@@ -22,8 +22,6 @@ from cdg_theory.metric import Boundary
 if TYPE_CHECKING:
     from cdg_theory.continuum import GreenFunction
 
-__all__ = ["THEOREMS", "kernels_of"]
-
 PAGE = "theory/weak-form.md"
 
 

@@ -24,8 +24,6 @@ from cdg_theory.continuum.grids import cells, elements
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary, Metric
 
-__all__ = ["THEOREMS", "cell_symbol", "element_symbol"]
-
 PAGE = "theory/weak-form.md"
 
 

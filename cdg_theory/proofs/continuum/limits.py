@@ -22,8 +22,6 @@ from cdg_theory.continuum.spectrum import (
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/spectra-and-limits.md"
 BOUNDARIES = get_args(Boundary)
 alpha, beta, gamma, lam = sp.symbols("alpha beta gamma lambda", positive=True)

@@ -23,8 +23,6 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary, Metric
 from cdg_theory.proofs.continuum.grids import cell_symbol, element_symbol
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/descent.md"
 
 

@@ -23,8 +23,6 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 from cdg_theory.proofs.continuum.spectrum import at_weights
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/noise.md"
 BOUNDARIES = get_args(Boundary)
 lam = sp.Symbol("lambda", positive=True)

@@ -20,8 +20,6 @@ from cdg_theory.continuum.spectrum import (
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 
-__all__ = ["THEOREMS", "at_weights"]
-
 PAGE = "theory/spectra-and-limits.md"
 BOUNDARIES = get_args(Boundary)
 

@@ -24,8 +24,6 @@ from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.continuum.greens import kernels_of
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/spectra-and-limits.md"
 
 

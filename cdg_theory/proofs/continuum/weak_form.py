@@ -23,8 +23,6 @@ from cdg_theory.continuum.spectrum import end_determinant
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/weak-form.md"
 BOUNDARIES = get_args(Boundary)
 lam = sp.Symbol("lambda", positive=True)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.discrete.sharded import ShardPlan
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/sharded-theory.md"
 beta, c, E, f, Y, X = sp.symbols("beta c E f Y X", positive=True)
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Boundary
 
-__all__ = ["THEOREMS", "Manufactured", "errors", "manufacture", "orders"]
-
 PAGE = "theory/discretization.md"
 SIZES = (32, 64, 128, 256, 512)
 # Slopes of a second-order method with an h⁴ or h³ term behind it, on these meshes.

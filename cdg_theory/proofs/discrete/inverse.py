@@ -20,8 +20,6 @@ from cdg_theory.proofs.tools.algebra import Powers, path_rows, vanish, vanishes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["THEOREMS"]
-
 i, j, k, n, u = sp.symbols("i j k n u", integer=True, nonnegative=True)
 alpha, beta, c = sp.symbols("alpha beta c", positive=True)
 PAGE = "theory/discretization.md"

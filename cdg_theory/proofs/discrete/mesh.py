@@ -20,8 +20,6 @@ from cdg_theory.proofs.tools.exact_matrices import exact_gram, identity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/discretization.md"
 
 

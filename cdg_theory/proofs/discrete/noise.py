@@ -17,8 +17,6 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
 from cdg_theory.proofs.tools.exact_matrices import exact_inverse
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/discretization.md"
 i, j, n, u = sp.symbols("i j n u", integer=True, nonnegative=True)
 alpha, beta, c = sp.symbols("alpha beta c", positive=True)

@@ -17,8 +17,6 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
 from cdg_theory.proofs.tools.exact_matrices import exact_gram, laplacian
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/discretization.md"
 i, n = sp.symbols("i n", integer=True, nonnegative=True)
 

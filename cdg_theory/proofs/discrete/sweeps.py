@@ -20,8 +20,6 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import Powers, vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_inverse, laplacian
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/discretization.md"
 beta, c, E = sp.symbols("beta c E", positive=True)
 

@@ -13,8 +13,6 @@ from cdg_theory.discrete import inverse
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/discretization.md"
 i, j, k, n, u = sp.symbols("i j k n u", integer=True, nonnegative=True)
 alpha, beta, c = sp.symbols("alpha beta c", positive=True)

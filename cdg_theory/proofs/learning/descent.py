@@ -17,8 +17,6 @@ from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.drawn_matrices import draw_matrix, draw_spd
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/descent.md"
 
 

@@ -19,8 +19,6 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_matrix, draw_spd
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/implicit-bias.md"
 
 

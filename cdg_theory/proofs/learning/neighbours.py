@@ -10,8 +10,6 @@ import sympy as sp
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.drawn_matrices import draw_matrix, draw_spd
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/neighbours.md"
 
 

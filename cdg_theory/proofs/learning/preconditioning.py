@@ -17,8 +17,6 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 from cdg_theory.proofs.continuum.greens import kernels_of
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/descent.md"
 R, g, v, u = sp.symbols("R g v u", commutative=False)
 tau, rho, damping, decay = sp.symbols("tau rho d omega", positive=True)

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["THEOREMS"]
-
 PAGE = "theory/rounding.md"
 
 #: Within this factor of the bound, the search finds an error (for n up to 16).

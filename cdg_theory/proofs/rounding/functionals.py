@@ -26,8 +26,6 @@ from cdg_theory.metric import Metric
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["THEOREMS", "functional_gradient"]
-
 WEIGHTS = ((0.0, 0.11), (0.0, 50.0), (1.0, 0.1), (1e-12, 10.0), (1e-12, 1e12), (1e6, 1e-6))
 
 

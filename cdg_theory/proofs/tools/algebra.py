@@ -15,8 +15,6 @@ import sympy as sp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Powers", "path_rows", "vanish", "vanishes"]
-
 
 def vanishes(expression: Any) -> bool:
     """Decide whether a rational function of its symbols is zero.

@@ -8,8 +8,6 @@ from typing import Any
 
 import sympy as sp
 
-__all__ = ["SPD", "draw_matrix", "draw_spd"]
-
 
 @dataclass(frozen=True)
 class SPD:

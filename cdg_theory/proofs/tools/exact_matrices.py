@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Boundary
 
-__all__ = ["exact_gram", "exact_inverse", "identity", "laplacian"]
-
 
 def identity(n: int) -> NDArray[Any]:
     """Return I in rational numbers."""

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.lab.bench.record import Record
 
-__all__ = ["draw_cost", "draw_scaling"]
-
 OURS = {"ours, CPU kernels", "ours, GPU kernels"}
 
 

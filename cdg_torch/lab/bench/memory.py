@@ -15,8 +15,6 @@ import torch
 from cdg_torch.lab.bench.methods import METHODS
 from cdg_torch.lab.bench.workloads import gradients
 
-__all__ = ["extra_mebibytes"]
-
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 

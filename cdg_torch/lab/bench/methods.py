@@ -20,8 +20,6 @@ from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.lists import riemannian_gradients_, write_riemannian_gradients
 from cdg_torch.solve.backends import Backend, backend
 
-__all__ = ["FLOOR", "METHODS", "METHODS_ON_GPU", "METRICS", "Method", "floor", "floor_on_gpu"]
-
 Call = Callable[[], object]
 
 METRICS = {

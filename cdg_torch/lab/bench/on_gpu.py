@@ -21,8 +21,6 @@ from cdg_torch.lab.bench.steps import measure_steps
 from cdg_torch.lab.bench.timing import Samples, rounds, seconds
 from cdg_torch.lab.bench.workloads import gradients, scaling_gradient
 
-__all__ = ["run_on_gpu"]
-
 # Calls in a row before the host's share of one is taken.
 HOST_CALLS = 20
 # Beyond the caches of any device.

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["Machine", "Record", "Report", "Row", "Share", "Table"]
-
 # What is measured, how much of it is done, of how much.
 Report = Callable[[str, int, int], None]
 

@@ -14,8 +14,6 @@ from cdg_torch.lab.bench.steps import measure_steps
 from cdg_torch.lab.bench.timing import Samples, rounds
 from cdg_torch.lab.bench.workloads import gradients, scaling_gradient
 
-__all__ = ["FULL", "QUICK", "Effort", "run"]
-
 
 @dataclass(frozen=True, slots=True)
 class Effort:

@@ -15,8 +15,6 @@ from cdg_torch.lab.bench.workloads import image_network
 from cdg_torch.layers import CONVOLUTIONS
 from cdg_torch.lists import riemannian_gradients_
 
-__all__ = ["measure_steps"]
-
 
 def measure_steps(
     record: Record,

@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Samples", "rounds", "seconds"]
-
 
 @dataclass(slots=True)
 class Samples:

@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from cdg_torch.lab.train.models.resnet import resnet18, resnet50
 from cdg_torch.layers import CONVOLUTIONS
 
-__all__ = ["WORKLOADS", "gradients", "image_network", "scaling_gradient"]
-
 Shapes = tuple[tuple[int, ...], ...]
 
 

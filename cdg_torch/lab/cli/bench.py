@@ -16,8 +16,6 @@ from cdg_torch.lab.bench.record import Machine, Record
 from cdg_torch.lab.bench.run import FULL, QUICK, run
 from cdg_torch.lab.files import replacing
 
-__all__ = ["bench"]
-
 
 def _show(record: Record, console: Console) -> None:
     for table in record.tables():

@@ -13,8 +13,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from cdg_torch.lab.train.networks import Correlation
 
-__all__ = ["correlation"]
-
 _SHOWN = ("output", "input", "kernel 1", "kernel 2", "kernel 3")
 
 

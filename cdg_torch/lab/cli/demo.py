@@ -21,8 +21,6 @@ from rich.progress import (
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record
 
-__all__ = ["demo", "progress_bar"]
-
 
 @contextmanager
 def progress_bar(console: Console, total: int, text: str) -> Iterator[Callable[[Record], None]]:

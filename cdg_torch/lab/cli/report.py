@@ -7,8 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-__all__ = ["report"]
-
 
 def report(sources: Sequence[Path], output: Path | None) -> bool:
     """Write the report of some JSON lines files, or of all in a folder.

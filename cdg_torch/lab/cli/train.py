@@ -7,8 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-__all__ = ["train"]
-
 
 def train(specs: Sequence[Path], output: Path, *, workers: int | None = None) -> list[Path]:
     """Do every experiment of some specs; return the paths of the records.

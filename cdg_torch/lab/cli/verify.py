@@ -17,8 +17,6 @@ from cdg_torch.lab.files import replacing
 from cdg_torch.lab.verify import Report, cases, run_cases
 from cdg_torch.lab.verify.paths import PATHS
 
-__all__ = ["certificate_table", "theorem_table", "verify"]
-
 #: A quick run starts no further theorem after this many seconds.
 QUICK_SECONDS = 10.0
 

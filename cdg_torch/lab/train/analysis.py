@@ -21,8 +21,6 @@ from cdg_torch.lab.train.statistics import (
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record
 
-__all__ = ["Row", "finding", "summarise"]
-
 
 @dataclass(frozen=True, slots=True)
 class Row:

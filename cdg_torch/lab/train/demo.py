@@ -12,8 +12,6 @@ from cdg_torch.lab.train.plots import draw_training
 from cdg_torch.lab.train.protocol import Experiment, conduct
 from cdg_torch.lab.train.runs import Record
 
-__all__ = ["DEMO", "run_demo"]
-
 DEMO = Experiment(
     name="demo",
     data="digits",

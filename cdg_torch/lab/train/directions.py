@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-__all__ = ["transform_gradients"]
-
 
 def transform_gradients(
     optimizer: Optimizer, model: nn.Module, transform: Callable[[Tensor, int], Tensor]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.lab.train.data import Split
 
-__all__ = ["classifier_features", "features_of", "frechet_distance"]
-
 
 def frechet_distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     r"""Return the distance between the normal distributions fitted to two sets of features.

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cdg_torch.lab.train.data import Dataset
     from cdg_torch.lab.train.runs import Run
 
-__all__ = ["train_gan"]
-
 
 @functools.lru_cache(maxsize=1)
 def _prepared(data: str, options: tuple[tuple[str, Any], ...]) -> tuple[Dataset, nn.Module]:

@@ -13,8 +13,6 @@ from pathlib import Path
 from cdg_torch.lab.train import store
 from cdg_torch.lab.train.runs import Record, Run
 
-__all__ = ["available_devices", "default_workers", "execute", "worker_pool"]
-
 
 def default_workers() -> int:
     """Return the number of cores that this process may use."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cdg_torch.attachment import Handle
     from cdg_torch.schedules import MetricSchedule
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Direction", "Layers", "Method"]
-
 Direction = Literal["output", "input", "kernel", "raster"]
 Layers = Literal["all", "first", "rest"]
 

@@ -17,8 +17,6 @@ from cdg_torch.extras import optional
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Correlation", "correlations", "draw_correlations", "load_weights"]
-
 
 @dataclass(frozen=True, slots=True)
 class Correlation:

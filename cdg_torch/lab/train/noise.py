@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cdg_theory import Metric
     from cdg_torch.lab.train.data import Split
 
-__all__ = ["LayerNoise", "measure_noise"]
-
 
 @dataclass(frozen=True, slots=True)
 class LayerNoise:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.lab.train.runs import Record
 
-__all__ = ["HUES", "draw_training", "figure_of"]
-
 HUES = (
     *("#1b1b1f", "#2f6fde", "#d1495b", "#3a7d44", "#b07d12", "#7b4fb5"),
     *("#2a9d9d", "#8d6e63", "#e07a1f", "#6b7c93", "#c05fb0", "#7a9e1f"),

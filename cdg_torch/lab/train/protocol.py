@@ -27,8 +27,6 @@ from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.models import MODELS
 from cdg_torch.lab.train.runs import Record, Run
 
-__all__ = ["Cell", "Experiment", "choose_rates", "conduct"]
-
 Cell = tuple[str, int]
 """A method's name and a batch size: what a learning rate is chosen for."""
 

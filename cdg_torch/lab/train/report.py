@@ -19,8 +19,6 @@ from cdg_torch.lab.train.tables import LEGEND, markdown
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record
 
-__all__ = ["draw_differences", "write_report"]
-
 _STAGES = ("select", "final")
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from cdg_torch.lab.train.methods import Method
 
-__all__ = ["Record", "Run"]
-
 Record = dict[str, Any]
 """What a run leaves: ``key``, ``run``, ``results`` (repeatable), ``timing`` (of this machine)."""
 

@@ -10,8 +10,6 @@ from typing import Any
 from cdg_theory.checks import described
 from cdg_torch.lab.train.protocol import Experiment
 
-__all__ = ["read_spec", "read_specs"]
-
 
 def _experiments(table: dict[str, Any]) -> list[Experiment]:
     several = table.pop("experiment", [{}])

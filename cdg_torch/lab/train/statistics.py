@@ -10,8 +10,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Comparison", "Interval", "compare", "corrected", "mean_interval"]
-
 Floats = NDArray[np.float64]
 
 

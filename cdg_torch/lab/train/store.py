@@ -9,8 +9,6 @@ from pathlib import Path
 from cdg_torch.lab.files import unwritable
 from cdg_torch.lab.train.runs import Record
 
-__all__ = ["append", "read"]
-
 # How every record begins, and so every record that was cut.
 _START = b'{"key": '
 
@@ -74,13 +72,7 @@ def append(path: Path, record: Record) -> None:
 
 
 def _write(descriptor: int, line: bytes) -> None:
-    """Write a line at the end of a file, or leave the file as it was.
-
-    Raises
-    ------
-    OSError
-        If the disk does not take it.
-    """
+    """Write a line at the end of a file, or leave the file as it was."""
     before = os.fstat(descriptor).st_size
     try:
         rest = memoryview(line)

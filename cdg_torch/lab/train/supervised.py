@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from cdg_torch.lab.train.data import Dataset, Split
     from cdg_torch.lab.train.runs import Run
 
-__all__ = ["evaluate", "layer_correlations", "train_supervised"]
-
 _PAD = 4
 
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from cdg_torch.lab.train.analysis import Row
 
-__all__ = ["HEADER", "LEGEND", "cells", "markdown", "terminal"]
-
 HEADER = (
     "method",
     "rate",

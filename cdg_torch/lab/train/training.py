@@ -10,8 +10,6 @@ from cdg_torch.lab.train.gan import train_gan
 from cdg_torch.lab.train.runs import Record, Run
 from cdg_torch.lab.train.supervised import train_supervised
 
-__all__ = ["train"]
-
 
 def train(run: Run, device: str = "cpu") -> Record:
     """Train once and return the record.

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LAYOUTS", "METRICS", "Case", "CaseResult", "cases", "run_cases", "solver"]
-
 #: Columns per case: two of each kind of gradient, and a multiple of four for channels_last.
 COLUMNS = 20
 

@@ -28,8 +28,6 @@ from cdg_torch.gradient import riemannian_gradient
 from cdg_torch.lists import riemannian_gradients_
 from cdg_torch.solve.backends import Backend, backend, choose
 
-__all__ = ["DTYPES", "PATHS", "Path", "Transform"]
-
 #: k = M⁻¹g along an axis, in groups.
 Transform = Callable[[Tensor, Metric, int, int], Tensor]
 

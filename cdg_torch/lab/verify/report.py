@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from cdg_theory.ledger import Result
     from cdg_torch.lab.verify.matrix import Case, CaseResult
 
-__all__ = ["Report", "TableRow"]
-
 
 @dataclass(frozen=True, slots=True)
 class TableRow:

@@ -11,8 +11,6 @@ from cdg_torch.extras import optional
 with optional():
     from numba import cfunc, njit, types
 
-__all__ = ["SOURCES", "compiled", "entry"]
-
 
 def compiled(function: Any) -> Any:
     """Compile a function for other compiled functions to call.

@@ -26,8 +26,6 @@ from cdg_torch.solve.cpu.vectors import (
     store,
 )
 
-__all__ = ["pull", "sweeps"]
-
 
 @compiled
 def _size(tag: Any, src: int, n: int, stride: int) -> Any:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["run"]
-
 # The 16-bit types travel as integers.
 _STORED = {
     torch.float64: np.float64,

@@ -31,8 +31,6 @@ from cdg_torch.solve.coefficients import FIXED
 from cdg_torch.solve.cpu.compiled import compiled
 from cdg_torch.solve.cpu.vectors import LANES, load, prefetch, spread, store
 
-__all__ = ["BLOCK", "pull", "scale", "sums", "sweeps"]
-
 # Rows per block: the state of the sweeps is corrected or kept once per block.
 BLOCK = 16
 # Rows from the one worked on to the one called for.

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-__all__ = ["share"]
-
 # A C function void(void*), as ctypes calls it: without Python's global lock.
 Entry = Any
 

@@ -24,8 +24,6 @@ from cdg_torch.solve.cpu.compiled import SOURCES, compiled, entry
 from cdg_torch.solve.cpu.single import BLOCK
 from cdg_torch.solve.cpu.vectors import LANES, move, next_number, pointer
 
-__all__ = ["CALL", "entry_for", "tile_count"]
-
 # While a tile is written, the next one is called for: if there is room for both in half a
 # megabyte, less than a core's second-level cache has. Else the rows to come of the tile itself.
 HALF_A_CACHE = 1 << 18

@@ -38,20 +38,6 @@ from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
 
-__all__ = [
-    "LANES",
-    "inverse_power",
-    "larger",
-    "load",
-    "move",
-    "next_number",
-    "pointer",
-    "power_of_two",
-    "prefetch",
-    "spread",
-    "store",
-]
-
 # Three accumulators must fit the vector registers: 3·8 of the 32 of AVX-512, 3·4 of 16 elsewhere.
 LANES = 64 if llvm.get_host_cpu_features().get("avx512f") else 16
 CACHE_LINE = 64

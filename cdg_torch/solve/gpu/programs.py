@@ -46,8 +46,6 @@ with optional():
     import triton
     import triton.language as tl
 
-__all__ = ["COLS", "PER_THREAD", "ROWS", "SEGMENTS", "SWEEP_COLS", "sweeps", "walks"]
-
 # Of the tiles tried on an H200, the fastest. Neighbouring columns lie in one line of the cache. The
 # two running sums take so many registers that fewer threads fit.
 SEGMENTS, COLS = {SCALE: 32, PULL: 32, SUMS: 16}, 32

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["run"]
-
 
 def _pinned(array: np.ndarray) -> Tensor:
     tensor = torch.from_numpy(array)
@@ -133,13 +131,7 @@ class _Plan:
         return own
 
     def _captured(self, addresses: NDArray[np.int64]) -> _Scratch:
-        """Return scratch memory of the graph's own.
-
-        Raises
-        ------
-        RuntimeError
-            If there has been no ordinary call since the last capture.
-        """
+        """Return scratch memory of the graph's own."""
         if self.spare is None:
             raise RuntimeError(_UNPREPARED)
         own = self._scratch()

@@ -11,8 +11,6 @@ import torch
 from cdg_torch.lab.train.data.dataset import SPLIT_SEED, Dataset, Split, standardised
 from cdg_torch.lab.train.data.fashion import DEFAULT_FOLDER, SIDE, fashion_pool
 
-__all__ = ["canvases"]
-
 BACKGROUND = 10
 _THRESHOLD = 40
 

@@ -12,8 +12,6 @@ import numpy as np
 
 from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset, standardised
 
-__all__ = ["cifar10", "cifar100", "read_records"]
-
 _PIXELS = 3 * 32 * 32
 _TEN_TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 

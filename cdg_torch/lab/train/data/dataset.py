@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-__all__ = ["SPLIT_SEED", "Dataset", "Split", "as_split", "split_dataset", "standardised"]
-
 SPLIT_SEED = 20200825
 """The seed of every split and subsample: the same images for every method and every run."""
 

@@ -13,8 +13,6 @@ from cdg_torch.lab.train.data.dataset import (
     standardised,
 )
 
-__all__ = ["digits"]
-
 TEST_IMAGES = 597
 
 

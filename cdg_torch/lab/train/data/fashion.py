@@ -14,8 +14,6 @@ from torch.nn import functional
 
 from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset, standardised
 
-__all__ = ["DEFAULT_FOLDER", "SIDE", "fashion", "fashion_pool", "read_idx"]
-
 DEFAULT_FOLDER = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package dataset-fashion-mnist puts the files."""
 
@@ -62,13 +60,7 @@ def _find(folder: Path, stem: str) -> Path:
 
 
 def _shrunk(images: Tensor, side: int) -> Tensor:
-    """Return the images with blocks of pixels averaged, ``side`` pixels wide.
-
-    Raises
-    ------
-    ValueError
-        If a block would not be of 1, 2×2 or 4×4 pixels.
-    """
+    """Return the images with blocks of pixels averaged, ``side`` pixels wide."""
     if side not in {SIDE, SIDE // 2, SIDE // 4}:
         msg = f"the side of an image must be {SIDE}, {SIDE // 2} or {SIDE // 4}, got {side}"
         raise ValueError(msg)

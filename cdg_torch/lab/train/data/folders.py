@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from cdg_torch.extras import optional
 from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset, standardised
 
-__all__ = ["image_folder", "mask_folder"]
-
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"}
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-__all__ = ["small_cnn", "tiny_cnn"]
-
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
     # The bias would be removed again by the normalisation.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-__all__ = ["LATENT", "discriminator", "generator"]
-
 LATENT = 64
 """Length of the random vector that the generator turns into an image."""
 

@@ -9,8 +9,6 @@ from torch import nn
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["BasicBlock", "Bottleneck", "resnet18", "resnet20", "resnet50"]
-
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
     if stride == 1 and inputs == outputs:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["UNet", "unet"]
-
 
 def _double(inputs: int, outputs: int) -> nn.Module:
     return nn.Sequential(

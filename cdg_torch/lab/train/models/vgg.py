@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import nn
 
-__all__ = ["vgg11"]
-
 _WIDTHS = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 
 

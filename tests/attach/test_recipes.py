@@ -363,6 +363,6 @@ def test_every_line_of_the_requirements_table_names_a_test_that_exists() -> None
     assert [int(number) for number in rows] == list(range(1, 23))
     for line in PAGE.read_text().splitlines():
         if re.match(r"\| \d+ \|", line):
-            files = re.findall(r"tests/test_\w+\.py", line)
+            files = re.findall(r"tests/\w+/test_\w+\.py", line)
             assert files, line
             assert all((root / name).exists() for name in files), line

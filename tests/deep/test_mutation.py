@@ -188,7 +188,8 @@ def test_no_mutant_is_made_of_text_types_or_guards() -> None:
 
 def test_every_operation_on_lanes_has_a_stand_in() -> None:
     lanes = pytest.importorskip("cdg_torch.solve.cpu.vectors")
-    assert set(LIKE_LANES) == set(lanes.__all__)
+    public = {n for n, f in vars(lanes).items() if getattr(f, "__module__", "") == lanes.__name__}
+    assert set(LIKE_LANES) >= {n for n in public if n[0] != "_"}
 
 
 def test_the_interpreted_kernels_round_as_the_compiled_ones_do() -> None:

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 import cdg_torch
-from cdg_torch import Metric, backends, dispatch, lists
+from cdg_torch import Metric, lists
 from cdg_torch.lists import write_riemannian_gradients
+from cdg_torch.solve import backends
+from cdg_torch.solve import plan as dispatch
 from cdg_torch.solve.backends import choose
 from cdg_torch.solve.coefficients import PULL, SCALE, SUMS, SWEEPS, kind_of
 from tests.tools.kernel_cases import MEMBERS

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import cdg_torch
-from cdg_torch.solve import threads as module
 from cdg_torch.solve.cpu import run_cpu
+from cdg_torch.solve.cpu import threads as module
 from tests.tools.kernel_cases import MEMBERS
 
 METRIC = MEMBERS["general, cycle"]

@@ -9,7 +9,7 @@ import sympy as sp
 from cdg_theory import ledger
 from cdg_theory.continuum import InnerProduct
 from cdg_theory.continuum.grids import elements
-from cdg_theory.proofs import definiteness
+from cdg_theory.proofs.continuum import definiteness
 
 IDS = [theorem.id for theorem in definiteness.THEOREMS]
 

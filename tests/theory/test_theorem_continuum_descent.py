@@ -4,7 +4,8 @@ import pytest
 
 from cdg_theory import ledger
 from cdg_theory.continuum import GreenFunction, o
-from cdg_theory.proofs import descent, mesh_independence, preconditioning
+from cdg_theory.proofs.continuum import mesh as mesh_independence
+from cdg_theory.proofs.learning import descent, preconditioning
 from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_spd
 
 IDS = [

@@ -5,7 +5,7 @@ import pytest
 
 from cdg_theory import Metric, discrete, ledger
 from cdg_theory.continuum import GreenFunction, o
-from cdg_theory.proofs import implicit_bias
+from cdg_theory.proofs.learning import implicit_bias
 from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_spd
 
 IDS = [theorem.id for theorem in implicit_bias.THEOREMS]

@@ -3,7 +3,7 @@
 import pytest
 
 from cdg_theory import ledger
-from cdg_theory.proofs import neighbours
+from cdg_theory.proofs.learning import neighbours
 from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_spd
 
 IDS = [theorem.id for theorem in neighbours.THEOREMS]

@@ -5,7 +5,7 @@ import sympy as sp
 
 from cdg_theory import ledger
 from cdg_theory.continuum import GreenFunction, o
-from cdg_theory.proofs import limits, symmetry
+from cdg_theory.proofs.continuum import limits, symmetry
 
 IDS = [theorem.id for module in (symmetry, limits) for theorem in module.THEOREMS]
 

@@ -63,7 +63,7 @@ def test_float32_results_reach_the_bound(metric, algorithm) -> None:
 
 @pytest.mark.parametrize("n", [16, 256])
 def test_float32_sums_come_within_a_factor_of_their_bound(n) -> None:
-    from tests.test_certify_mutants import float32_inside
+    from tests.theory.test_certify_mutants import float32_inside
 
     for metric in (Metric.sobolev(0.1), Metric.ordinary_sobolev(0.1, boundary="periodic")):
         certificate = certify(

@@ -1,8 +1,8 @@
 """Use the library in a process in which some packages are not there.
 
 ``python -m tests.tools.without numba PIL`` hides those packages, does what must always work
-(import, a gradient, attach, a step), and then what needs the hidden packages; it prints one JSON object:
-``warnings``, and by package the ``refusals`` of the features that need it.
+(import, a gradient, attach, a step), and then what needs the hidden packages; it prints one JSON
+object: ``warnings``, and by package the ``refusals`` of the features that need it.
 """
 
 import importlib

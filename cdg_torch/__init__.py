@@ -22,9 +22,8 @@ from cdg_theory import Metric
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
 from cdg_torch.correlation import channel_correlation
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
-from cdg_torch.gradient import apply_metric, riemannian_gradient
-from cdg_torch.lists import riemannian_gradients_
-from cdg_torch.operands import metric_operand
+from cdg_torch.gradient import apply_metric, riemannian_gradient, riemannian_gradients_
+from cdg_torch.operators import metric_operand
 from cdg_torch.optimizers import SGD, Adam, AdamW
 from cdg_torch.schedules import (
     ConstantMetric,

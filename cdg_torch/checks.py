@@ -32,9 +32,20 @@ def check_tensor(tensor: object, name: str = "grad") -> None:
     if tensor.layout is not torch.strided:
         msg = f"{name} must be dense, got layout {tensor.layout}; call .to_dense() first"
         raise TypeError(msg)
-    if tensor.dtype not in _FLOATS:
-        served = ", ".join(str(dtype).removeprefix("torch.") for dtype in _FLOATS)
-        msg = f"{name} must be one of {served}, got {tensor.dtype}; convert it first"
+    check_dtype(tensor.dtype, name)
+
+
+def check_dtype(dtype: torch.dtype, name: str) -> None:
+    """Refuse a dtype that is not served.
+
+    Raises
+    ------
+    TypeError
+        If it is complex, an integer, or a float type narrower than 16 bits.
+    """
+    if dtype not in _FLOATS:
+        served = ", ".join(str(one).removeprefix("torch.") for one in _FLOATS)
+        msg = f"{name} must be one of {served}, got {dtype}; convert it first"
         raise TypeError(msg)
 
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from cdg_theory.checks import finite_number
 from cdg_torch.checks import check_arguments
 from cdg_torch.gradient import apply_metric, riemannian_gradient
-from cdg_torch.operands import from_operand
+from cdg_torch.operators import from_operand
+from cdg_torch.solve.reference import from_rows, to_rows
 
 if TYPE_CHECKING:
     from cdg_theory import Metric
@@ -154,16 +155,14 @@ def metric_power(
         metric = from_operand(metric)
     if tensor.numel() == 0:  # an FFT wants numbers
         return tensor.clone()
-    blocks = (*tensor.shape[:axis], groups, -1, *tensor.shape[axis + 1 :])
-    rows = tensor.double().reshape(blocks).movedim(axis + 1, -1)
-    n = rows.shape[-1]
-    natural = metric.boundary == "natural"
-    cycle = torch.cat([rows, rows.flip(-1)], -1) if natural else rows
-    period = cycle.shape[-1]
+    rows = to_rows(tensor, axis, groups)
+    n = len(rows)
+    cycle = torch.cat([rows, rows.flip(0)]) if metric.boundary == "natural" else rows
+    period = len(cycle)
     multipliers = _eigenvalues(metric, n, period).pow(exponent)
     if not bool(multipliers.isfinite().all()):
         msg = f"exponent must leave the powers of M within float64, got {exponent}; nearer to 0"
         raise ValueError(msg)
-    multipliers = multipliers.to(tensor.device)
-    result = torch.fft.irfft(torch.fft.rfft(cycle) * multipliers, n=period)[..., :n]
-    return result.movedim(-1, axis + 1).flatten(axis, axis + 1).to(tensor.dtype)
+    multipliers = multipliers.to(tensor.device).reshape(-1, *(1,) * (rows.ndim - 1))
+    result = torch.fft.irfft(torch.fft.rfft(cycle, dim=0) * multipliers, n=period, dim=0)[:n]
+    return from_rows(result, axis).to(tensor.dtype)

@@ -1,25 +1,31 @@
-r"""The gradient in the metric as a pure function of tensors, k = M⁻¹g, and its inverse g = Mk."""
+r"""The gradient in the metric, k = M⁻¹g, of one tensor or of a list; and its inverse, g = Mk."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
+from cdg_theory import Metric
+from cdg_theory.checks import described
 from cdg_torch.checks import check_arguments
-from cdg_torch.operands import metric_operand
-from cdg_torch.operators import along_channels
+from cdg_torch.operators import along_channels, from_operand, metric_operand, write_operator
+from cdg_torch.solve import Job, solve
 
-if TYPE_CHECKING:
-    from cdg_theory import Metric
+T = TypeVar("T")
+
+
+def _operand(metric: Metric | Tensor) -> Tensor:
+    return metric if isinstance(metric, Tensor) else metric_operand(metric)
 
 
 def _apply(
     tensor: Tensor, metric: Metric | Tensor, dim: int, groups: int, *, inverse: bool, name: str
 ) -> Tensor:
     axis = check_arguments(tensor, metric, dim, groups, name)
-    operand = metric if isinstance(metric, Tensor) else metric_operand(metric)
-    result: Tensor = along_channels(tensor, operand, axis, groups, inverse)
+    result: Tensor = along_channels(tensor, _operand(metric), axis, groups, inverse)
     return result
 
 
@@ -92,3 +98,100 @@ def apply_metric(k: Tensor, metric: Metric | Tensor, *, dim: int = 0, groups: in
     tensor([1., 2., 6.])
     """
     return _apply(k, metric, dim, groups, inverse=False, name="k")
+
+
+def _known(metric: Metric | Tensor) -> Metric:
+    return from_operand(metric) if isinstance(metric, Tensor) else metric
+
+
+def write_gradients(jobs: Sequence[Job]) -> None:
+    """Write M⁻¹g of every job: what an optimizer's step calls, for all of its gradients at once.
+
+    The buffers may be the gradients themselves. Autograd does not see it. All arguments are checked
+    before anything is written.
+
+    Raises
+    ------
+    TypeError
+        As :func:`riemannian_gradient`.
+    ValueError
+        As :func:`riemannian_gradient`.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> g = torch.tensor([1.0, 2.0, 6.0])
+    >>> write_gradients([Job(g, g, Metric.reweighted_h0(2.0))])
+    >>> g
+    tensor([2.0000, 2.5000, 4.5000])
+    """
+    if not torch.compiler.is_compiling():
+        if any(isinstance(job.metric, Tensor) for job in jobs):
+            jobs = [job._replace(metric=_known(job.metric)) for job in jobs]
+        solve(jobs)
+        return
+    axes = [check_arguments(*job[1:], "tensors") for job in jobs]
+    operands = torch.stack([_operand(job.metric) for job in jobs])
+    groups = [job.groups for job in jobs]
+    write_operator([job.out for job in jobs], [job.grad for job in jobs], operands, axes, groups)
+
+
+def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
+    """Return ``count`` values: the given sequence, or the given value over and over."""
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+        return [value] * count  # a tensor is no Sequence: it is one operand
+    if len(value) != count:
+        msg = f"{name} must be one value or one per tensor, got {len(value)} for {count} tensors"
+        raise ValueError(msg)
+    return list(value)
+
+
+def riemannian_gradients_(
+    tensors: Sequence[Tensor],
+    metric: Metric | Tensor | Sequence[Metric | Tensor],
+    *,
+    dims: int | Sequence[int] = 0,
+    groups: int | Sequence[int] = 1,
+) -> None:
+    r"""Replace every gradient of a list by its gradient in the metric, :math:`k = M^{-1}g`.
+
+    For people who write their own optimizer: one call per step, no copy of the gradients.
+
+    ==========  ===========  =============================================================
+    symbol      argument     meaning
+    ==========  ===========  =============================================================
+    :math:`g`   ``tensors``  Euclidean gradients, overwritten
+    :math:`M`   ``metric``   a :class:`cdg_theory.Metric`, or its operand
+                             (:func:`cdg_torch.metric_operand`); one, or one per tensor
+    (axis)      ``dims``     the output-channel axis; one, or one per tensor
+    (blocks)    ``groups``   contiguous blocks along the axis; one, or one per tensor
+    ==========  ===========  =============================================================
+
+    Autograd does not see it. The tensors must not share memory with each other. All arguments
+    are checked before anything is written.
+
+    Raises
+    ------
+    TypeError
+        As :func:`cdg_torch.riemannian_gradient`.
+    ValueError
+        As :func:`cdg_torch.riemannian_gradient`, or if a sequence has not one value per tensor.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cdg_theory import Metric
+    >>> grads = [torch.tensor([1.0, 2.0, 6.0]), torch.tensor([[0.0, 4.0]])]
+    >>> riemannian_gradients_(grads, Metric.reweighted_h0(2.0), dims=[0, 1])
+    >>> grads
+    [tensor([2.0000, 2.5000, 4.5000]), tensor([[1., 3.]])]
+    """
+    if not isinstance(tensors, Sequence) or isinstance(tensors, str | bytes):
+        msg = f"tensors must be a list of torch.Tensor, got {described(tensors)}"
+        raise TypeError(msg)
+    count = len(tensors)
+    each = (
+        _one_each(name, value, count)
+        for name, value in (("metric", metric), ("dims", dims), ("groups", groups))
+    )
+    write_gradients(list(map(Job, tensors, tensors, *each)))

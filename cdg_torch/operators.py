@@ -6,21 +6,78 @@
                              optimizer step calls
 ===========================  =================================================================
 
-Metrics come as operands (:mod:`cdg_torch.operands`): data, not constants that a compiled graph is
-specialised on.
+Metrics come as operands. ``torch.compile`` takes a :class:`~cdg_theory.Metric` for a constant and
+compiles anew for every other one. A tensor is data: inside a compiled function, pass the metric's
+operand, and change the metric from step to step without compiling again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
 
-from cdg_torch.operands import from_operand
-from cdg_torch.solve.plan import along_rows, write_all
-from cdg_torch.solve.reference import apply_gram
+from cdg_theory.metric import Boundary, Metric, Spacing, check_metric
+from cdg_torch.checks import check_operand
+from cdg_torch.solve import Job, solve
+from cdg_torch.solve.reference import apply_gram, from_rows, to_rows
+
+_BOUNDARIES, _SPACINGS = get_args(Boundary), get_args(Spacing)
+
+
+def metric_operand(metric: Metric) -> Tensor:
+    """Return ``metric`` as a new float64 CPU tensor of 5 numbers.
+
+    Three weights, then the index of the boundary and of the spacing among their choices.
+    :func:`cdg_torch.riemannian_gradient`, :func:`cdg_torch.riemannian_gradients_` and
+    :func:`cdg_torch.apply_metric` take it in the place of the metric.
+
+    Examples
+    --------
+    >>> metric_operand(Metric.sobolev(2.0, boundary="periodic"))
+    tensor([1., 0., 2., 1., 0.], dtype=torch.float64)
+    """
+    check_metric(metric)
+    ends = _BOUNDARIES.index(metric.boundary), _SPACINGS.index(metric.spacing)
+    numbers = (metric.mean, metric.fluctuation, metric.derivative, *ends)
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+@lru_cache(maxsize=256)
+def _metric(numbers: tuple[float, ...]) -> Metric:
+    *weights, boundary, spacing = numbers
+    if boundary not in {0, 1} or spacing not in {0, 1}:
+        msg = (
+            f"metric is the operand {numbers}, whose last two numbers must be 0 or 1: which "
+            "boundary, which spacing; cdg_torch.metric_operand(metric) makes one"
+        )
+        raise ValueError(msg)
+    return Metric(
+        *weights,
+        boundary=cast("Boundary", _BOUNDARIES[int(boundary)]),
+        spacing=cast("Spacing", _SPACINGS[int(spacing)]),
+    )
+
+
+def from_operand(operand: Tensor) -> Metric:
+    """Return the metric whose operand this is.
+
+    Raises
+    ------
+    ValueError
+        If it is not a float64 CPU tensor of 5 numbers, the weights are outside the cone of metrics,
+        or the last two numbers are not indices.
+
+    Examples
+    --------
+    >>> from_operand(metric_operand(Metric.l2())) == Metric.l2()
+    True
+    """
+    check_operand(operand)
+    return _metric(tuple(operand.tolist()))
 
 
 @torch.library.custom_op("cdg::along_channels", mutates_args=())
@@ -32,10 +89,9 @@ def along_channels(tensor: Tensor, operand: Tensor, dim: int, groups: int, inver
     if tensor.numel() == 0:
         return out
     if inverse:
-        write_all([out], [tensor], [metric], [dim], [groups])
+        solve([Job(out, tensor, metric, dim, groups)])
         return out
-    result = apply_gram(along_rows(tensor, dim, groups), metric)
-    return out.copy_(result.movedim(0, dim + 1).flatten(dim, dim + 1))
+    return out.copy_(from_rows(apply_gram(to_rows(tensor, dim, groups), metric), dim))
 
 
 @along_channels.register_fake
@@ -83,14 +139,16 @@ def _write(
     dims: Sequence[int],
     groups: Sequence[int],
 ) -> None:
-    write_all(outs, grads, [from_operand(operand) for operand in operands], dims, groups)
+    metrics = [from_operand(operand) for operand in operands]
+    solve(list(map(Job, outs, grads, metrics, dims, groups)))
 
 
 @torch.library.custom_op("cdg::write_", mutates_args={"tensors"})
 def _write_in_place(
     tensors: Sequence[Tensor], operands: Tensor, dims: Sequence[int], groups: Sequence[int]
 ) -> None:
-    write_all(tensors, tensors, [from_operand(operand) for operand in operands], dims, groups)
+    metrics = [from_operand(operand) for operand in operands]
+    solve(list(map(Job, tensors, tensors, metrics, dims, groups)))
 
 
 @_write.register_fake

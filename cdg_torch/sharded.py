@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -35,23 +35,14 @@ from cdg_theory.discrete.fluxes import flux_map
 from cdg_theory.discrete.sharded import shard_plan
 from cdg_theory.metric import check_metric
 from cdg_torch.checks import check_arguments
-from cdg_torch.lists import write_riemannian_gradients
+from cdg_torch.gradient import write_gradients
 from cdg_torch.placements import cutting_dimension, row_layout
+from cdg_torch.solve import Job
 
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
     from cdg_torch.placements import RowLayout
-
-
-class _Alone(NamedTuple):
-    """What a rank computes without the others: the arguments of the kernels' call."""
-
-    out: Tensor
-    grad: Tensor
-    metric: Metric
-    dim: int
-    groups: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +135,7 @@ class _Cut:
             x.sub_((own + (left + right) / x.shape[dim]).unsqueeze(dim))
             x.select(dim, 0).add_(left)
             x.select(dim, -1).add_(right)
-            write_riemannian_gradients([x], [x], [k.metric], [dim], [1])
+            write_gradients([Job(x, x, k.metric, dim)])
             out.copy_(x.add_((level + mean / self.metric.mean).unsqueeze(dim)))
 
 
@@ -199,16 +190,18 @@ def _check(out: object, grad: object, metric: Metric, dim: int, groups: int, nam
 
 
 def _divide(
-    out: DTensor, grad: DTensor, metric: Metric, dim: int, groups: int, name: str
-) -> tuple[_Alone | None, _Cut | None]:
+    out: Tensor, grad: Tensor, metric: Metric, dim: int, groups: int, name: str
+) -> tuple[Job | None, _Cut | None]:
     """Return what this rank computes alone and what it needs others for; either may be nothing."""
+    assert isinstance(out, DTensor)
+    assert isinstance(grad, DTensor)
     mesh, n = grad.device_mesh, grad.shape[dim]
     mesh_dim = cutting_dimension(grad, dim, name)
     place = mesh.get_coordinate()
     if place is None:
         return None, None
     mine, given = out.to_local(), grad.to_local()
-    alone = _Alone(mine, given, metric, dim, groups) if given.numel() else None
+    alone = Job(mine, given, metric, dim, groups) if given.numel() else None
     if mesh_dim is None:
         return alone, None
     layout, rank = row_layout(n, groups, mesh.size(mesh_dim)), place[mesh_dim]
@@ -226,36 +219,26 @@ def _divide(
     if alone is not None:
         size = share.groups * (n // groups)
         whole = [tensor.narrow(dim, share.start, size) for tensor in (mine, given)]
-        alone = _Alone(whole[0], whole[1], metric, dim, share.groups) if size else None
+        alone = Job(whole[0], whole[1], metric, dim, share.groups) if size else None
     # A rank without rows hands over zeros: the collective needs it.
     cut = _Cut(mine, given, metric, dim, mesh, mesh_dim, layout, rank) if layout.parts else None
     return alone, cut
 
 
-def write_sharded_gradients(
-    outs: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    metrics: Sequence[Metric],
-    dims: Sequence[int],
-    groups: Sequence[int],
-    names: Sequence[str] | None = None,
-) -> None:
+def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = None) -> None:
     r"""Write :math:`k = M^{-1}g` of every DTensor into the DTensor of the same index.
 
     Every rank calls it with the same tensors and metrics in the same order. There is one
     ``all_gather`` for all tensors that share a mesh dimension (one in all with ``fully_shard``),
     and none if no group of channels lies on several ranks. It is over before anything is written.
 
-    ===========  ============  ===============================================================
-    symbol       argument      meaning
-    ===========  ============  ===============================================================
-    :math:`k`    ``outs``      DTensors placed as ``grads``; ``outs[i]`` may be ``grads[i]``
-    :math:`g`    ``grads``     Euclidean gradients, DTensors of any served placement
-    :math:`M`    ``metrics``   one :class:`cdg_theory.Metric` per tensor
-    (axis)       ``dims``      the output-channel axis of each
-    (blocks)     ``groups``    contiguous blocks along it, of the *global* tensor
-    (words)      ``names``     what to call each tensor in an error
-    ===========  ============  ===============================================================
+    ===========  =========  ==================================================================
+    symbol       argument   meaning
+    ===========  =========  ==================================================================
+    (tensors)    ``jobs``   :class:`cdg_torch.solve.Job` records: buffers and gradients are
+                            DTensors, placed alike; ``groups`` counts those of the *global* tensor
+    (words)      ``names``  what to call each gradient in an error
+    ===========  =========  ==================================================================
 
     Computed in float64 inside, and rounded once, as a whole tensor is. The mean of a block
     travels in one float64 number: the result is that of a gradient changed by one part in 10¹⁶ of
@@ -282,7 +265,7 @@ def write_sharded_gradients(
     >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     >>> mesh = init_device_mesh("cpu", (1,))
     >>> g = distribute_tensor(torch.tensor([1.0, 2.0, 6.0]), mesh, [Shard(0)])
-    >>> write_sharded_gradients([g], [g], [Metric.reweighted_h0(2.0)], [0], [1])
+    >>> write_sharded_gradients([Job(g, g, Metric.reweighted_h0(2.0))])
     >>> g.to_local()
     tensor([2.0000, 2.5000, 4.5000])
     >>> dist.destroy_process_group()
@@ -291,12 +274,9 @@ def write_sharded_gradients(
     -----
     Theorem 11.
     """
-    names = [f"grads[{i}]" for i in range(len(grads))] if names is None else names
+    names = [f"jobs[{i}].grad" for i in range(len(jobs))] if names is None else names
     checked = [
-        (out, grad, metric, _check(out, grad, metric, dim, count, name), count, name)
-        for out, grad, metric, dim, count, name in zip(
-            outs, grads, metrics, dims, groups, names, strict=True
-        )
+        (*job._replace(dim=_check(*job, name)), name) for job, name in zip(jobs, names, strict=True)
     ]
     with torch.no_grad():
         divided = [_divide(*arguments) for arguments in checked]
@@ -306,12 +286,6 @@ def write_sharded_gradients(
                 by_group.setdefault(cut.mesh.get_group(cut.mesh_dim), []).append(cut)
         gathered = [pair for cuts in by_group.values() for pair in _exchange(cuts)]
         alone = [job for job, _ in divided if job is not None]
-        write_riemannian_gradients(
-            [job.out for job in alone],
-            [job.grad for job in alone],
-            [job.metric for job in alone],
-            [job.dim for job in alone],
-            [job.groups for job in alone],
-        )
+        write_gradients(alone)
         for cut, regions in gathered:
             cut.finish(regions)

@@ -33,6 +33,7 @@ executed on symbols, row by row for the induction, and on rational numbers.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cdg_theory.metric import Metric
+
+# How the two sweeps go over the rows of an array, in place.
+Rows = tuple[Callable[[Any, Any], None], Callable[[Any, Any], None]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +173,7 @@ def _sweep_factors(metric: Metric, n: int) -> SweepFactors:
     return factors
 
 
-def split_mean(g: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def split_mean(g: Any) -> tuple[Any, Any]:
     r"""Return :math:`\bar g` and the fluctuation :math:`r = g - \bar g`, along axis 0.
 
     The mean is taken off twice: the first pass leaves a mean of the size of the rounding error
@@ -206,23 +210,31 @@ def close(u: NDArray[Any], homogeneous: NDArray[Any]) -> None:
     u -= _column(homogeneous, u) * u.sum(axis=0)
 
 
-def solve_fluctuation(r: NDArray[Any], factors: SweepFactors) -> NDArray[Any]:
-    """Return the mean-zero x with (βI + cL)x = r, for r of mean zero; ``r`` is overwritten."""
-    carry_forward(r, factors.carry)
+def solve_fluctuation(r: Any, factors: SweepFactors, rows: Rows | None = None) -> Any:
+    """Return the mean-zero x with (βI + cL)x = r, for r of mean zero; ``r`` is overwritten.
+
+    ``rows``, if given, are an array type's own :func:`carry_forward` and :func:`carry_backward`.
+    """
+    forward, backward = rows or (carry_forward, carry_backward)
+    forward(r, factors.carry)
     if factors.flux is not None:
         close(r, factors.flux)
     x = _column(factors.gain, r) * r
-    carry_backward(x, factors.carry)
+    backward(x, factors.carry)
     close(x, factors.closure)
     return x
 
 
 def solve_gram(
-    g: NDArray[Any], alpha: Any, beta: Any, factors: SweepFactors | None
-) -> NDArray[Any]:
-    r"""Return :math:`k = \bar g/\alpha + x` over any field; no ``factors`` means c = 0."""
+    g: Any, alpha: Any, beta: Any, factors: SweepFactors | None, rows: Rows | None = None
+) -> Any:
+    r"""Return :math:`k = \bar g/\alpha + x` over any field; no ``factors`` means c = 0.
+
+    It uses arithmetic, ``mean``, ``sum`` and ``reshape`` only: arrays of numbers, of fractions, of
+    symbols, and torch tensors go through this very code.
+    """
     mean, r = split_mean(g)
-    x = r / beta if factors is None else solve_fluctuation(r, factors)
+    x = r / beta if factors is None else solve_fluctuation(r, factors, rows)
     return mean / alpha + x
 
 

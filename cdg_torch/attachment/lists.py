@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from cdg_torch.checks import check_tensor, is_dtensor
-from cdg_torch.lists import write_riemannian_gradients
+from cdg_torch.gradient import write_gradients
+from cdg_torch.solve import Job
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,8 +77,8 @@ def _transform_sharded(
     from cdg_torch.sharded import write_sharded_gradients
 
     outs = list(tensors) if buffers is None else buffers.like(tensors)
-    metrics, dims, groups = zip(*actions, strict=True)
-    write_sharded_gradients(outs, tensors, metrics, dims, groups, names)
+    jobs = [Job(o, t, *a) for o, t, a in zip(outs, tensors, actions, strict=True)]
+    write_sharded_gradients(jobs, names)
     return outs
 
 
@@ -91,11 +92,6 @@ def _transform_whole(
     for tensor, name in zip(tensors, names, strict=True):
         check_tensor(_real(tensor) if tensor.layout is torch.strided else tensor, name)
     outs = list(tensors) if buffers is None else buffers.like(tensors)
-    write_riemannian_gradients(
-        [_real(out) for out in outs],
-        [_real(tensor) for tensor in tensors],
-        [action.metric for action in actions],
-        [action.dim for action in actions],
-        [action.groups for action in actions],
-    )
+    each = zip(outs, tensors, actions, strict=True)
+    write_gradients([Job(_real(out), _real(tensor), *action) for out, tensor, action in each])
     return outs

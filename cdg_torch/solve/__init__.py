@@ -1,17 +1,18 @@
-r"""Fast kernels for k = M⁻¹g: one read and one write of main memory, for every metric.
+r"""k = M⁻¹g for lists of tensors: one plan, and the implementations that serve it.
 
-``tables``    the numbers a kernel needs for one metric and one n, from the proven sweeps
-``layout``    a strided tensor as rows along the output channel and columns beside it
-``jobs``      a list of tensors as one table
-``lanes``     a block of columns as one value of Numba's, so that kernels read like formulas
-``compiled``  how they are compiled
-``cpu``       the kernels on the CPU, for float32 and the 16-bit types
-``double``    the same for float64
-``drive``     a list of tensors on one thread
-``threads``   the threads that share a list
-``run_cpu``   a list of tensors on the CPU
-``gpu``       the kernel on the GPU
-``run_gpu``   a list of tensors on the GPU
+``plan``          a list of jobs, planned once: who serves which tensor
+``backends``      which implementation serves a tensor
+``reference``     plain PyTorch: the readable version that every faster one is held against
+``columns``       strided tensors as rows along the output channel and columns beside it
+``coefficients``  the numbers a kernel needs for one metric and one n, from the proven sweeps
+``cpu``           kernels for main memory (Numba): one read and one write of it
+``gpu``           kernels for CUDA devices (Triton)
 
 Numba and Triton are imported when a kernel first runs, and neither is required.
 """
+
+from __future__ import annotations
+
+from cdg_torch.solve.plan import Job, solve
+
+__all__ = ["Job", "solve"]

@@ -18,7 +18,7 @@ import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import torch
 
@@ -28,9 +28,20 @@ from cdg_torch.extras import missing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
-
 Backend = Literal["reference", "cpu", "gpu"]
+
+
+class Placed(Protocol):
+    """A tensor, or what is known of one: its dtype and device decide who serves it."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The storage type."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it lies."""
+
 
 _forced: ContextVar[Backend | None] = ContextVar("cdg_backend", default=None)
 
@@ -102,7 +113,7 @@ def _half_converts() -> bool:
     return "86" not in llvm.get_process_triple() or bool(llvm.get_host_cpu_features().get("f16c"))
 
 
-def _cpu_serves(tensor: Tensor) -> bool:
+def _cpu_serves(tensor: Placed) -> bool:
     return (
         tensor.device.type == "cpu"
         and _installed("numba")
@@ -110,7 +121,7 @@ def _cpu_serves(tensor: Tensor) -> bool:
     )
 
 
-def _gpu_serves(tensor: Tensor) -> bool:
+def _gpu_serves(tensor: Placed) -> bool:
     # Triton's interpreter runs the kernels on tensors in main memory, for tests.
     interpreted = os.environ.get("TRITON_INTERPRET") == "1"
     return (
@@ -120,7 +131,7 @@ def _gpu_serves(tensor: Tensor) -> bool:
     )
 
 
-def choose(tensor: Tensor) -> Backend:
+def choose(tensor: Placed) -> Backend:
     """Return the implementation that serves ``tensor``.
 
     Raises

@@ -37,8 +37,8 @@ FIXED = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    r"""Coefficients as one array: ``FIXED`` numbers, then arrays of n numbers each.
+class Coefficients:
+    r"""The numbers as one array: ``FIXED`` of them, then arrays of n numbers each.
 
     ==========  =============================================================================
     kind        arrays
@@ -73,20 +73,20 @@ def kind_of(metric: Metric, n: int, *, double: bool = False) -> int:
 
 # A network has a handful of channel counts; a schedule brings new metrics at every step.
 @lru_cache(maxsize=256)
-def table(metric: Metric, n: int, *, double: bool = False) -> Table:
+def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficients:
     """Return the coefficients of the kernel that serves ``metric`` for ``n`` output channels.
 
     Examples
     --------
     >>> from cdg_theory import Metric
-    >>> table(Metric.reweighted_h0(4.0), 8).values
+    >>> coefficients(Metric.reweighted_h0(4.0), 8).values
     array([1., 4., 0.])
     """
     kind = kind_of(metric, n, double=double)
     if kind == SCALE:
-        return Table(kind, np.array([metric.mean, 0.0, 0.0]))
+        return Coefficients(kind, np.array([metric.mean, 0.0, 0.0]))
     if kind in {PULL, DOUBLE_PULL}:
-        return Table(kind, np.array([metric.mean, metric.fluctuation, 0.0]))
+        return Coefficients(kind, np.array([metric.mean, metric.fluctuation, 0.0]))
 
     factors = sweep_factors(metric, n)
     cyclic = factors.flux is not None
@@ -96,7 +96,7 @@ def table(metric: Metric, n: int, *, double: bool = False) -> Table:
     if double:
         flux = np.zeros(n) if factors.flux is None else factors.flux
         own = (before, after, factors.gain, factors.closure, flux)
-        return Table(kind, np.concatenate([fixed, *own]))
+        return Coefficients(kind, np.concatenate([fixed, *own]))
 
     one_hot = np.zeros(n)
     one_hot[-1] = 1.0
@@ -107,7 +107,7 @@ def table(metric: Metric, n: int, *, double: bool = False) -> Table:
     # r has mean zero, so a constant is free: without it, g serves as well as r.
     start -= start.mean()
     if kind == SUMS:
-        return Table(kind, np.concatenate([fixed, end, start]))
+        return Coefficients(kind, np.concatenate([fixed, end, start]))
 
     gain = factors.gain.copy()
     gain[-1] = 0.0  # the last value is known: nothing is added to it
@@ -116,4 +116,4 @@ def table(metric: Metric, n: int, *, double: bool = False) -> Table:
         response[i] = 1.0 + before[i - 1] * response[i - 1]
         homogeneous[i] = before[i - 1] * homogeneous[i - 1]
     arrays = (end, start, before, after, gain, response, homogeneous)
-    return Table(kind, np.concatenate([fixed, *arrays]))
+    return Coefficients(kind, np.concatenate([fixed, *arrays]))

@@ -12,6 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cdg_torch.solve.coefficients import coefficients
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from cdg_theory import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +110,85 @@ def is_injective(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
             return False
         span = stride * size
     return True
+
+
+class Part(NamedTuple):
+    """One tensor of a list, but for its address."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    metric: Metric
+    dim: int
+    groups: int
+
+
+# The columns of a block table: the kernel that serves, where its coefficients begin, and the block.
+COLUMNS = (
+    "kind",
+    "coefficients",
+    "rows",
+    "row_stride",
+    "outer",
+    "outer_stride",
+    "inner",
+    "inner_stride",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockTable:
+    """A list of tensors as blocks of columns: what does not change from step to step.
+
+    ================  =====================================================================
+    field             shape and meaning
+    ================  =====================================================================
+    ``table``         (blocks, 8) the ``COLUMNS``
+    ``tensor``        (blocks,) the index of the block's tensor in the list
+    ``offset``        (blocks,) bytes from the tensor's first element to the block's
+    ``coefficients``  those of all metrics and row counts, one after the other
+    ================  =====================================================================
+    """
+
+    table: NDArray[np.int64]
+    tensor: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    coefficients: NDArray[np.float64]
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        """Return one column of the table."""
+        return self.table[:, COLUMNS.index(name)]
+
+
+def block_table(parts: Sequence[Part], itemsize: int, *, double: bool) -> BlockTable:
+    """Return the blocks of a list of tensors of equal storage type.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> part = Part((8, 4, 3, 3), (36, 9, 3, 1), Metric.l2(), dim=0, groups=2)
+    >>> block_table([part], 4, double=False).table
+    array([[ 0,  0,  4, 36,  2, 144, 36,  1]])
+    """
+    rows, tensor, offset = [], [], []
+    begins: dict[tuple[Metric, int], int] = {}
+    values: list[NDArray[np.float64]] = [np.empty(0)]
+    length = 0
+    for index, (shape, strides, metric, dim, groups) in enumerate(parts):
+        for block in blocks(shape, strides, dim, groups):
+            own = coefficients(metric, block.rows, double=double)
+            key = metric, block.rows
+            if key not in begins:
+                begins[key] = length
+                values.append(own.values)
+                length += len(own.values)
+            along = (block.rows, block.row_stride)
+            across = (block.outer, block.outer_stride, block.inner, block.inner_stride)
+            rows.append((own.kind, begins[key], *along, *across))
+            tensor.append(index)
+            offset.append(block.offset * itemsize)
+    return BlockTable(
+        table=np.array(rows, np.int64).reshape(-1, len(COLUMNS)),
+        tensor=np.array(tensor, np.int64),
+        offset=np.array(offset, np.int64),
+        coefficients=np.concatenate(values),
+    )

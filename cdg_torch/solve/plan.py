@@ -1,114 +1,197 @@
-"""A list of gradients, each handed to the implementation that serves it."""
+"""A list of gradients as one plan: which implementation serves which tensor, and with what numbers.
+
+From step to step only addresses and numbers change. All else is the list's *signature*; a plan is
+made for a signature once and kept.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch import Tensor
 
-from cdg_torch.solve.backends import Backend, choose
-from cdg_torch.solve.columns import is_injective
-from cdg_torch.solve.jobs import Tasks
-from cdg_torch.solve.reference import solve_gram
+from cdg_theory import Metric
+from cdg_torch.checks import check_arguments, check_axis, check_dtype
+from cdg_torch.solve.backends import Backend, choose, forced
+from cdg_torch.solve.columns import Part, is_injective
+from cdg_torch.solve.reference import from_rows, solve_gram, to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
 
-    from cdg_theory import Metric
+class Job(NamedTuple):
+    r"""One tensor's share of a list: write :math:`k = M^{-1}g` along an axis, block by block.
+
+    ===========  ===========  ================================================================
+    symbol       field        meaning
+    ===========  ===========  ================================================================
+    :math:`k`    ``out``      where the result goes: the same memory as ``grad``, or none of it
+    :math:`g`    ``grad``     Euclidean gradient, of the shape, dtype and device of ``out``
+    :math:`M`    ``metric``   a :class:`cdg_theory.Metric`
+    (axis)       ``dim``      the output-channel axis
+    (blocks)     ``groups``   contiguous blocks along it, each with a metric of its own
+    ===========  ===========  ================================================================
+    """
+
+    out: Tensor
+    grad: Tensor
+    metric: Metric
+    dim: int = 0
+    groups: int = 1
+
+
+class Memory(NamedTuple):
+    """What a plan needs to know of one gradient and its buffer, but for their addresses."""
+
+    dtype: torch.dtype
+    device: torch.device
+    shape: torch.Size
+    strides: tuple[int, ...]
+    out_strides: tuple[int, ...]
+
+
+class Signature(NamedTuple):
+    """All that a plan depends on. Of 200 gradients it must be quick: it is taken at every step.
+
+    ``memories`` are plain tuples with the fields of :class:`Memory`; ``metrics`` is one metric if
+    all jobs have the same: its hash is not quick enough to take for every gradient.
+    """
+
+    memories: tuple[tuple[Any, ...], ...]
+    metrics: Metric | tuple[Metric, ...]
+    dims: tuple[int, ...]
+    groups: tuple[int, ...]
+    backend: Backend | None
+    threads: int
+
+
+_PLAIN = {Tensor, torch.nn.Parameter}
+
+
+def _is_plain(grad: Tensor) -> bool:
+    return type(grad) in _PLAIN and grad.layout is torch.strided and not grad.is_nested
+
+
+def _signature(jobs: Sequence[Job]) -> Signature:
+    outs, grads, metrics, dims, groups = zip(*jobs, strict=True)
+    memories = []
+    for out, grad in zip(outs, grads, strict=True):
+        strides = grad.stride()
+        into = strides if out is grad else out.stride()
+        memories.append((grad.dtype, grad.device, grad.shape, strides, into))
+    same = all(metric is metrics[0] for metric in metrics)
+    some = metrics[0] if same else metrics
+    return Signature(tuple(memories), some, dims, groups, forced(), torch.get_num_threads())
+
 
 _KERNELS = {"cpu": "cdg_torch.solve.cpu.run_cpu", "gpu": "cdg_torch.solve.gpu.run_gpu"}
 
 
-def along_rows(tensor: Tensor, dim: int, groups: int) -> Tensor:
-    """Return a float64 copy with the rows of every group in front: (n, ..., groups, ...)."""
-    blocks = (*tensor.shape[:dim], groups, -1, *tensor.shape[dim + 1 :])
-    return tensor.reshape(blocks).movedim(dim + 1, 0).to(torch.float64)
-
-
-def _write_reference(out: Tensor, grad: Tensor, metric: Metric, dim: int, groups: int) -> None:
-    result = solve_gram(along_rows(grad, dim, groups), metric)
-    out.copy_(result.movedim(0, dim + 1).flatten(dim, dim + 1))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Batches:
-    """Who serves which gradients of a list: it depends on all but their addresses and numbers.
+class Plan:
+    """Who serves which gradients of a list.
 
     ================  =====================================================================
     field             meaning
     ================  =====================================================================
     ``moved``         gradients to be copied first, since the buffer's strides are not theirs
-    ``by_reference``  index, metric, axis and groups of what the reference serves
-    ``by_kernels``    for each dtype and device: the backend, the dtype, indices, tasks
+    ``by_reference``  what :mod:`cdg_torch.solve.reference` serves
+    ``by_kernels``    for each dtype and device: the kernels' own plan, and what it serves
     ================  =====================================================================
     """
 
     moved: tuple[int, ...]
-    by_reference: tuple[tuple[int, Metric, int, int], ...]
-    by_kernels: tuple[tuple[Backend, torch.dtype, tuple[int, ...], Tasks], ...]
+    by_reference: tuple[int, ...]
+    by_kernels: tuple[tuple[Any, tuple[int, ...]], ...]
 
-    def write(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Write M⁻¹g of every gradient, for a list like the one that this was made for."""
-        sources = grads
-        if self.moved:
-            sources = list(grads)
-            for i in self.moved:
-                sources[i] = outs[i].copy_(grads[i])
-        for i, metric, dim, groups in self.by_reference:
-            _write_reference(outs[i], grads[i], metric, dim, groups)
-        for backend, dtype, members, tasks in self.by_kernels:
-            # Here, because Numba and Triton are slow to import.
-            kernels = import_module(_KERNELS[backend])
-            into = [outs[i] for i in members]
-            of = into if sources is outs else [sources[i] for i in members]
-            kernels.run(into, of, tasks, dtype)
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Write M⁻¹g of every job, for a list with the signature that this was made for."""
+        outs, sources = [job.out for job in jobs], [job.grad for job in jobs]
+        for i in self.moved:
+            sources[i] = outs[i].copy_(sources[i])
+        for i in self.by_reference:
+            out, grad, metric, dim, groups = jobs[i]
+            out.copy_(from_rows(solve_gram(to_rows(grad, dim, groups), metric), dim))
+        in_place = all(map(is_, outs, sources))
+        for kernels, members in self.by_kernels:
+            of = [sources[i] for i in members]
+            kernels.run(of if in_place else [outs[i] for i in members], of)
 
 
-def batches_of(
-    outs: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    metrics: Sequence[Metric],
-    dims: Sequence[int],
-    groups: Sequence[int],
-) -> Batches:
-    """Decide who serves which gradients: arguments checked, ``dims`` not negative.
+def make_plan(signature: Signature) -> Plan:
+    """Check all arguments and decide who serves what.
 
-    ``outs[i]`` is the same memory as ``grads[i]`` or none of it.
+    Raises
+    ------
+    TypeError
+        As :func:`cdg_torch.riemannian_gradient`.
+    ValueError
+        As :func:`cdg_torch.riemannian_gradient`.
     """
-    batches: defaultdict[tuple[Backend, torch.device, torch.dtype], list[int]] = defaultdict(list)
+    memories = [Memory(*memory) for memory in signature.memories]
+    metrics = signature.metrics
+    each = (metrics,) * len(memories) if isinstance(metrics, Metric) else metrics
+    parts = []
+    for memory, metric, dim, groups in zip(
+        memories, each, signature.dims, signature.groups, strict=True
+    ):
+        check_dtype(memory.dtype, "tensors")
+        axis = check_axis(memory.shape, dim, groups, "tensors")
+        parts.append(Part(memory.shape, memory.out_strides, metric, axis, groups))
+
     moved, by_reference = [], []
-    for i, (out, grad) in enumerate(zip(outs, grads, strict=True)):
-        if grad.numel() == 0:
+    batches: defaultdict[tuple[Backend, torch.dtype, torch.device], list[int]] = defaultdict(list)
+    for i, memory in enumerate(memories):
+        if 0 in memory.shape:
             continue
-        chosen = choose(grad)
-        shape, strides = out.shape, out.stride()
-        if chosen == "reference" or not is_injective(shape, strides):
+        chosen = choose(memory)
+        if chosen == "reference" or not is_injective(memory.shape, memory.out_strides):
             # For memory that overlaps itself, copy_ knows what to refuse.
-            by_reference.append((i, metrics[i], dims[i], groups[i]))
+            by_reference.append(i)
             continue
-        if out is not grad and grad.stride() != strides:
+        if memory.strides != memory.out_strides:
             moved.append(i)
-        batches[chosen, grad.device, grad.dtype].append(i)
+        batches[chosen, memory.dtype, memory.device].append(i)
     by_kernels = []
-    for (chosen, _, dtype), members in batches.items():
-        tasks = Tasks(
-            (outs[i].shape, outs[i].stride(), metrics[i], dims[i], groups[i]) for i in members
-        )
-        by_kernels.append((chosen, dtype, tuple(members), tasks))
-    return Batches(tuple(moved), tuple(by_reference), tuple(by_kernels))
+    for (chosen, dtype, device), members in batches.items():
+        # Here, because Numba and Triton are slow to import.
+        kernels = import_module(_KERNELS[chosen])
+        own = kernels.make_plan([parts[i] for i in members], dtype, device, signature.threads)
+        by_kernels.append((own, tuple(members)))
+    return Plan(tuple(moved), tuple(by_reference), tuple(by_kernels))
 
 
-def write_all(
-    outs: Sequence[Tensor],
-    grads: Sequence[Tensor],
-    metrics: Sequence[Metric],
-    dims: Sequence[int],
-    groups: Sequence[int],
-) -> None:
-    """Write M⁻¹g of every gradient, as :func:`batches_of` decides."""
-    batches_of(outs, grads, metrics, dims, groups).write(outs, grads)
+# The latest of them: a metric schedule brings a new signature at every step, and the plan of 160
+# gradients takes a tenth of a megabyte.
+kept_plan = lru_cache(maxsize=64)(make_plan)
+
+
+def solve(jobs: Sequence[Job]) -> None:
+    """Write M⁻¹g of every job. Arguments are checked before anything is written.
+
+    Raises
+    ------
+    TypeError
+        As :func:`cdg_torch.riemannian_gradient`.
+    ValueError
+        As :func:`cdg_torch.riemannian_gradient`.
+    """
+    if not jobs:
+        return
+    # True equals 1, so that a plan kept for 1 would let it pass; and what is no plain tensor may
+    # differ in more than a signature tells.
+    kinds = {type(number) for job in jobs for number in (job.dim, job.groups)}
+    plain = kinds == {int} and all(_is_plain(j.grad) and type(j.metric) is Metric for j in jobs)
+    if not plain:
+        for _, grad, metric, dim, groups in jobs:
+            check_arguments(grad, metric, dim, groups, "tensors")
+    plan = (kept_plan if plain else make_plan)(_signature(jobs))
+    with torch.no_grad():
+        plan.run(jobs)

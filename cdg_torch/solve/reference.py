@@ -1,18 +1,19 @@
 r"""k = M⁻¹g in plain PyTorch: the readable version that every faster one is held against.
 
-The same algorithm as :mod:`cdg_theory.discrete.sweeps`, with the same factors, row by row over
-all columns at once. Theorem 5 covers it; float64 inside, rounded once. Each column is scaled by a
-power of two to order one, and its result back, as in :mod:`cdg_theory.discrete.sweeps`.
+It *is* the algorithm that theorem 5 proves: :func:`cdg_theory.discrete.sweeps.solve_gram`, executed
+on tensors. Only the sweep over the rows is written again, in place and with one operation per row,
+where the theory's takes three; for β = 0 it is what it should be, a running sum. Float64 inside,
+rounded once. Each column is scaled by a power of two to order one, and its result back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from cdg_theory.discrete.sweeps import sweep_factors
+from cdg_theory.discrete import sweeps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,24 +21,37 @@ if TYPE_CHECKING:
     from cdg_theory import Metric
 
 
-def _split_mean(g: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean over axis 0 and the fluctuation, whose own mean is taken off once more."""
-    mean = g.mean(0)
-    fluctuation = g - mean
-    rest = fluctuation.mean(0)
-    return mean + rest, fluctuation.sub_(rest)
+def to_rows(tensor: Tensor, dim: int, groups: int) -> Tensor:
+    """Return a float64 copy with the rows of every group in front: (n, ..., groups, ...)."""
+    blocks = (*tensor.shape[:dim], groups, -1, *tensor.shape[dim + 1 :])
+    return tensor.reshape(blocks).movedim(dim + 1, 0).to(torch.float64)
 
 
-def _sweep(y: Tensor, carry: list[float], *, backward: bool = False) -> Tensor:
-    """Run y[i+1] += carry[i]·y[i] (or, backward, y[i] += carry[i]·y[i+1]) in place."""
+def from_rows(rows: Tensor, dim: int) -> Tensor:
+    """Return the rows of every group where :func:`to_rows` took them from, in float64."""
+    return rows.movedim(0, dim + 1).flatten(dim, dim + 1)
+
+
+def _carry_forward(y: Tensor, carry: list[float]) -> None:
+    """Run y[i+1] += p[i]·y[i] down the rows, in place."""
     rows = y.unbind(0)
-    if backward:
-        for i in reversed(range(len(carry))):
-            rows[i].add_(rows[i + 1], alpha=carry[i])
-    else:
-        for i in range(len(carry)):
-            rows[i + 1].add_(rows[i], alpha=carry[i])
-    return y
+    for i, p in enumerate(carry):
+        rows[i + 1].add_(rows[i], alpha=p)
+
+
+def _carry_backward(x: Tensor, carry: list[float]) -> None:
+    """Run x[i] += p[i]·x[i+1] up the rows, in place."""
+    rows = x.unbind(0)
+    for i in reversed(range(len(carry))):
+        rows[i].add_(rows[i + 1], alpha=carry[i])
+
+
+def _sum_down(y: Tensor, _: list[float]) -> None:
+    y.copy_(y.cumsum(0))
+
+
+def _sum_up(x: Tensor, _: list[float]) -> None:
+    x.copy_(x.flip(0).cumsum(0).flip(0))
 
 
 def _at_order_one(
@@ -60,24 +74,18 @@ def solve_gram(g: Tensor, metric: Metric) -> Tensor:
 
 
 def _solve(g: Tensor, metric: Metric) -> Tensor:
-    n = len(g)
-    mean, r = _split_mean(g)
     if metric.derivative == 0:
-        x = r.div_(metric.fluctuation)
-    else:
-        factors = sweep_factors(metric, n)
-        carry = factors.carry.tolist()
+        return sweeps.solve_gram(g, metric.mean, metric.fluctuation, None)
+    known = sweeps.sweep_factors(metric, len(g))
 
-        def column(weights: object) -> Tensor:
-            values = torch.tensor(weights, dtype=g.dtype, device=g.device)
-            return values.reshape(-1, *(1,) * (g.ndim - 1))
+    def tensor(values: Any) -> Any:
+        return None if values is None else torch.tensor(values, dtype=g.dtype, device=g.device)
 
-        y = _sweep(r, carry)
-        if factors.flux is not None:
-            y.sub_(column(factors.flux) * y.sum(0))
-        x = _sweep(y.mul_(column(factors.gain)), carry, backward=True)
-        x.sub_(column(factors.closure) * x.sum(0))
-    return x.add_(mean / metric.mean)
+    own = map(tensor, (known.gain, known.closure, known.flux))
+    factors = sweeps.SweepFactors(known.carry.tolist(), *own)
+    # Without β every carry is 1.
+    rows = (_carry_forward, _carry_backward) if metric.fluctuation else (_sum_down, _sum_up)
+    return sweeps.solve_gram(g, metric.mean, metric.fluctuation, factors, rows)
 
 
 def apply_gram(k: Tensor, metric: Metric) -> Tensor:
@@ -89,7 +97,7 @@ def apply_gram(k: Tensor, metric: Metric) -> Tensor:
 
 def _apply(k: Tensor, metric: Metric) -> Tensor:
     n = len(k)
-    mean, fluctuation = _split_mean(k)
+    mean, fluctuation = sweeps.split_mean(k)
     out = metric.mean * mean + metric.fluctuation * fluctuation
     if metric.derivative == 0:
         return out

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 import cdg_torch
-from cdg_torch import Metric, lists
-from cdg_torch.lists import write_riemannian_gradients
-from cdg_torch.solve import backends
-from cdg_torch.solve import plan as dispatch
+from cdg_torch import Metric
+from cdg_torch.gradient import write_gradients
+from cdg_torch.solve import Job, backends, plan
 from cdg_torch.solve.backends import choose
 from cdg_torch.solve.coefficients import PULL, SCALE, SUMS, SWEEPS, kind_of
 from tests.tools.kernel_cases import MEMBERS
@@ -33,7 +32,10 @@ def test_each_member_of_the_family_has_the_cheapest_kernel() -> None:
 
 def test_the_override_is_obeyed_nested_and_undone(monkeypatch) -> None:
     calls = []
-    monkeypatch.setattr(dispatch, "_write_reference", lambda *_: calls.append("reference"))
+    solve_gram = plan.solve_gram
+    monkeypatch.setattr(
+        plan, "solve_gram", lambda *a: (calls.append("reference"), solve_gram(*a))[1]
+    )
     g = torch.randn(4, 3)
     with cdg_torch.backend("cpu"):
         with cdg_torch.backend("reference"):
@@ -117,19 +119,11 @@ def test_a_mixed_list() -> None:
 
 def test_a_list_that_was_checked_does_not_vouch_for_another() -> None:
     tensors = [torch.randn(4, 2), torch.randn(4, 2)]
-    arguments = [METRIC] * 2, [0] * 2, [1] * 2
-    write_riemannian_gradients(tensors, tensors, *arguments)
+    write_gradients([Job(g, g, METRIC) for g in tensors])
     before = [g.clone() for g in tensors]
-    for metrics, dims, groups in (
-        ([METRIC], [0] * 2, [1] * 2),
-        ([METRIC] * 3, [0] * 2, [1] * 2),
-        ([METRIC] * 2, [0], [1] * 2),
-        ([METRIC] * 2, [0] * 2, [1] * 3),
-        ([METRIC] * 2, [False] * 2, [1] * 2),
-        ([METRIC] * 2, [0] * 2, [True] * 2),
-    ):
+    for other in ({"metric": 2.0}, {"dim": False}, {"dim": 2}, {"groups": True}, {"groups": 3}):
         with pytest.raises((TypeError, ValueError)):
-            write_riemannian_gradients(tensors, tensors, metrics, dims, groups)
+            write_gradients([Job(g, g, METRIC)._replace(**other) for g in tensors])
     assert all(torch.equal(g, b) for g, b in zip(tensors, before, strict=True))
 
 
@@ -151,21 +145,21 @@ def test_lists_of_equal_shapes_keep_their_own_strides() -> None:
         grad = torch.empty_like(into).copy_(torch.randn(4, 3))
         before = grad.clone()
         expected = cdg_torch.riemannian_gradient(grad, METRIC)
-        write_riemannian_gradients([buffer], [grad], [METRIC], [0], [1])
+        write_gradients([Job(buffer, grad, METRIC)])
         assert torch.equal(buffer, expected)
         assert torch.equal(grad, before)
 
 
-def test_the_latest_checked_lists_are_kept_and_no_others(monkeypatch) -> None:
-    g = torch.randn(4, 3)
-    for i in range(lists._MOST + 3):
+def test_a_list_is_planned_once_and_the_latest_plans_are_kept() -> None:
+    plan.kept_plan.cache_clear()
+    g, most = torch.randn(4, 3), plan.kept_plan.cache_info().maxsize
+    for i in range(most + 3):
         cdg_torch.riemannian_gradients_([g], Metric.reweighted_h0(2.0 + i))
-        assert len(lists._seen) <= lists._MOST
-    monkeypatch.delattr(lists, "_checked")
-    for i in range(3, lists._MOST + 3):
-        cdg_torch.riemannian_gradients_([g], Metric.reweighted_h0(2.0 + i))
-    with pytest.raises(NameError, match="_checked"):
-        cdg_torch.riemannian_gradients_([g], Metric.reweighted_h0(2.0))
+        cdg_torch.riemannian_gradient(g, Metric.reweighted_h0(2.0 + i))
+    assert plan.kept_plan.cache_info()[:2] == (most + 3, most + 3)
+    assert plan.kept_plan.cache_info().currsize == most
+    cdg_torch.riemannian_gradients_([g], Metric.reweighted_h0(2.0))
+    assert plan.kept_plan.cache_info().misses == most + 4
 
 
 def test_an_empty_list() -> None:

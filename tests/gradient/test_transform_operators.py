@@ -6,8 +6,9 @@ from torch._dynamo.testing import CompileCounter
 
 import cdg_torch
 from cdg_torch import Metric, metric_operand
-from cdg_torch.operands import from_operand
-from cdg_torch.operators import along_channels, write_operator
+from cdg_torch.gradient import write_gradients
+from cdg_torch.operators import along_channels, from_operand, write_operator
+from cdg_torch.solve import Job
 from tests.tools.kernel_cases import MEMBERS
 
 METRIC = MEMBERS["general, cycle"]
@@ -86,7 +87,9 @@ def test_compiled_lists(backend) -> None:
         return [2 * tensor for tensor in tensors]
 
     def into(outs, tensors):
-        cdg_torch.lists.write_riemannian_gradients(outs, tensors, [METRIC] * 2, [0, 1], [2, 1])
+        write_gradients(
+            [Job(outs[0], tensors[0], METRIC, 0, 2), Job(outs[1], tensors[1], METRIC, 1)]
+        )
 
     expected = [g.clone() for g in grads]
     into(expected, [g.clone() for g in grads])

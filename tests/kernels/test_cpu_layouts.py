@@ -4,6 +4,8 @@ import pytest
 import torch
 
 import cdg_torch
+from cdg_torch.gradient import write_gradients
+from cdg_torch.solve import Job
 from cdg_torch.solve.columns import blocks, is_injective
 from tests.tools.kernel_cases import MEMBERS
 
@@ -74,7 +76,7 @@ def test_a_gradient_of_one_layout_into_a_buffer_of_another() -> None:
     g = torch.randn(24, 5, 3, 3).to(memory_format=torch.channels_last)
     out = torch.empty(24, 5, 3, 3)
     with cdg_torch.backend("cpu"):
-        cdg_torch.lists.write_riemannian_gradients([out], [g], [METRIC], [0], [1])
+        write_gradients([Job(out, g, METRIC)])
         assert torch.equal(out, reference(g, 0, 1))
 
 

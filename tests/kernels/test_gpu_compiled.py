@@ -15,10 +15,10 @@ from itertools import product
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from cdg_torch.solve import jobs
+from cdg_torch.solve.columns import COLUMNS
 from cdg_torch.solve.gpu import programs as gpu
 
-POINTERS = {"coefficients": "*fp64", "states": "*fp64", "job_count": "i32"}
+POINTERS = {"coefficients": "*fp64", "states": "*fp64", "block_count": "i32"}
 
 def compiled(kernel, dtype, warps, constants):
     types = {"tag": dtype, **POINTERS}
@@ -31,7 +31,7 @@ def compiled(kernel, dtype, warps, constants):
     return triton.compile(source, target=target, options={"num_warps": warps})
 
 for dtype, flat in product(("*fp32", "*bf16", "*fp16"), (True, False)):
-    fixed = {"FIELDS": len(jobs.COLUMNS), "FLAT": flat}
+    fixed = {"FIELDS": len(COLUMNS), "FLAT": flat}
     found = []
     for kind, segments in gpu.SEGMENTS.items():
         tile = {"KIND": kind, "SEGMENTS": segments, "COLS": gpu.COLS}

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import cdg_torch
+from cdg_torch.solve.columns import Part, block_table
 from cdg_torch.solve.gpu import run_gpu
-from cdg_torch.solve.jobs import Tasks, make_jobs
 from tests.tools.kernel_cases import (
     MEMBERS,
     NARROW,
@@ -105,10 +105,9 @@ def test_new_addresses_are_seen_and_other_metrics_too() -> None:
 
 def test_addresses_are_laid_out_as_on_the_device() -> None:
     # A capture refuses to copy what has to be rearranged first.
-    tasks = Tasks([((4, 3), (3, 1), MEMBERS["h0"], 0, 1)] * 3)
-    jobs = make_jobs(tasks, 4, double=False)
+    blocks = block_table([Part((4, 3), (3, 1), MEMBERS["h0"], 0, 1)] * 3, 4, double=False)
     lists = [[gradient((4, 3)) for _ in range(3)] for _ in range(2)]
-    found = run_gpu._addresses(jobs, *lists)
+    found = run_gpu._addresses(blocks, *lists)
     assert found.flags.c_contiguous
     assert found.tolist() == [[g.data_ptr() for g in grads] for grads in lists]
 

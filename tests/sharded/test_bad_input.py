@@ -10,6 +10,7 @@ import torch.distributed as dist
 
 import cdg_torch
 from cdg_theory import Metric
+from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
 METRIC = Metric(1.0, 0.5, 0.2)
@@ -88,11 +89,7 @@ def refuse_all() -> dict[str, str]:
         with CommDebugMode() as comm:
             try:
                 write_sharded_gradients(
-                    [first, out],
-                    [d, grad],
-                    [METRIC, metric],
-                    [0, 0],
-                    [1, groups],
+                    [Job(first, d, METRIC), Job(out, grad, metric, groups=groups)],
                     ["stem.weight", "conv.weight"],
                 )
             except Exception as error:
@@ -123,7 +120,7 @@ def spoil_one_column(bad: float) -> torch.Tensor:
         if spoilt:
             g[6, 1] = bad
         d = distribute_tensor(g, mesh, [Shard(0)])
-        write_sharded_gradients([d], [d], [METRIC], [0], [1])
+        write_sharded_gradients([Job(d, d, METRIC)])
         results.append(d.full_tensor())
     return torch.stack(results).numpy()
 

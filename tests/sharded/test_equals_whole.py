@@ -13,6 +13,7 @@ import torch.distributed as dist
 from cdg_theory import Metric
 from cdg_theory.discrete import inverse_matrix
 from cdg_torch import riemannian_gradient
+from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
 METRICS = {
@@ -86,7 +87,7 @@ def run_cases(world: int) -> list[str]:
         before = d.to_local().clone()
         out = d if inplace else torch.empty_like(d)
         with CommDebugMode() as comm:
-            write_sharded_gradients([out], [d], [metric], [dim], [groups])
+            write_sharded_gradients([Job(out, d, metric, dim, groups)])
         if comm.get_total_counts() != collectives:
             failures.append(f"{name}: {comm.get_total_counts()} collectives, not {collectives}")
         if not inplace and not torch.equal(before, d.to_local()):
@@ -146,7 +147,7 @@ def run_cases(world: int) -> list[str]:
         half = DeviceMesh("cpu", [0, 1])
         d = distribute_tensor(g, half, [Shard(0)])
         out = torch.empty_like(d)
-        write_sharded_gradients([out], [d], [metric], [0], [1])
+        write_sharded_gradients([Job(out, d, metric)])
         if dist.get_rank() < 2:
             ratio = excess(out.full_tensor(), g, metric, 0, 1)
             if not ratio <= 1:

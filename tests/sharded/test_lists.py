@@ -8,6 +8,7 @@ import torch.distributed as dist
 
 from cdg_theory import Metric
 from cdg_torch import riemannian_gradient
+from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
 METRIC = Metric(2.0, 0.5, 0.1, spacing="unit")
@@ -29,7 +30,9 @@ def write_lists() -> list[str]:
     for order in (placed, placed[::-1]):
         grads = [distribute_tensor(g, mesh, placements) for mesh, placements in order]
         outs = [torch.empty_like(d) for d in grads]
-        write_sharded_gradients(outs, grads, [METRIC] * 2, [0] * 2, [3] * 2)
+        write_sharded_gradients(
+            [Job(out, g, METRIC, groups=3) for out, g in zip(outs, grads, strict=True)]
+        )
         mine = g.chunk(2)[dist.get_rank()]
         if not all(torch.equal(d.to_local(), mine) for d in grads):
             failures.append("a gradient was changed")

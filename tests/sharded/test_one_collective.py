@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 
 from cdg_theory import Metric
+from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
 H0, SOBOLEV, TWICE = Metric.reweighted_h0(3.0), Metric.sobolev(0.3), Metric(2.0, 2.0)
@@ -61,7 +62,7 @@ def count_all(world: int) -> dict[str, tuple[int, int, int]]:
             grads.append(distribute_tensor(torch.ones(shape), mesh, [place]))
         metrics, _, dims, groups, _ = zip(*tensors, strict=True) if tensors else [()] * 5
         with CommDebugMode() as comm:
-            write_sharded_gradients(grads, grads, metrics, dims, groups)
+            write_sharded_gradients(list(map(Job, grads, grads, metrics, dims, groups)))
         counts[name] = (comm.get_total_counts(), len(sent), sum(sent) // COLUMNS)
     dist.all_gather = gather
     return counts
@@ -87,7 +88,7 @@ def count_per_mesh_dimension() -> int:
     placements = ([Replicate(), Shard(0)], [Shard(0), Replicate()], [Shard(1), Shard(0)])
     grads = [distribute_tensor(torch.ones(5, 4), mesh, p) for p in placements]
     with CommDebugMode() as comm:
-        write_sharded_gradients(grads, grads, [SOBOLEV] * 3, [0] * 3, [1] * 3)
+        write_sharded_gradients([Job(g, g, SOBOLEV) for g in grads])
     return comm.get_total_counts()
 
 

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from cdg_theory import Metric
 from cdg_torch.attachment.buffers import Buffers
-from cdg_torch.lists import riemannian_gradients_, write_riemannian_gradients
+from cdg_torch.gradient import riemannian_gradients_, write_gradients
+from cdg_torch.solve import Job
 from cdg_torch.solve.backends import Backend, backend
 
 Call = Callable[[], object]
@@ -78,11 +79,11 @@ def _out_of_place(metric: Metric) -> Callable[[list[Tensor]], Call]:
     """Do what an attached optimizer does unless asked for in-place work, with its buffers."""
 
     def prepare(grads: list[Tensor]) -> Call:
-        count, buffers = len(grads), Buffers()
-        metrics, dims, groups = [metric] * count, [0] * count, [1] * count
+        buffers = Buffers()
 
         def call() -> None:
-            write_riemannian_gradients(buffers.like(grads), grads, metrics, dims, groups)
+            outs = buffers.like(grads)
+            write_gradients([Job(k, g, metric) for k, g in zip(outs, grads, strict=True)])
 
         return call
 

@@ -8,12 +8,12 @@ from functools import partial
 import torch
 from torch.nn import functional
 
+from cdg_torch.gradient import riemannian_gradients_
 from cdg_torch.lab.bench.methods import METRICS
 from cdg_torch.lab.bench.record import Record, Report, Share
 from cdg_torch.lab.bench.timing import Samples, seconds
 from cdg_torch.lab.bench.workloads import image_network
 from cdg_torch.layers import CONVOLUTIONS
-from cdg_torch.lists import riemannian_gradients_
 
 
 def measure_steps(

@@ -24,8 +24,7 @@ from torch import Tensor
 from cdg_theory import Metric
 from cdg_theory.certificates.judging import Algorithm
 from cdg_torch.attachment import attach
-from cdg_torch.gradient import riemannian_gradient
-from cdg_torch.lists import riemannian_gradients_
+from cdg_torch.gradient import riemannian_gradient, riemannian_gradients_
 from cdg_torch.solve.backends import Backend, backend, choose
 
 #: k = M⁻¹g along an axis, in groups.

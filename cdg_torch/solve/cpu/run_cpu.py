@@ -1,20 +1,20 @@
-"""A list of tensors on the CPU: its plan, kept from step to step, and one call per thread."""
+"""A list of tensors on the CPU: cut into parts of equal work, with one call per thread."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from cdg_torch.solve.columns import BlockTable, Part, block_table
 from cdg_torch.solve.cpu.single import BLOCK
 from cdg_torch.solve.cpu.threads import share
 from cdg_torch.solve.cpu.tiles import CALL, entry_for, tile_count
 from cdg_torch.solve.cpu.vectors import LANES
-from cdg_torch.solve.jobs import Jobs, Tasks, make_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,36 +40,11 @@ def _entry(dtype: torch.dtype) -> Any:
     return entry_for(_STORED[dtype])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """The jobs, the index of each one's first tile (and the end), the first tile of each part."""
-
-    jobs: Jobs
-    tiles: NDArray[np.int64]
-    edges: NDArray[np.int64]
-    threads: int
-    rows: int
-
-
 def _edges(rows: NDArray[np.int64], counts: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
     """Cut the tiles into parts of equal work: a tile's work is its number of rows."""
     work = np.concatenate([[0], np.cumsum(rows * counts)])
     goals = work[-1] * np.arange(parts + 1) // parts
     return np.interp(goals, work, np.concatenate([[0], np.cumsum(counts)])).astype(np.int64)
-
-
-@lru_cache(maxsize=64)
-def _plan(tasks: Tasks, dtype: torch.dtype, threads: int) -> _Plan:
-    jobs = make_jobs(tasks, dtype.itemsize, double=dtype == torch.float64)
-    names = ("outer", "inner", "inner_stride")
-    columns = zip(*(jobs.column(name) for name in names), strict=True)
-    counts = np.array([tile_count(*job) for job in columns], np.int64)
-    tiles = np.concatenate([[0], np.cumsum(counts)])
-    rows = jobs.column("rows")
-    worth = int((rows * counts).sum()) * LANES // _WORTH_A_THREAD
-    threads = max(1, min(threads, worth))
-    parts = max(1, min(_PARTS * threads, worth))
-    return _Plan(jobs, tiles, _edges(rows, counts, parts), threads, int(rows.max(initial=0)))
 
 
 class _Scratch(threading.local):
@@ -88,43 +63,61 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-def run(outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: Tasks, dtype: torch.dtype) -> None:
-    """Write M⁻¹g of every tensor of a list of equal dtype: CPU tensors, strides as in ``tasks``.
+def _addresses(tensors: Sequence[Tensor], blocks: BlockTable) -> NDArray[np.int64]:
+    first = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
+    return first[blocks.tensor] + blocks.offset
 
-    ``outs[i]`` has the strides of ``grads[i]`` and is the same memory or none of it.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TilePlan:
+    """The blocks, the index of each one's first tile (and the end), the first tile of each part.
+
+    ``rows`` is the largest number of rows, which scratch memory must hold.
     """
-    plan = _plan(tasks, dtype, torch.get_num_threads())
-    jobs = plan.jobs
 
-    def addresses(tensors: Sequence[Tensor]) -> NDArray[np.int64]:
-        first = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
-        return first[jobs.tensor] + jobs.offset
+    dtype: torch.dtype
+    blocks: BlockTable
+    tiles: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    threads: int
+    rows: int
 
-    sources = addresses(grads)
-    targets = sources if outs is grads else addresses(outs)
-    memory = _scratch.reserve(plan.rows, plan.threads)
-    row = memory.strides[1]
-    states = memory.ctypes.data
-    block = states + -(-plan.rows // BLOCK) * row
-    call = np.array(
-        (
-            0,
-            0,
-            len(plan.edges) - 1,
-            plan.edges.ctypes.data,
-            len(jobs.table),
-            jobs.table.ctypes.data,
-            jobs.coefficients.ctypes.data,
-            len(jobs.coefficients),
-            sources.ctypes.data,
-            targets.ctypes.data,
-            plan.tiles.ctypes.data,
-            states,
-            block,
-            block + BLOCK * row,
-            block + (BLOCK + plan.rows) * row,
-            memory.strides[0],
-        ),
-        CALL,
-    )
-    share(_entry(dtype), call.ctypes.data, plan.threads)
+    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """Write M⁻¹g of every tensor: ``outs[i]`` is the memory of ``grads[i]`` or none of it."""
+        blocks = self.blocks
+        sources = _addresses(grads, blocks)
+        targets = sources if outs is grads else _addresses(outs, blocks)
+        memory = _scratch.reserve(self.rows, self.threads)
+        row = memory.strides[1]
+        call = np.zeros((), CALL)
+        call["parts"] = len(self.edges) - 1
+        call["edges"] = self.edges.ctypes.data
+        call["blocks"] = len(blocks.table)
+        call["table"] = blocks.table.ctypes.data
+        call["coefficients"] = blocks.coefficients.ctypes.data
+        call["length"] = len(blocks.coefficients)
+        call["sources"] = sources.ctypes.data
+        call["targets"] = targets.ctypes.data
+        call["tiles"] = self.tiles.ctypes.data
+        call["states"] = memory.ctypes.data
+        call["rows"] = call["states"] + -(-self.rows // BLOCK) * row
+        call["tile"] = call["rows"] + BLOCK * row
+        call["places"] = call["tile"] + self.rows * row
+        call["scratch"] = memory.strides[0]
+        share(_entry(self.dtype), call.ctypes.data, self.threads)
+
+
+def make_plan(
+    parts: Sequence[Part], dtype: torch.dtype, device: torch.device, threads: int
+) -> TilePlan:
+    """Return the plan of a list of CPU tensors of equal dtype, for up to ``threads`` threads."""
+    assert device.type == "cpu"
+    blocks = block_table(parts, dtype.itemsize, double=dtype == torch.float64)
+    columns = (blocks.column(name) for name in ("outer", "inner", "inner_stride"))
+    counts = np.array([tile_count(*block) for block in zip(*columns, strict=True)], np.int64)
+    tiles = np.concatenate([[0], np.cumsum(counts)])
+    rows = blocks.column("rows")
+    worth = int((rows * counts).sum()) * LANES // _WORTH_A_THREAD
+    threads = max(1, min(threads, worth))
+    edges = _edges(rows, counts, max(1, min(_PARTS * threads, worth)))
+    return TilePlan(dtype, blocks, tiles, edges, threads, int(rows.max(initial=0)))

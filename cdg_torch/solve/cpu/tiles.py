@@ -32,15 +32,15 @@ PAGE, CROWD = 4096, 256
 # What an entry is told, all of it whole numbers: one record, which lives as long as the call.
 #   part, thread         the next of each, taken by atomic additions; 0 at first
 #   parts, edges         number of parts; address of their first tiles, and of the end
-#   jobs, table          number of jobs and address of their table (cdg_torch.solve.jobs)
+#   blocks, table        number of blocks and address of their table (cdg_torch.solve.columns)
 #   coefficients, length address of the coefficients, and how many there are
-#   sources, targets     address of the addresses of each job's gradient and of its result
-#   tiles                address of the index of each job's first tile, and of the end
+#   sources, targets     address of the addresses of each block's gradient and of its result
+#   tiles                address of the index of each block's first tile, and of the end
 #   states, rows, tile,  scratch memory of the first thread: states of the sweeps, a block of their
 #   places               rows, a gathered tile, an index for each lane
 #   scratch              bytes from one thread's scratch memory to that of the next
 _FIELDS = (
-    "part", "thread", "parts", "edges", "jobs", "table", "coefficients", "length", "sources",
+    "part", "thread", "parts", "edges", "blocks", "table", "coefficients", "length", "sources",
     "targets", "tiles", "states", "rows", "tile", "places", "scratch",
 )  # fmt: skip
 CALL = np.dtype([(name, np.int64) for name in _FIELDS])
@@ -92,7 +92,7 @@ def _solve(
 @compiled
 def _tiles(
     tag: Any,
-    jobs: Any,
+    blocks: Any,
     coefficients: Any,
     sources: Any,
     targets: Any,
@@ -104,21 +104,21 @@ def _tiles(
     tile: int,
     places: Any,
 ) -> None:
-    """Work on the tiles ``begin`` to ``end`` of the list, counted over all jobs."""
+    """Work on the tiles ``begin`` to ``end`` of the list, counted over all blocks."""
     size = tag.itemsize
-    for job in range(len(jobs)):
-        kind, at, n, stride = jobs[job, 0], jobs[job, 1], jobs[job, 2], jobs[job, 3]
-        outer, outer_stride, inner = jobs[job, 4], jobs[job, 5], jobs[job, 6]
-        inner_stride = jobs[job, 7]
-        src, dst = sources[job], targets[job]
-        first, last = max(begin, tiles[job]), min(end, tiles[job + 1])
+    for block in range(len(blocks)):
+        kind, at, n, stride = blocks[block, 0], blocks[block, 1], blocks[block, 2], blocks[block, 3]
+        outer, outer_stride, inner = blocks[block, 4], blocks[block, 5], blocks[block, 6]
+        inner_stride = blocks[block, 7]
+        src, dst = sources[block], targets[block]
+        first, last = max(begin, tiles[block]), min(end, tiles[block + 1])
         c = coefficients[at:]
         in_place = inner // LANES if inner_stride == 1 else 0
         tail = inner - in_place * LANES
         # Rows whole pages apart fall into few of the cache's sets, and crowd each other out.
         crowded = n > CROWD and stride * size % PAGE == 0
         next_fits = n * LANES * size <= HALF_A_CACHE and not crowded
-        for index in range(first - tiles[job], last - tiles[job]):
+        for index in range(first - tiles[block], last - tiles[block]):
             if index < outer * in_place:
                 shift = (index // in_place * outer_stride + index % in_place * LANES) * size
                 ahead = src + shift + (LANES if next_fits else -BLOCK * stride) * size
@@ -151,18 +151,18 @@ def entry_for(dtype: Any) -> Any:
         call = carray(address, 1, CALL)[0]
         thread = next_number(address, _THREAD)
         scratch = thread * call.scratch
-        jobs = carray(pointer(call.table), (call.jobs, 8), np.int64)
+        blocks = carray(pointer(call.table), (call.blocks, 8), np.int64)
         coefficients = carray(pointer(call.coefficients), call.length, np.float64)
-        sources = carray(pointer(call.sources), call.jobs, np.int64)
-        targets = carray(pointer(call.targets), call.jobs, np.int64)
-        tiles = carray(pointer(call.tiles), call.jobs + 1, np.int64)
+        sources = carray(pointer(call.sources), call.blocks, np.int64)
+        targets = carray(pointer(call.targets), call.blocks, np.int64)
+        tiles = carray(pointer(call.tiles), call.blocks + 1, np.int64)
         edges = carray(pointer(call.edges), call.parts + 1, np.int64)
         places = carray(pointer(call.places + scratch), LANES, np.int64)
         part = next_number(address, _PART)
         while part < call.parts:
             _tiles(
                 tag,
-                jobs,
+                blocks,
                 coefficients,
                 sources,
                 targets,

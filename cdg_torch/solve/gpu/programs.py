@@ -23,14 +23,14 @@ state is carried.
 argument            shape and meaning
 ==================  ===========================================================================
 ``tag``             any tensor of the list's storage type; only its dtype is used
-``jobs``            (jobs, ``FIELDS``) see :mod:`cdg_torch.solve.jobs`
-``coefficients``    see :mod:`cdg_torch.solve.jobs`
-``addresses``       (2, jobs) of each job's gradient and of its result
-``programs``        (programs, 3) each one's job, first column, and place in ``states``
+``blocks``          (blocks, ``FIELDS``) see :class:`cdg_torch.solve.columns.BlockTable`
+``coefficients``    see :class:`cdg_torch.solve.columns.BlockTable`
+``addresses``       (2, blocks) of each block's gradient and of its result
+``programs``        (programs, 3) each one's block, first column, and place in ``states``
 ``states``          scratch memory: the forward sweep's state before every block of rows
-``job_count``       number of jobs
-``FLAT``            whether the columns of every job of ``programs`` are neighbours in memory: only
-                    then the compiler knows to let neighbouring threads take them
+``block_count``     number of blocks
+``FLAT``            whether the columns of every block of ``programs`` are neighbours in memory:
+                    only then the compiler knows to let neighbouring threads take them
 ==================  ===========================================================================
 """
 
@@ -74,15 +74,37 @@ def _store(dst, places, rows, stride, valid, values):
 
 
 @triton.jit
-def _columns(job, first, WIDTH: tl.constexpr, FLAT: tl.constexpr):
+def _columns(block, first, WIDTH: tl.constexpr, FLAT: tl.constexpr):
     """Return where the columns of a tile lie, and which of them there are."""
-    outer, outer_stride = tl.load(job + 4), tl.load(job + 5)
-    inner, inner_stride = tl.load(job + 6), tl.load(job + 7)
+    outer, outer_stride = tl.load(block + 4), tl.load(block + 5)
+    inner, inner_stride = tl.load(block + 6), tl.load(block + 7)
     columns = first + tl.arange(0, WIDTH)
     places = columns
     if not FLAT:
         places = columns // inner * outer_stride + columns % inner * inner_stride
     return places, columns < outer * inner
+
+
+@triton.jit
+def _tile(
+    tag,
+    blocks,
+    coefficients,
+    addresses,
+    program,
+    block_count,
+    FIELDS: tl.constexpr,
+    FLAT: tl.constexpr,
+    COLS: tl.constexpr,
+):
+    """Return a program's tile: addresses, coefficients, rows, row stride, and its columns."""
+    index = tl.load(program)
+    block = blocks + FIELDS * index
+    src = tl.load(addresses + index).to(tag.dtype)
+    dst = tl.load(addresses + block_count + index).to(tag.dtype)
+    c, n, stride = coefficients + tl.load(block + 1), tl.load(block + 2), tl.load(block + 3)
+    places, inside = _columns(block, tl.load(program + 1), COLS, FLAT)
+    return src, dst, c, n, stride, places, inside
 
 
 @triton.jit
@@ -92,14 +114,14 @@ def _enter(own):
 
 
 # A list of one gradient, or of 16, needs no code of its own.
-@triton.jit(do_not_specialize=["job_count"])
+@triton.jit(do_not_specialize=["block_count"])
 def walks(
     tag,
-    jobs,
+    blocks,
     coefficients,
     addresses,
     programs,
-    job_count,
+    block_count,
     FIELDS: tl.constexpr,
     KIND: tl.constexpr,
     FLAT: tl.constexpr,
@@ -108,12 +130,9 @@ def walks(
 ):
     """Write the gradients for β = 0, for γ = 0, and for multiples of the ordinary metric."""
     program = programs + 3 * tl.program_id(0)
-    index = tl.load(program)
-    job = jobs + FIELDS * index
-    src = tl.load(addresses + index).to(tag.dtype)
-    dst = tl.load(addresses + job_count + index).to(tag.dtype)
-    c, n, stride = coefficients + tl.load(job + 1), tl.load(job + 2), tl.load(job + 3)
-    places, inside = _columns(job, tl.load(program + 1), COLS, FLAT)
+    src, dst, c, n, stride, places, inside = _tile(
+        tag, blocks, coefficients, addresses, program, block_count, FIELDS, FLAT, COLS
+    )
     alpha, second = tl.load(c), tl.load(c + 1)
     length = (n + SEGMENTS - 1) // SEGMENTS
     tops = tl.arange(0, SEGMENTS) * length
@@ -169,15 +188,15 @@ def _compose(p1, r1, p2, r2):
     return p1 * p2, p2 * r1 + r2
 
 
-@triton.jit(do_not_specialize=["job_count"])
+@triton.jit(do_not_specialize=["block_count"])
 def sweeps(
     tag,
-    jobs,
+    blocks,
     coefficients,
     addresses,
     programs,
     states,
-    job_count,
+    block_count,
     FIELDS: tl.constexpr,
     FLAT: tl.constexpr,
     ROWS: tl.constexpr,
@@ -185,12 +204,9 @@ def sweeps(
 ):
     """Write the gradients for β, γ > 0."""
     program = programs + 3 * tl.program_id(0)
-    index = tl.load(program)
-    job = jobs + FIELDS * index
-    src = tl.load(addresses + index).to(tag.dtype)
-    dst = tl.load(addresses + job_count + index).to(tag.dtype)
-    c, n, stride = coefficients + tl.load(job + 1), tl.load(job + 2), tl.load(job + 3)
-    places, inside = _columns(job, tl.load(program + 1), COLS, FLAT)
+    src, dst, c, n, stride, places, inside = _tile(
+        tag, blocks, coefficients, addresses, program, block_count, FIELDS, FLAT, COLS
+    )
     states += tl.load(program + 2) + tl.arange(0, COLS)
     alpha, cyclic = tl.load(c), tl.load(c + 2)
     end, start = c + _FIXED, c + _FIXED + n

@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from cdg_torch.solve.coefficients import SWEEPS
+from cdg_torch.solve.columns import COLUMNS, BlockTable, Part, block_table
 from cdg_torch.solve.gpu.programs import COLS, PER_THREAD, ROWS, SEGMENTS, SWEEP_COLS, sweeps, walks
-from cdg_torch.solve.jobs import COLUMNS, Jobs, Tasks, make_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,15 +35,20 @@ def _pinned(array: np.ndarray) -> Tensor:
     return tensor.pin_memory() if torch.cuda.is_available() else tensor
 
 
-def _addresses(jobs: Jobs, *lists: Sequence[Tensor]) -> NDArray[np.int64]:
-    """Return where each job's part of the tensors begins, (lists, jobs), row after row."""
+def _addresses(blocks: BlockTable, *lists: Sequence[Tensor]) -> NDArray[np.int64]:
+    """Return where each block of the tensors begins, (lists, blocks), row after row."""
     tensors = np.array([[tensor.data_ptr() for tensor in tensors] for tensors in lists], np.int64)
     # Indexing leaves the rows side by side, and only what lies like its target is copied at once.
-    return np.ascontiguousarray(tensors[:, jobs.tensor] + jobs.offset)
+    return np.ascontiguousarray(tensors[:, blocks.tensor] + blocks.offset)
 
 
 def _capturing(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_current_stream_capturing()
+
+
+def _current(device: torch.device) -> AbstractContextManager[Any]:
+    # Triton launches on the current device; its interpreter has none.
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 _UNPREPARED = (
@@ -62,25 +66,25 @@ class _Scratch:
     seen: bytes = b""
 
 
-class _Plan:
+class LaunchPlan:
     """The tables of a list on one device, and the scratch memory of every stream.
 
     Memory that a captured graph copies addresses from must be allocated beforehand: ``spare``.
     """
 
-    def __init__(self, tasks: Tasks, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, parts: Sequence[Part], dtype: torch.dtype, device: torch.device) -> None:
         if _capturing(device):
             raise RuntimeError(_UNPREPARED)
         self.device = device
-        self.jobs = make_jobs(tasks, dtype.itemsize, double=False)
+        self.blocks = block_table(parts, dtype.itemsize, double=False)
         programs: defaultdict[tuple[int, bool], list[NDArray[np.int64]]] = defaultdict(list)
         place = 0
         names = ("kind", "rows", "outer", "inner", "inner_stride")
-        each = zip(*(self.jobs.column(name).tolist() for name in names), strict=True)
-        for job, (kind, rows, outer, inner, inner_stride) in enumerate(each):
+        each = zip(*(self.blocks.column(name).tolist() for name in names), strict=True)
+        for block, (kind, rows, outer, inner, inner_stride) in enumerate(each):
             width, height = (SWEEP_COLS, -(-rows // ROWS)) if kind == SWEEPS else (COLS, 0)
             first = np.arange(0, outer * inner, width)
-            own = np.stack([np.full_like(first, job), first, place + first * height], 1)
+            own = np.stack([np.full_like(first, block), first, place + first * height], 1)
             programs[kind, outer == 1 and inner_stride == 1].append(own)
             place += len(first) * width * height
 
@@ -89,8 +93,8 @@ class _Plan:
 
         self.tag = torch.empty(0, dtype=dtype, device=device)
         self.programs = {key: send(np.concatenate(own)) for key, own in programs.items()}
-        self.table = send(self.jobs.table)
-        self.coefficients = send(self.jobs.coefficients)
+        self.table = send(self.blocks.table)
+        self.coefficients = send(self.blocks.coefficients)
         self.place = place
         self.streams: dict[int, _Scratch] = {}
         self.spare: Tensor | None = None
@@ -99,7 +103,7 @@ class _Plan:
         self.ready = torch.cuda.current_stream().record_event() if device.type == "cuda" else None
 
     def _scratch(self) -> _Scratch:
-        shape = (2, len(self.jobs.table))
+        shape = (2, len(self.blocks.table))
         return _Scratch(
             torch.empty(shape, dtype=torch.int64, device=self.device),
             torch.empty(self.place, dtype=torch.float64, device=self.device),
@@ -107,7 +111,7 @@ class _Plan:
 
     def scratch(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> _Scratch:
         """Return the current stream's scratch memory, with the addresses of this call in it."""
-        addresses = _addresses(self.jobs, grads, outs)
+        addresses = _addresses(self.blocks, grads, outs)
         if _capturing(self.device):
             return self._captured(addresses)
         key = 0
@@ -142,10 +146,20 @@ class _Plan:
         self.spare = None
         return own
 
-    def launch(self, scratch: _Scratch) -> None:
-        """Run the kernels on the current device."""
+    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """Write M⁻¹g of every tensor: ``outs[i]`` is the memory of ``grads[i]`` or none of it.
+
+        Raises
+        ------
+        RuntimeError
+            If a CUDA graph is captured without an ordinary call beforehand.
+        """
+        with _current(self.device), self.lock:
+            self._launch(self.scratch(outs, grads))
+
+    def _launch(self, scratch: _Scratch) -> None:
         tables = (self.tag, self.table, self.coefficients, scratch.addresses)
-        count = len(self.jobs.table)
+        count = len(self.blocks.table)
         for (kind, flat), programs in self.programs.items():
             grid, fixed = (len(programs),), {"FIELDS": len(COLUMNS), "FLAT": flat}
             if kind == SWEEPS:
@@ -157,27 +171,21 @@ class _Plan:
                 walks[grid](*tables, programs, count, KIND=kind, **fixed, **sizes)
 
 
-_kept: list[tuple[_Plan, Tensor]] = []
+_kept: list[tuple[LaunchPlan, Tensor]] = []
 
 
-@lru_cache(maxsize=64)
-def _plan(tasks: Tasks, dtype: torch.dtype, device: torch.device) -> _Plan:
-    return _Plan(tasks, dtype, device)
-
-
-def run(outs: Sequence[Tensor], grads: Sequence[Tensor], tasks: Tasks, dtype: torch.dtype) -> None:
-    """Write M⁻¹g of every tensor of a list: one device, one dtype, strides as in ``tasks``.
-
-    ``outs[i]`` has the strides of ``grads[i]`` and is the same memory or none of it.
+def make_plan(
+    parts: Sequence[Part],
+    dtype: torch.dtype,
+    device: torch.device,
+    threads: int,  # noqa: ARG001 - of the host
+) -> LaunchPlan:
+    """Return the plan of a list of tensors on one CUDA device, of equal dtype.
 
     Raises
     ------
     RuntimeError
-        If a CUDA graph is captured without an ordinary call beforehand.
+        If a CUDA graph is being captured.
     """
-    device = grads[0].device
-    # Triton launches on the current device; its interpreter has none.
-    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        plan = _plan(tasks, dtype, device)
-        with plan.lock:
-            plan.launch(plan.scratch(outs, grads))
+    with _current(device):
+        return LaunchPlan(parts, dtype, device)

@@ -73,21 +73,32 @@ class Signature(NamedTuple):
 
 
 _PLAIN = {Tensor, torch.nn.Parameter}
+# One field of every job.
+Columns = tuple[Any, ...]
 
 
-def _is_plain(grad: Tensor) -> bool:
-    return type(grad) in _PLAIN and grad.layout is torch.strided and not grad.is_nested
+def _is_plain(grads: Columns, metrics: Columns, dims: Columns, groups: Columns) -> bool:
+    """Whether a signature tells all of these jobs that checks and plans depend on."""
+    # True equals 1, so that a plan kept for 1 would let it pass.
+    return (
+        {*map(type, dims), *map(type, groups)} == {int}
+        and {*map(type, metrics)} == {Metric}
+        and {*map(type, grads)} <= _PLAIN
+        and {grad.is_nested for grad in grads} == {False}
+        and {grad.layout for grad in grads} == {torch.strided}
+    )
 
 
-def _signature(jobs: Sequence[Job]) -> Signature:
-    outs, grads, metrics, dims, groups = zip(*jobs, strict=True)
+def _signature(
+    outs: Columns, grads: Columns, metrics: Columns, dims: Columns, groups: Columns
+) -> Signature:
     memories = []
     for out, grad in zip(outs, grads, strict=True):
         strides = grad.stride()
         into = strides if out is grad else out.stride()
         memories.append((grad.dtype, grad.device, grad.shape, strides, into))
-    same = all(metric is metrics[0] for metric in metrics)
-    some = metrics[0] if same else metrics
+    first = metrics[0]
+    some = first if all(metric is first for metric in metrics) else metrics
     return Signature(tuple(memories), some, dims, groups, forced(), torch.get_num_threads())
 
 
@@ -102,27 +113,30 @@ class Plan:
     field             meaning
     ================  =====================================================================
     ``moved``         gradients to be copied first, since the buffer's strides are not theirs
-    ``by_reference``  what :mod:`cdg_torch.solve.reference` serves
+    ``by_reference``  index, metric, axis and groups of what the reference serves
     ``by_kernels``    for each dtype and device: the kernels' own plan, and what it serves
     ================  =====================================================================
     """
 
     moved: tuple[int, ...]
-    by_reference: tuple[int, ...]
+    by_reference: tuple[tuple[int, Metric, int, int], ...]
     by_kernels: tuple[tuple[Any, tuple[int, ...]], ...]
 
-    def run(self, jobs: Sequence[Job]) -> None:
-        """Write M⁻¹g of every job, for a list with the signature that this was made for."""
-        outs, sources = [job.out for job in jobs], [job.grad for job in jobs]
-        for i in self.moved:
-            sources[i] = outs[i].copy_(sources[i])
-        for i in self.by_reference:
-            out, grad, metric, dim, groups = jobs[i]
-            out.copy_(from_rows(solve_gram(to_rows(grad, dim, groups), metric), dim))
+    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """Write M⁻¹g of every gradient, for a list with the signature that this was made for."""
+        sources = grads
+        if self.moved:
+            sources = list(grads)
+            for i in self.moved:
+                sources[i] = outs[i].copy_(grads[i])
+        for i, metric, dim, groups in self.by_reference:
+            k = solve_gram(to_rows(sources[i], dim, groups), metric)
+            outs[i].copy_(from_rows(k, dim))
         in_place = all(map(is_, outs, sources))
         for kernels, members in self.by_kernels:
             of = [sources[i] for i in members]
-            kernels.run(of if in_place else [outs[i] for i in members], of)
+            into = of if in_place else [outs[i] for i in members]
+            kernels.run(into, of)
 
 
 def make_plan(signature: Signature) -> Plan:
@@ -154,7 +168,7 @@ def make_plan(signature: Signature) -> Plan:
         chosen = choose(memory)
         if chosen == "reference" or not is_injective(memory.shape, memory.out_strides):
             # For memory that overlaps itself, copy_ knows what to refuse.
-            by_reference.append(i)
+            by_reference.append((i, *parts[i][2:]))
             continue
         if memory.strides != memory.out_strides:
             moved.append(i)
@@ -185,13 +199,11 @@ def solve(jobs: Sequence[Job]) -> None:
     """
     if not jobs:
         return
-    # True equals 1, so that a plan kept for 1 would let it pass; and what is no plain tensor may
-    # differ in more than a signature tells.
-    kinds = {type(number) for job in jobs for number in (job.dim, job.groups)}
-    plain = kinds == {int} and all(_is_plain(j.grad) and type(j.metric) is Metric for j in jobs)
+    outs, *rest = zip(*jobs, strict=True)
+    plain = _is_plain(*rest)
     if not plain:
         for _, grad, metric, dim, groups in jobs:
             check_arguments(grad, metric, dim, groups, "tensors")
-    plan = (kept_plan if plain else make_plan)(_signature(jobs))
+    plan = (kept_plan if plain else make_plan)(_signature(outs, *rest))
     with torch.no_grad():
-        plan.run(jobs)
+        plan.run(outs, rest[0])

@@ -49,6 +49,39 @@ def check_dtype(dtype: torch.dtype, name: str) -> None:
         raise TypeError(msg)
 
 
+class WithoutMemoryError(TypeError):
+    """A tensor whose numbers do not lie in memory of its own, where a kernel could read them."""
+
+
+# What torch's dispatcher calls a tensor that only stands for others, in words, and what to do.
+_STANDING_FOR_OTHERS = {
+    "Python": ("a {type}, which keeps its numbers in other tensors, or has none", "unwrap it"),
+    "Functionalize": ("inside torch.func.functionalize", "use riemannian_gradient there"),
+    "FuncTorchBatched": ("inside torch.vmap", "use riemannian_gradient there"),
+    "FuncTorchGradWrapper": ("inside a torch.func transform", "use riemannian_gradient there"),
+    "ZeroTensor": ("a zero that takes no memory", "call .clone() first"),
+    "Negative": ("negated, but not yet in memory", "call .resolve_neg() first"),
+    "Conjugate": ("conjugated, but not yet in memory", "call .resolve_conj() first"),
+}
+
+
+def check_memory(tensor: Tensor, name: str) -> None:
+    """Refuse a tensor whose numbers do not lie in memory of its own.
+
+    Raises
+    ------
+    WithoutMemoryError
+        If it is a fake, functional, batched or zero tensor, a wrapper around others, or has its
+        conjugate or negative bit set.
+    """
+    keys = torch._C._dispatch_keys(tensor)
+    for key, (kind, cure) in _STANDING_FOR_OTHERS.items():
+        if keys.has(getattr(torch._C.DispatchKey, key)):
+            kind = kind.format(type=type(tensor).__name__)
+            msg = f"{name} is {kind}: kernels cannot read its memory; {cure}"
+            raise WithoutMemoryError(msg)
+
+
 @cache
 def _is_kind_of_dtensor(kind: Any) -> bool:
     return any(ancestor.__name__ == "DTensor" for ancestor in kind.__mro__)

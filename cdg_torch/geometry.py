@@ -105,7 +105,7 @@ def dual_norm(g: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Te
 
 def _eigenvalues(metric: Metric, n: int, period: int) -> Tensor:
     """Return the eigenvalues of M for the frequencies of a real FFT of length ``period``."""
-    m = torch.arange(period // 2 + 1, dtype=torch.float64)
+    m = torch.arange(period // 2 + 1, dtype=torch.float64, device="cpu")
     # The path is half a cycle of twice the length, so both boundaries read sin²(πm/period).
     laplacian = 4 * torch.sin(math.pi * m / period).square()
     values = metric.fluctuation + metric.stiffness(n) * laplacian

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from cdg_theory import Metric
 from cdg_theory.checks import described
-from cdg_torch.checks import check_arguments
-from cdg_torch.operators import along_channels, from_operand, metric_operand, write_operator
+from cdg_torch.checks import WithoutMemoryError, check_arguments, check_memory
+from cdg_torch.operators import from_operand, metric_operand, transform, write_operator
 from cdg_torch.solve import Job, solve
+from cdg_torch.solve.plan import PLAIN
 
 T = TypeVar("T")
 
@@ -25,8 +26,7 @@ def _apply(
     tensor: Tensor, metric: Metric | Tensor, dim: int, groups: int, *, inverse: bool, name: str
 ) -> Tensor:
     axis = check_arguments(tensor, metric, dim, groups, name)
-    result: Tensor = along_channels(tensor, _operand(metric), axis, groups, inverse)
-    return result
+    return transform(tensor, _operand(metric), axis, groups, inverse)
 
 
 def riemannian_gradient(
@@ -104,6 +104,13 @@ def _known(metric: Metric | Tensor) -> Metric:
     return from_operand(metric) if isinstance(metric, Tensor) else metric
 
 
+def _call_operator(jobs: Sequence[Job]) -> None:
+    axes = [check_arguments(*job[1:], "tensors") for job in jobs]
+    operands = torch.stack([_operand(job.metric) for job in jobs])
+    groups = [job.groups for job in jobs]
+    write_operator([job.out for job in jobs], [job.grad for job in jobs], operands, axes, groups)
+
+
 def write_gradients(jobs: Sequence[Job]) -> None:
     """Write M⁻¹g of every job: what an optimizer's step calls, for all of its gradients at once.
 
@@ -125,15 +132,25 @@ def write_gradients(jobs: Sequence[Job]) -> None:
     >>> g
     tensor([2.0000, 2.5000, 4.5000])
     """
-    if not torch.compiler.is_compiling():
-        if {type(job.metric) for job in jobs} != {Metric}:
-            jobs = [job._replace(metric=_known(job.metric)) for job in jobs]
-        solve(jobs)
+    if torch.compiler.is_compiling():
+        _call_operator(jobs)
         return
-    axes = [check_arguments(*job[1:], "tensors") for job in jobs]
-    operands = torch.stack([_operand(job.metric) for job in jobs])
-    groups = [job.groups for job in jobs]
-    write_operator([job.out for job in jobs], [job.grad for job in jobs], operands, axes, groups)
+    if {type(job.metric) for job in jobs} != {Metric}:
+        jobs = [job._replace(metric=_known(job.metric)) for job in jobs]
+    try:
+        solve(jobs)
+    except WithoutMemoryError:
+        # A subclass takes itself apart when torch calls an operator on it, once for each part: so
+        # each is called on its own.
+        plain = [job for job in jobs if type(job.grad) in PLAIN]
+        if len(plain) == len(jobs):
+            raise
+        for job in plain:
+            check_memory(job.grad, "tensors")
+        for job in jobs:
+            if type(job.grad) not in PLAIN:
+                _call_operator([job])
+        solve(plain)
 
 
 def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:

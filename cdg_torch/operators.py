@@ -11,6 +11,9 @@ compiles anew for every other one. A tensor is data: inside a compiled function,
 operand, and change the metric from step to step without compiling again.
 """
 
+# mypy: disable-error-code="no-untyped-call"
+# autograd.Function carries no types.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -43,7 +46,7 @@ def metric_operand(metric: Metric) -> Tensor:
     check_metric(metric)
     ends = _BOUNDARIES.index(metric.boundary), _SPACINGS.index(metric.spacing)
     numbers = (metric.mean, metric.fluctuation, metric.derivative, *ends)
-    return torch.tensor(numbers, dtype=torch.float64)
+    return torch.tensor(numbers, dtype=torch.float64, device="cpu")
 
 
 @lru_cache(maxsize=256)
@@ -113,22 +116,75 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
 along_channels.register_autograd(_backward, setup_context=_setup_context)
 
 
+class AlongChannels(torch.autograd.Function):
+    """The same, for all that autograd and ``torch.func`` ask: both modes, nested, batched.
+
+    An operator's own rules know neither forward mode nor ``torch.func``; a compiler knows nothing
+    but them. The map is linear and symmetric: it is its own tangent and its own transpose.
+    """
+
+    @staticmethod
+    def forward(tensor: Tensor, operand: Tensor, dim: int, groups: int, inverse: bool) -> Any:
+        """Apply the operator."""
+        return along_channels(tensor, operand, dim, groups, inverse)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:  # noqa: ARG004
+        """Keep all but the tensor itself."""
+        _, operand, *ctx.arguments = inputs
+        ctx.save_for_backward(operand)
+        ctx.save_for_forward(operand)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        """Apply the map to what comes back."""
+        (operand,) = ctx.saved_tensors
+        return AlongChannels.apply(grad, operand, *ctx.arguments), None, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> Any:
+        """Apply the map to the tangent."""
+        (operand,) = ctx.saved_tensors
+        return AlongChannels.apply(tangent, operand, *ctx.arguments)
+
+    @staticmethod
+    def vmap(
+        info: Any,  # noqa: ARG004
+        in_dims: tuple[int | None, ...],
+        tensor: Tensor,
+        operand: Tensor,
+        dim: int,
+        groups: int,
+        inverse: bool,
+    ) -> tuple[Any, int]:
+        """Take the batch for one more axis of columns.
+
+        Raises
+        ------
+        NotImplementedError
+            If it is the metric that is batched.
+        """
+        batch, metric_batch, *_ = in_dims
+        if metric_batch is not None:
+            msg = "a batch of metrics is not supported; call vmap once for each metric"
+            raise NotImplementedError(msg)
+        assert batch is not None
+        moved = tensor.movedim(batch, 0)
+        return AlongChannels.apply(moved, operand, dim + 1, groups, inverse), 0
+
+
 @along_channels.register_vmap
-def _(
-    info: Any,  # noqa: ARG001
-    in_dims: tuple[int | None, ...],
-    tensor: Tensor,
-    operand: Tensor,
-    dim: int,
-    groups: int,
-    inverse: bool,
-) -> tuple[Tensor, int]:
-    batch, metric_batch, *_ = in_dims
-    if metric_batch is not None:
-        msg = "a batch of metrics is not supported; call vmap once for each metric"
-        raise NotImplementedError(msg)
-    assert batch is not None
-    return along_channels(tensor.movedim(batch, 0), operand, dim + 1, groups, inverse), 0
+def _(info: Any, in_dims: tuple[int | None, ...], *arguments: Any) -> tuple[Any, int]:
+    return AlongChannels.vmap(info, in_dims, *arguments)
+
+
+def transform(tensor: Tensor, operand: Tensor, dim: int, groups: int, inverse: bool) -> Tensor:
+    """Apply M⁻¹ (or M) to the rows of each group: differentiable in whatever way is asked for."""
+    arguments = tensor, operand, dim, groups, inverse
+    # Neither a compiler nor functionalize knows what to do with an autograd function.
+    bare = torch.compiler.is_compiling() or torch._is_functional_tensor(tensor)
+    result: Tensor = (along_channels if bare else AlongChannels.apply)(*arguments)
+    return result
 
 
 @torch.library.custom_op("cdg::write", mutates_args={"outs"})

@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 import torch
 
 from cdg_theory.checks import one_of
-from cdg_torch.extras import missing
+from cdg_torch.extras import missing, say_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,17 +91,12 @@ def _found(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-@cache
-def _say_once(message: str) -> None:
-    warnings.warn(message, stacklevel=2)
-
-
 def _installed(package: str) -> bool:
     """Whether a package is there; if not, a forced backend is refused, a chosen one replaced."""
     if not _found(package) and forced() is not None:
         raise ModuleNotFoundError(missing(package), name=package)
     if not _found(package):
-        _say_once(f"the slower PyTorch reference serves: {missing(package)}")
+        say_once(f"the slower PyTorch reference serves: {missing(package)}")
     return _found(package)
 
 
@@ -116,6 +110,7 @@ def _half_converts() -> bool:
 def _cpu_serves(tensor: Placed) -> bool:
     return (
         tensor.device.type == "cpu"
+        and os.environ.get("NUMBA_DISABLE_JIT", "0") == "0"
         and _installed("numba")
         and (tensor.dtype != torch.float16 or _half_converts())
     )

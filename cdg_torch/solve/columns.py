@@ -154,6 +154,10 @@ class BlockTable:
     offset: NDArray[np.int64]
     coefficients: NDArray[np.float64]
 
+    def addresses(self, first: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where each block begins, from where each tensor does (the last axis)."""
+        return first[..., self.tensor] + self.offset
+
     def column(self, name: str) -> NDArray[np.int64]:
         """Return one column of the table."""
         return self.table[:, COLUMNS.index(name)]

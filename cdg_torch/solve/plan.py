@@ -13,17 +13,20 @@ from importlib import import_module
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cdg_theory import Metric
-from cdg_torch.checks import check_arguments, check_axis, check_dtype
+from cdg_torch.checks import check_arguments, check_axis, check_dtype, check_memory
 from cdg_torch.solve.backends import Backend, choose, forced
 from cdg_torch.solve.columns import Part, is_injective
 from cdg_torch.solve.reference import from_rows, solve_gram, to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 
 class Job(NamedTuple):
@@ -72,7 +75,7 @@ class Signature(NamedTuple):
     threads: int
 
 
-_PLAIN = {Tensor, torch.nn.Parameter}
+PLAIN = {Tensor, torch.nn.Parameter}
 # One field of every job.
 Columns = tuple[Any, ...]
 
@@ -83,9 +86,10 @@ def _is_plain(grads: Columns, metrics: Columns, dims: Columns, groups: Columns) 
     return (
         {*map(type, dims), *map(type, groups)} == {int}
         and {*map(type, metrics)} == {Metric}
-        and {*map(type, grads)} <= _PLAIN
+        and {*map(type, grads)} <= PLAIN
         and {grad.is_nested for grad in grads} == {False}
         and {grad.layout for grad in grads} == {torch.strided}
+        and {grad.is_neg() for grad in grads} == {False}
     )
 
 
@@ -120,23 +124,41 @@ class Plan:
 
     moved: tuple[int, ...]
     by_reference: tuple[tuple[int, Metric, int, int], ...]
-    by_kernels: tuple[tuple[Any, tuple[int, ...]], ...]
+    by_kernels: tuple[tuple[Any, NDArray[np.int64]], ...]
 
     def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Write M⁻¹g of every gradient, for a list with the signature that this was made for."""
-        sources = grads
-        if self.moved:
-            sources = list(grads)
-            for i in self.moved:
-                sources[i] = outs[i].copy_(grads[i])
+        """Write M⁻¹g of every gradient, for a list with the signature that this was made for.
+
+        Raises
+        ------
+        WithoutMemoryError
+            If kernels would have to read or write a tensor that has no memory; nothing is written.
+        """
+        sources = self._addresses(grads)
+        in_place = all(map(is_, outs, grads))
+        targets = sources if in_place else self._addresses(outs)
+        for i in self.moved:
+            outs[i].copy_(grads[i])
+            sources[i] = targets[i]
         for i, metric, dim, groups in self.by_reference:
-            k = solve_gram(to_rows(sources[i], dim, groups), metric)
+            k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
-        in_place = all(map(is_, outs, sources))
         for kernels, members in self.by_kernels:
-            of = [sources[i] for i in members]
-            into = of if in_place else [outs[i] for i in members]
-            kernels.run(into, of)
+            of = sources[members]
+            kernels.run(of if in_place else targets[members], of)
+        torch.autograd.graph.increment_version([out for out in outs if not out.is_inference()])
+
+    def _addresses(self, tensors: Sequence[Tensor]) -> NDArray[np.int64]:
+        try:
+            addresses = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
+        except RuntimeError:  # it only stands for others
+            for tensor in tensors:
+                check_memory(tensor, "tensors")
+            raise
+        for _, members in self.by_kernels:
+            for i in members[addresses[members] == 0]:
+                check_memory(tensors[i], "tensors")
+        return addresses
 
 
 def make_plan(signature: Signature) -> Plan:
@@ -178,7 +200,7 @@ def make_plan(signature: Signature) -> Plan:
         # Here, because Numba and Triton are slow to import.
         kernels = import_module(_KERNELS[chosen])
         own = kernels.make_plan([parts[i] for i in members], dtype, device, signature.threads)
-        by_kernels.append((own, tuple(members)))
+        by_kernels.append((own, np.array(members)))
     return Plan(tuple(moved), tuple(by_reference), tuple(by_kernels))
 
 
@@ -193,7 +215,8 @@ def solve(jobs: Sequence[Job]) -> None:
     Raises
     ------
     TypeError
-        As :func:`cdg_torch.riemannian_gradient`.
+        As :func:`cdg_torch.riemannian_gradient`, or if a tensor only stands for others: then a
+        :class:`cdg_torch.checks.WithoutMemoryError`.
     ValueError
         As :func:`cdg_torch.riemannian_gradient`.
     """
@@ -202,8 +225,11 @@ def solve(jobs: Sequence[Job]) -> None:
     outs, *rest = zip(*jobs, strict=True)
     plain = _is_plain(*rest)
     if not plain:
-        for _, grad, metric, dim, groups in jobs:
-            check_arguments(grad, metric, dim, groups, "tensors")
+        for job in jobs:
+            check_arguments(*job[1:], "tensors")
+        for out, grad, *_ in jobs:
+            check_memory(grad, "tensors")
+            check_memory(out, "tensors")
     plan = (kept_plan if plain else make_plan)(_signature(outs, *rest))
     with torch.no_grad():
         plan.run(outs, rest[0])

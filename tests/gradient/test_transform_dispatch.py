@@ -69,7 +69,7 @@ def test_an_override_that_cannot_serve_is_refused() -> None:
 def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -> None:
     monkeypatch.setattr(backends, "_found", lambda package: package != "numba")
     monkeypatch.setenv("TRITON_INTERPRET", "0")
-    monkeypatch.setattr(backends, "_say_once", cache(backends._say_once.__wrapped__))
+    monkeypatch.setattr(backends, "say_once", cache(backends.say_once.__wrapped__))
     g = torch.empty(3)
     with pytest.warns(UserWarning, match="the slower PyTorch reference serves: numba"):
         assert choose(g) == "reference"

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from cdg_torch.extras import optional
+from cdg_torch.extras import optional, say_once
 
 with optional():
     from numba import cfunc, njit, types
@@ -25,8 +25,20 @@ def entry(function: Any) -> Any:
     """Compile a function to a C function ``void(void *)``, and keep the machine code.
 
     Beside the source, or in the user's cache directory where the source may not be written to.
+    Where neither may, each process compiles anew.
     """
-    return cfunc(types.void(types.voidptr), error_model="numpy", cache=True)(function)
+    signature = types.void(types.voidptr)
+    try:
+        return cfunc(signature, error_model="numpy", cache=True)(function)
+    except RuntimeError as error:
+        if "no locator available" not in str(error):
+            raise
+        say_once(
+            "the compiled CPU kernels cannot be kept: neither the installation nor the user's "
+            "cache directory can be written to, so that each process compiles for some seconds; "
+            "set NUMBA_CACHE_DIR to a directory that can"
+        )
+        return cfunc(signature, error_model="numpy")(function)
 
 
 # Numba keeps what a function calls together with it, but compiles anew only when the function's

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
 # The 16-bit types travel as integers.
 _STORED = {
@@ -63,11 +62,6 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
-def _addresses(tensors: Sequence[Tensor], blocks: BlockTable) -> NDArray[np.int64]:
-    first = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
-    return first[blocks.tensor] + blocks.offset
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TilePlan:
     """The blocks, the index of each one's first tile (and the end), the first tile of each part.
@@ -82,11 +76,11 @@ class TilePlan:
     threads: int
     rows: int
 
-    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Write M⁻¹g of every tensor: ``outs[i]`` is the memory of ``grads[i]`` or none of it."""
+    def run(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
+        """Write M⁻¹g of every tensor, given where they begin: each result in place or apart."""
         blocks = self.blocks
-        sources = _addresses(grads, blocks)
-        targets = sources if outs is grads else _addresses(outs, blocks)
+        sources = blocks.addresses(gradients)
+        targets = sources if results is gradients else blocks.addresses(results)
         memory = _scratch.reserve(self.rows, self.threads)
         row = memory.strides[1]
         call = np.zeros((), CALL)

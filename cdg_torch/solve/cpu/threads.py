@@ -4,7 +4,7 @@ After an operation, the threads of torch's OpenMP pool keep their cores busy for
 so that the next operation finds them awake. Threads of our own would have to share the cores with
 them just then, right after the backward pass. So the kernels run on that very pool:
 ``GOMP_parallel``, the entry point that compilers put in the place of ``#pragma omp parallel``, is
-taken from the OpenMP runtime that torch has loaded, whichever it is.
+taken from the OpenMP runtime that is in force, whichever it is.
 
 A forked child inherits no pool (nor can torch use it there), and some builds of torch have none. A
 few plain Python threads serve then, as the kernels hold no lock. All of them are safe to use from
@@ -41,21 +41,24 @@ def _forget() -> None:
     _executor, _lock, _is_forked = None, threading.Lock(), True
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_forget)
 
 
 @cache
 def _parallel() -> Callable[[Entry, int, int, int], None] | None:
-    """Return ``GOMP_parallel(function, data, threads, flags)`` of torch's OpenMP, if it has one."""
-    library = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
-    try:
-        # A symbol is looked up in a library and in those it depends on: here, torch's OpenMP.
-        function = ctypes.CDLL(str(library)).GOMP_parallel
-    except (OSError, AttributeError):
-        return None
-    function.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
-    function.restype = None
-    return function
+    """Return ``GOMP_parallel(function, data, threads, flags)`` of the OpenMP in force, if any."""
+    # First what the whole process sees, where a runtime that was loaded beforehand comes before
+    # torch's own. Then torch: a symbol is looked up in a library and in those it depends on.
+    for library in (None, str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so")):
+        try:
+            function = ctypes.CDLL(library).GOMP_parallel
+        except (OSError, AttributeError, TypeError):  # TypeError: None on Windows
+            continue
+        function.argtypes = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
+        function.restype = None
+        return function
+    return None
 
 
 def _submit(entry: Entry, data: int, count: int) -> list[Future[None]]:

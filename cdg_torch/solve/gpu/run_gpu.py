@@ -35,11 +35,12 @@ def _pinned(array: np.ndarray) -> Tensor:
     return tensor.pin_memory() if torch.cuda.is_available() else tensor
 
 
-def _addresses(blocks: BlockTable, *lists: Sequence[Tensor]) -> NDArray[np.int64]:
-    """Return where each block of the tensors begins, (lists, blocks), row after row."""
-    tensors = np.array([[tensor.data_ptr() for tensor in tensors] for tensors in lists], np.int64)
+def _addresses(
+    blocks: BlockTable, gradients: NDArray[np.int64], results: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return where each block of the tensors begins, (2, blocks), row after row."""
     # Indexing leaves the rows side by side, and only what lies like its target is copied at once.
-    return np.ascontiguousarray(tensors[:, blocks.tensor] + blocks.offset)
+    return np.ascontiguousarray(blocks.addresses(np.stack([gradients, results])))
 
 
 def _capturing(device: torch.device) -> bool:
@@ -109,9 +110,8 @@ class LaunchPlan:
             torch.empty(self.place, dtype=torch.float64, device=self.device),
         )
 
-    def scratch(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> _Scratch:
+    def scratch(self, addresses: NDArray[np.int64]) -> _Scratch:
         """Return the current stream's scratch memory, with the addresses of this call in it."""
-        addresses = _addresses(self.blocks, grads, outs)
         if _capturing(self.device):
             return self._captured(addresses)
         key = 0
@@ -146,8 +146,8 @@ class LaunchPlan:
         self.spare = None
         return own
 
-    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Write M⁻¹g of every tensor: ``outs[i]`` is the memory of ``grads[i]`` or none of it.
+    def run(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
+        """Write M⁻¹g of every tensor, given where they begin: each result in place or apart.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class LaunchPlan:
             If a CUDA graph is captured without an ordinary call beforehand.
         """
         with _current(self.device), self.lock:
-            self._launch(self.scratch(outs, grads))
+            self._launch(self.scratch(_addresses(self.blocks, gradients, results)))
 
     def _launch(self, scratch: _Scratch) -> None:
         tables = (self.tag, self.table, self.coefficients, scratch.addresses)

@@ -1,0 +1,156 @@
+"""Whatever kind of tensor comes: its gradient is right, or it is refused and nothing is written.
+
+Never does a kernel read memory that is not there: that would end the process.
+"""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.testing._internal.two_tensor import TwoTensor
+
+import cdg_torch
+from cdg_torch import Metric
+from cdg_torch.checks import WithoutMemoryError
+
+METRIC = Metric(1.0, 0.5, 0.2)
+
+
+def dense():
+    return torch.arange(12.0).reshape(4, 3).sin()
+
+
+def negated():
+    return torch.view_as_complex(torch.stack([torch.zeros(4, 3), -dense()], -1)).conj().imag
+
+
+class Named(torch.Tensor):
+    """A subclass with memory of its own."""
+
+
+def inference():
+    with torch.inference_mode():
+        return dense()
+
+
+# The tensor, and how to look at its numbers.
+SERVED = {
+    "plain": (dense, torch.clone),
+    "parameter": (lambda: nn.Parameter(dense()), torch.Tensor.detach),
+    "subclass": (lambda: dense().as_subclass(Named), lambda t: t.as_subclass(torch.Tensor).clone()),
+    "negative bit": (negated, torch.clone),
+    "inference": (inference, torch.clone),
+    "expanded": (lambda: dense()[:, :1].expand(4, 3), torch.clone),
+    "wrapper": (lambda: TwoTensor(dense(), dense()), lambda t: t.b.clone()),
+    "zero": (lambda: torch._efficientzerotensor((4, 3)), torch.clone),
+}
+DENSE = r"dense, got layout .*; call .to_dense"
+REFUSED = {
+    "sparse": (lambda: dense().to_sparse(), DENSE),
+    "csr": (lambda: dense().to_sparse_csr(), DENSE),
+    "mkldnn": (lambda: dense().to_mkldnn(), DENSE),
+    "nested": (lambda: torch.nested.nested_tensor([dense()], layout=torch.jagged), "a nested"),
+    "complex": (lambda: dense().to(torch.complex64).conj(), "got torch.complex64; convert it"),
+    "quantized": (lambda: torch.quantize_per_tensor(dense(), 0.1, 0, torch.qint8), "torch.qint8"),
+}
+
+
+@pytest.mark.parametrize("kind", SERVED)
+def test_the_gradient_of_one_tensor_is_right(kind) -> None:
+    make, numbers = SERVED[kind]
+    g = make()
+    expected = cdg_torch.riemannian_gradient(numbers(g), METRIC)
+    assert torch.equal(numbers(cdg_torch.riemannian_gradient(g, METRIC)), expected)
+
+
+@pytest.mark.parametrize("kind", SERVED)
+def test_in_place_it_is_right_or_refused_and_nothing_is_written(kind) -> None:
+    make, numbers = SERVED[kind]
+    g, first = make(), dense()
+    before = numbers(g).clone()
+    words = {
+        "negative bit": (WithoutMemoryError, r"negated, .* call .resolve_neg\(\) first"),
+        "zero": (WithoutMemoryError, r"a zero that takes no memory: .* call .clone\(\) first"),
+        "expanded": (RuntimeError, "single memory location"),
+    }
+    if kind in words:
+        error, match = words[kind]
+        with pytest.raises(error, match=match):
+            cdg_torch.riemannian_gradients_([first, g], METRIC)
+        assert torch.equal(numbers(g), before)
+        assert error is RuntimeError or torch.equal(first, dense())
+    else:
+        cdg_torch.riemannian_gradients_([first, g], METRIC)
+        for k, raw in ((numbers(g), before), (first, dense())):
+            assert torch.equal(k, cdg_torch.riemannian_gradient(raw, METRIC))
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested:UserWarning")
+@pytest.mark.filterwarnings("ignore:Sparse CSR:UserWarning")
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_not_dense_and_real_is_refused_with_a_cure(kind) -> None:
+    make, match = REFUSED[kind]
+    g, first = make(), dense()
+    with pytest.raises(TypeError, match=match):
+        cdg_torch.riemannian_gradient(g, METRIC)
+    with pytest.raises(TypeError, match=match):
+        cdg_torch.riemannian_gradients_([first, g], METRIC)
+    assert torch.equal(first, dense())
+
+
+def test_tensors_without_numbers_get_a_result_without_numbers() -> None:
+    for mode, device in ((FakeTensorMode(), "cpu"), (nullcontext(), "meta")):
+        with mode:
+            g = torch.empty(4, 3, device=device)
+            k = cdg_torch.riemannian_gradient(g, METRIC)
+            assert (k.shape, k.device.type, type(k)) == (g.shape, device, type(g))
+            cdg_torch.riemannian_gradients_([g, torch.empty(2, device=device)], METRIC)
+
+
+def test_under_a_transform_the_list_is_refused() -> None:
+    def in_place(g):
+        cdg_torch.riemannian_gradients_([g], METRIC)
+        return g.sum()
+
+    for transform in (torch.vmap, torch.func.grad, torch.func.functionalize):
+        g = dense()
+        with pytest.raises(WithoutMemoryError, match="use riemannian_gradient there"):
+            transform(in_place)(g)
+        assert torch.equal(g, dense())
+    expected = cdg_torch.riemannian_gradient(dense(), METRIC)
+    whole = torch.func.functionalize(lambda g: cdg_torch.riemannian_gradient(g, METRIC))
+    assert torch.equal(whole(dense()), expected)
+
+
+@pytest.mark.parametrize("where", ["gradient", "update"])
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_step_on_fake_tensors_lives(where, inplace) -> None:
+    if where == "update" and inplace:
+        return
+    with FakeTensorMode():
+        model = nn.Conv2d(3, 8, 3)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        cdg_torch.attach(optimizer, model, METRIC, inplace=inplace, where=where)
+        model(torch.empty(1, 3, 5, 5)).sum().backward()
+        optimizer.step()
+
+
+def test_default_device_and_dtype_do_no_harm() -> None:
+    g = dense()
+    expected = [f(g, METRIC) for f in (cdg_torch.riemannian_gradient, cdg_torch.apply_metric)]
+    norms = [cdg_torch.dual_norm(g, METRIC), cdg_torch.metric_power(g, METRIC, 0.5)]
+    try:
+        torch.set_default_dtype(torch.float16)
+        with torch.device("meta"):
+            found = [f(g, METRIC) for f in (cdg_torch.riemannian_gradient, cdg_torch.apply_metric)]
+            found += [cdg_torch.dual_norm(g, METRIC), cdg_torch.metric_power(g, METRIC, 0.5)]
+            assert cdg_torch.metric_operand(METRIC).device.type == "cpu"
+            with cdg_torch.backend("reference"):
+                close = cdg_torch.riemannian_gradient(g, METRIC)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(a, b) for a, b in zip(found, expected + norms, strict=True))
+    assert torch.allclose(close, expected[0], rtol=0, atol=1e-6)

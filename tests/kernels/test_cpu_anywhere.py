@@ -1,0 +1,83 @@
+"""The CPU kernels serve where nothing can be kept, nothing forks, nothing may be compiled.
+
+Simulated here: a file system without a place to write to, a system without ``fork``, another OpenMP
+runtime, a compiler that is switched off.
+"""
+
+import ctypes
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from cdg_torch.solve.cpu import threads
+
+PROGRAM = """
+import os, sys, warnings
+import torch
+{before}
+import cdg_torch
+g = torch.arange(12.0).reshape(4, 3).sin()
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    for _ in range(3):
+        k = cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.3))
+with cdg_torch.backend("reference"):
+    assert torch.allclose(k, cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.3)))
+from cdg_torch.solve.backends import choose
+print(choose(g), *(str(one.message) for one in said), sep="\\n")
+"""
+
+
+def lines(before, **environment):
+    found = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(before=before)],
+        env={**os.environ, "TRITON_INTERPRET": "0", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
+    return found.stdout.splitlines()
+
+
+def test_where_nothing_can_be_written_the_kernels_are_compiled_and_one_warning_says_so() -> None:
+    backend, *said = lines(
+        "from numba.core import caching; caching.CompileResultCacheImpl._locator_classes = []"
+    )
+    assert backend == "cpu"
+    assert len(said) == 1
+    assert "cannot be kept" in said[0]
+    assert "NUMBA_CACHE_DIR" in said[0]
+
+
+def test_where_there_is_no_fork() -> None:
+    assert lines("del os.register_at_fork") == ["cpu"]
+
+
+def test_where_numba_may_not_compile_the_reference_serves() -> None:
+    assert lines("", NUMBA_DISABLE_JIT="1") == ["reference"]
+
+
+def test_the_runtime_in_force_comes_before_the_one_that_torch_ships(monkeypatch) -> None:
+    asked = []
+
+    class Library:
+        def __init__(self, name) -> None:
+            asked.append(name)
+            if name is not None:
+                self.GOMP_parallel = ctypes.CFUNCTYPE(None)()
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    assert threads._parallel.__wrapped__() is not None
+    assert asked[0] is None
+    assert os.path.dirname(torch.__file__) in asked[1]
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    assert threads._parallel.__wrapped__() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch's OpenMP is looked for by name")
+def test_torch_brings_a_runtime_here() -> None:
+    assert threads._parallel() is not None

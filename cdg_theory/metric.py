@@ -188,6 +188,22 @@ class Metric:
         return self.derivative * (n * n if self.spacing == "normalized" else 1)
 
 
+def check_normalized(metric: Metric) -> None:
+    """Refuse a metric whose derivative is per channel where there is no number of channels.
+
+    Raises
+    ------
+    ValueError
+        If its spacing is ``"unit"`` and it has a derivative.
+    """
+    if metric.derivative and metric.spacing == "unit":
+        msg = (
+            f"spacing must be 'normalized' on [0, 1], got {metric}; for n channels take "
+            "derivative / n**2 and spacing='normalized'"
+        )
+        raise ValueError(msg)
+
+
 def check_metric(metric: object) -> None:
     """Refuse anything but a Metric.
 

@@ -103,6 +103,8 @@ def integral(u: Any, lower: Any = 0, upper: Any = 1) -> Any:
     3*Integral(h(o), (o, 0, 1)) + 1
     """
     total = sp.Integer(0)
+    if lower == upper:
+        return total
     for term in sp.Add.make_args(expanded(u)):
         constant, varying = term.as_independent(o, as_Add=False)
         # An inner integral over o is a number: o is bound in it.
@@ -110,11 +112,27 @@ def integral(u: Any, lower: Any = 0, upper: Any = 1) -> Any:
         constant *= sp.Mul(*numbers)
         varying = sp.Mul(*(f for f in sp.Mul.make_args(varying) if o in f.free_symbols))
         if varying.has(AppliedUndef):
-            total += constant * sp.Integral(varying, (o, lower, upper))
+            total += constant * _integral_of_arbitrary(varying, lower, upper)
         else:
             antiderivative = _antiderivative(varying)
             total += constant * (antiderivative.subs(o, upper) - antiderivative.subs(o, lower))
     return total
+
+
+def _integral_of_arbitrary(u: Any, lower: Any, upper: Any) -> Any:
+    r"""Return :math:`\int u`, where an arbitrary function, or its running integral, is a factor.
+
+    :math:`\int p\,F = [PF]-\int P f` with P the antiderivative of p and F that of f: so each
+    integral is a single one, and equal ones look alike.
+    """
+    running = [f for f in sp.Mul.make_args(u) if isinstance(f, sp.Integral)]
+    rest = u / running[0] if len(running) == 1 else None
+    if rest is None or rest.has(AppliedUndef) or running[0].limits[0][2] != o:
+        return sp.Integral(u, (o, lower, upper))
+    f, start = running[0].function, running[0].limits[0][1]
+    primitive = _antiderivative(rest)
+    ends = (primitive.subs(o, end) * integral(f, start, end) for end in (upper, lower))
+    return next(ends) - next(ends) - integral(primitive * f, lower, upper)
 
 
 def _antiderivative(u: Any) -> Any:
@@ -136,6 +154,19 @@ def _antiderivative(u: Any) -> Any:
         total += power * wave
         power = -sp.diff(power, o)
     return total
+
+
+def at(u: Any, point: Any) -> Any:
+    """Return the value of ``u`` at a point; integrals from a point to itself are 0.
+
+    Examples
+    --------
+    >>> at(1 + integral(generic("g"), 0, o), 0)
+    1
+    """
+    value = u.subs(o, point)
+    empty = {i: 0 for i in value.atoms(sp.Integral) if i.limits[0][1] == i.limits[0][2]}
+    return value.xreplace(empty)
 
 
 def mean(u: Any) -> Any:

@@ -123,6 +123,11 @@ def riemannian_gradient(g: Any, inner: InnerProduct) -> Any:
     inner
         The inner product; its form must be definite.
 
+    Raises
+    ------
+    ValueError
+        If the form is certainly not definite.
+
     Examples
     --------
     >>> from cdg_theory.continuum import InnerProduct
@@ -140,6 +145,7 @@ def riemannian_gradient(g: Any, inner: InnerProduct) -> Any:
     >>> riemannian_gradient(o, InnerProduct.sobolev(lam, "periodic"))
     1/2 - o**3/(6*lambda) + o**2/(4*lambda) - o/(12*lambda)
     """
+    inner.check_definite()
     inner, weights = inner.with_symbols()
     equation = equation_of(inner)
     k_bar = equation.mean_of_gradient(mean(g))

@@ -110,7 +110,8 @@ def green_function(inner: InnerProduct) -> GreenFunction:
     Raises
     ------
     ValueError
-        If the form has no derivative: its kernel is then a multiple of a delta, not a function.
+        If the form has no derivative: its kernel is then a multiple of a delta, not a function; or
+        if it is certainly not definite.
 
     Examples
     --------
@@ -138,6 +139,7 @@ def green_function(inner: InnerProduct) -> GreenFunction:
             "1/mean - 1/fluctuation plus a delta over fluctuation"
         )
         raise ValueError(msg)
+    inner.check_definite()
     general, weights = inner.with_symbols()
     pieces = _solve(general)
     return GreenFunction(*(expanded(piece.xreplace(weights)) for piece in pieces))

@@ -26,17 +26,16 @@ Both converge to the continuum at second order.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from cdg_theory.checks import channel_count
+from cdg_theory.checks import channel_count, one_of
+from cdg_theory.metric import Boundary, Metric, check_metric, check_normalized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
-
-    from cdg_theory.metric import Boundary, Metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +49,7 @@ class Grid:
     ``mass``          Q         the ordinary inner product, (N, N)
     ``derivative``    D         derivative in every cell or element, (E, N)
     ``widths``        diag W    length of each, (E,)
+    ``boundary``                natural, or a cycle
     ================  ========  ==================================================
     """
 
@@ -57,6 +57,18 @@ class Grid:
     mass: csr_array
     derivative: csr_array
     widths: NDArray[np.float64]
+    boundary: Boundary
+
+    def _check(self, metric: Metric) -> None:
+        """Refuse a metric that this grid cannot hold: another boundary, or steps of one channel."""
+        check_metric(metric)
+        check_normalized(metric)
+        if metric.derivative and metric.boundary != self.boundary:
+            msg = (
+                f"the metric has boundary {metric.boundary!r} and the grid {self.boundary!r}; make "
+                "the grid with the metric's"
+            )
+            raise ValueError(msg)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -77,6 +89,13 @@ class Grid:
     def inner(self, metric: Metric, h: NDArray[Any], k: NDArray[Any]) -> Any:
         """Return ⟨h, k⟩ on this grid.
 
+        Raises
+        ------
+        TypeError
+            If ``metric`` is not a metric.
+        ValueError
+            If its boundary is not the grid's, or its spacing is "unit".
+
         Examples
         --------
         The form of theorem 1's table, (α, β, γ) = (1, 0, 1), on h = k = o: 1/4 + 1.
@@ -86,6 +105,7 @@ class Grid:
         >>> round(float(grid.inner(Metric.sobolev(1.0), grid.nodes, grid.nodes)), 12)
         1.25
         """
+        self._check(metric)
         q = self.mean
         return (
             (metric.mean - metric.fluctuation) * (q @ h) * (q @ k)
@@ -104,6 +124,7 @@ class Grid:
         >>> bool(np.allclose(5 * gram, discrete.gram_matrix(metric, 5)))
         True
         """
+        self._check(metric)
         q = self.mean
         sparse = metric.fluctuation * self.mass + metric.derivative * self.stiffness
         return sparse.toarray() + (metric.mean - metric.fluctuation) * np.outer(q, q)
@@ -128,6 +149,7 @@ class Grid:
         import scipy.sparse as sp
         from scipy.sparse.linalg import spsolve
 
+        self._check(metric)
         q = self.mean[:, None]
         body = metric.fluctuation * self.mass + metric.derivative * self.stiffness
         border = (metric.mean - metric.fluctuation) * q
@@ -144,7 +166,7 @@ def cells(n: int, boundary: Boundary = "natural") -> Grid:
     Raises
     ------
     ValueError
-        If ``n`` < 1.
+        If ``n`` < 1 or ``boundary`` is unknown.
 
     Examples
     --------
@@ -154,8 +176,9 @@ def cells(n: int, boundary: Boundary = "natural") -> Grid:
     import scipy.sparse as sp
 
     n = channel_count(n)
+    one_of("boundary", boundary, get_args(Boundary))
     mass = sp.eye_array(n, format="csr") / n
-    return Grid((np.arange(n) + 0.5) / n, mass, *_differences(n, boundary, closed=n))
+    return Grid((np.arange(n) + 0.5) / n, mass, *_differences(n, boundary, closed=n), boundary)
 
 
 def elements(n: int, boundary: Boundary = "natural") -> Grid:
@@ -166,7 +189,7 @@ def elements(n: int, boundary: Boundary = "natural") -> Grid:
     Raises
     ------
     ValueError
-        If ``n`` < 1.
+        If ``n`` < 1 or ``boundary`` is unknown.
 
     Examples
     --------
@@ -178,6 +201,7 @@ def elements(n: int, boundary: Boundary = "natural") -> Grid:
     import scipy.sparse as sp
 
     n = channel_count(n)
+    one_of("boundary", boundary, get_args(Boundary))
     count = n + 1 if boundary == "natural" else n
     left, right = np.arange(n), (np.arange(n) + 1) % count
     # On one element of length 1/n: the products of the two hat functions' halves.
@@ -185,7 +209,7 @@ def elements(n: int, boundary: Boundary = "natural") -> Grid:
     j = np.concatenate([left, right, right, left])
     values = np.repeat([1 / 3, 1 / 3, 1 / 6, 1 / 6], n) / n
     mass = sp.coo_array((values, (i, j)), shape=(count, count)).tocsr()
-    return Grid(np.arange(count) / n, mass, *_differences(count, boundary, closed=n))
+    return Grid(np.arange(count) / n, mass, *_differences(count, boundary, closed=n), boundary)
 
 
 def _differences(

@@ -15,14 +15,13 @@ when the mean is taken off, how much roughness. Everything else in this package 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 import sympy as sp
 
+from cdg_theory.checks import one_of
 from cdg_theory.continuum.functions import integral, mean, o
-
-if TYPE_CHECKING:
-    from cdg_theory.metric import Boundary, Metric
+from cdg_theory.metric import Boundary, Metric, check_metric, check_normalized
 
 #: α, γ and μ = √(β/γ), apart from any symbol that a reader may use.
 _WEIGHTS = tuple(sp.Dummy(name, positive=True) for name in ("alpha", "gamma", "mu"))
@@ -42,8 +41,15 @@ class InnerProduct:
                                      derivative; ``"periodic"``: those with h(0) = h(1)
     ==============  ===============  =====================================================
 
-    Nothing is refused here: theorem 1 asks for which weights the form is definite, so it needs
-    the others too.
+    Weights of any sign are admitted: theorem 1 asks for which of them the form is definite, so it
+    needs the others too. :meth:`check_definite` refuses those.
+
+    Raises
+    ------
+    ValueError
+        If ``boundary`` is neither word.
+    sympy.SympifyError
+        If a weight is not a number or a symbolic expression.
 
     Examples
     --------
@@ -63,6 +69,43 @@ class InnerProduct:
     derivative: Any
     boundary: Boundary = "natural"
 
+    def __post_init__(self) -> None:
+        one_of("boundary", self.boundary, get_args(Boundary))
+        for name in ("mean", "fluctuation", "derivative"):
+            object.__setattr__(self, name, sp.sympify(getattr(self, name), strict=True))
+
+    def check_definite(self) -> None:
+        r"""Refuse a form that is certainly not positive definite.
+
+        :math:`\alpha>0,\ \gamma\ge0,\ \beta+\gamma\mu_1>0` with :math:`\mu_1=\pi^2` (natural) or
+        :math:`4\pi^2` (periodic): theorem 1. Symbols whose signs are not known are let through.
+
+        Raises
+        ------
+        ValueError
+            If one of the conditions is false.
+
+        Examples
+        --------
+        >>> InnerProduct(1, -20, 1).check_definite()
+        Traceback (most recent call last):
+        ...
+        ValueError: the form must be positive definite, but fluctuation + derivative*pi**2 = ...
+        """
+        first = (1 if self.boundary == "natural" else 4) * sp.pi**2
+        lowest = self.fluctuation + self.derivative * first
+        for says, value, holds in (
+            ("mean", self.mean, self.mean > 0),
+            ("derivative", self.derivative, self.derivative >= 0),
+            (f"fluctuation + derivative*{first}", lowest, lowest > 0),
+        ):
+            if holds == False:  # noqa: E712 - undecided relations are neither
+                msg = (
+                    f"the form must be positive definite, but {says} = {value}; theorem 1 says "
+                    "which weights are"
+                )
+                raise ValueError(msg)
+
     def __call__(self, h: Any, k: Any) -> Any:
         r"""Return :math:`\langle h,k\rangle`."""
         alpha, beta, gamma = self.mean, self.fluctuation, self.derivative
@@ -76,22 +119,22 @@ class InnerProduct:
     @classmethod
     def l2(cls) -> InnerProduct:
         """Return the ordinary inner product, (1, 1, 0)."""
-        return cls(sp.Integer(1), sp.Integer(1), sp.Integer(0))
+        return cls(1, 1, 0)
 
     @classmethod
     def reweighted_h0(cls, lam: Any) -> InnerProduct:
         r"""Return the re-weighted H⁰ product, :math:`(1,\lambda,0)`."""
-        return cls(sp.Integer(1), sp.sympify(lam, strict=True), sp.Integer(0))
+        return cls(1, lam, 0)
 
     @classmethod
     def sobolev(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
         r"""Return the channel-directed Sobolev product H̃¹, :math:`(1,0,\lambda)`."""
-        return cls(sp.Integer(1), sp.Integer(0), sp.sympify(lam, strict=True), boundary)
+        return cls(1, 0, lam, boundary)
 
     @classmethod
     def ordinary_sobolev(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
         r"""Return the ordinary H¹ product, :math:`(1,1,\lambda)`."""
-        return cls(sp.Integer(1), sp.Integer(1), sp.sympify(lam, strict=True), boundary)
+        return cls(1, 1, lam, boundary)
 
     @classmethod
     def general(cls, boundary: Boundary = "natural") -> InnerProduct:
@@ -120,7 +163,7 @@ class InnerProduct:
             return self, {}
         values = {alpha: self.mean, gamma: self.derivative}
         if self.fluctuation == 0:
-            return InnerProduct(alpha, sp.Integer(0), gamma, self.boundary), values
+            return InnerProduct(alpha, 0, gamma, self.boundary), values
         values[mu] = sp.sqrt(sp.cancel(self.fluctuation / self.derivative))
         return InnerProduct(alpha, gamma * mu**2, gamma, self.boundary), values
 
@@ -128,18 +171,24 @@ class InnerProduct:
     def of(cls, metric: Metric) -> InnerProduct:
         """Return the inner product of a :class:`~cdg_theory.Metric`, its weights as rationals.
 
+        Raises
+        ------
+        TypeError
+            If ``metric`` is not a metric.
+        ValueError
+            If its spacing is "unit" and it has a derivative: the continuum is the unit interval,
+            and knows no number of channels.
+
         Examples
         --------
         >>> from cdg_theory import Metric
         >>> InnerProduct.of(Metric(1, 0.5, 0.25)).derivative
         1/4
         """
-        return cls(
-            sp.Rational(metric.mean),
-            sp.Rational(metric.fluctuation),
-            sp.Rational(metric.derivative),
-            metric.boundary,
-        )
+        check_metric(metric)
+        check_normalized(metric)
+        alpha, beta, gamma = map(sp.Rational, (metric.mean, metric.fluctuation, metric.derivative))
+        return cls(alpha, beta, gamma, metric.boundary)
 
     @classmethod
     def from_terms(

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from cdg_theory.continuum.functions import generic, integral, o, vanishes
+from cdg_theory.continuum.functions import at, generic, integral, o, vanishes
 
 if TYPE_CHECKING:
     from cdg_theory.continuum.inner_product import InnerProduct
@@ -105,11 +105,10 @@ class StrongForm:
         right = left if right is None else right
         if self.flux == 0:
             return []
-        start = self.flux_of(left).subs(o, 0)
-        stop = self.flux_of(right).subs(o, 1)
+        start, stop = at(self.flux_of(left), 0), at(self.flux_of(right), 1)
         if self.boundary == "natural":
             return [start, stop]
-        return [right.subs(o, 1) - left.subs(o, 0), stop - start]
+        return [at(right, 1) - at(left, 0), stop - start]
 
     def is_solved_by(self, k: Any, g: Any) -> bool:
         """Whether ``k`` satisfies the weak form with *every* test function.

@@ -1,12 +1,10 @@
 """Theorem 1 in the continuum: the exact condition for definiteness; mutants are refused."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import sympy as sp
 
-from cdg_theory import ledger
+from cdg_theory import Metric, ledger
 from cdg_theory.continuum import InnerProduct
 from cdg_theory.continuum.grids import elements
 from cdg_theory.proofs.continuum import definiteness
@@ -60,7 +58,7 @@ def test_the_condition_is_sharp_on_finite_elements(boundary, omega, gamma) -> No
     # says so. Their first mode is near the continuum's (π²/12n² off), so 1 % outside breaks it.
     grid = elements(32, boundary)
     for factor, definite in ((0.99, True), (1.01, False)):
-        weights = SimpleNamespace(
-            mean=1.0, fluctuation=-factor * gamma * omega**2, derivative=gamma
-        )
+        weights = Metric(1.0, 1.0, gamma, boundary=boundary)
+        # Outside of the cone that a Metric admits.
+        object.__setattr__(weights, "fluctuation", -factor * gamma * omega**2)
         assert bool(np.linalg.eigvalsh(grid.gram(weights))[0] > 0) is definite

@@ -197,6 +197,11 @@ def vanishes(expression: Any) -> bool:
     rational = sp.expand(sp.sympify(expression, strict=True).rewrite(sp.exp), power_exp=True)
     if rational == 0:
         return True
+    if integrals := rational.atoms(sp.Integral):
+        # Numbers that depend on an arbitrary function: each one's coefficient must vanish.
+        independent = {number: sp.Dummy() for number in integrals}
+        parts = sp.collect(rational.xreplace(independent), independent.values(), evaluate=False)
+        return all(map(vanishes, parts.values()))
     names: dict[Any, tuple[Any, Any]] = {}
     for exponential in rational.atoms(sp.exp):
         coefficient, monomial = exponential.args[0].expand().as_coeff_Mul()

@@ -79,4 +79,5 @@ def test_the_gradient_of_an_arbitrary_function_is_known_to_be_one(boundary) -> N
     ):
         k, form = riemannian_gradient(g, inner), strong_form(inner)
         assert form.is_solved_by(k, g)
+        assert not form.is_solved_by(k + o**2 - o + sp.Rational(1, 6), g)
         assert not form.is_solved_by(k, 2 * g)

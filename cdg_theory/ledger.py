@@ -1,9 +1,10 @@
 """The theorem ledger: what is claimed, how a machine checks it, and whether it holds.
 
 Theorems are declared beside their proofs, one topic per module of :mod:`cdg_theory.proofs`, each
-module with a tuple ``THEOREMS``. This module collects them and runs their checks. Every theorem
-also carries a *perturbed* statement, false by a sign, a factor or an end condition, and its check
-must refuse it: a check that cannot fail proves nothing.
+module with a tuple ``THEOREMS``. This module collects them and runs their checks. A check takes
+what is claimed as its argument. Every theorem also carries a *perturbed* statement, false by a
+sign, a factor or an end condition: the same check with another claim, which it must refuse. A
+check that cannot fail proves nothing.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class Theorem:
     ``kind``        ``"symbolic"`` (for all n, weights, or functions of a class), ``"exact"``
                     (rational arithmetic, no rounding, on drawn cases) or ``"numeric"`` (floating
                     point, with a bound derived beforehand)
-    ``check``       ``check(perturbed)``: decides the statement, or by the same code the perturbed
-                    statement
+    ``check``       decides the statement
+    ``variant``     the same check with another claim, the perturbed statement: must return False
     ``perturbed``   the perturbed statement in words
     ``page``        where the docs prove it, relative to ``docs/``
     ==============  ==============================================================================
@@ -51,7 +52,8 @@ class Theorem:
     tex: str
     scope: str
     kind: Kind
-    check: Callable[[bool], bool]
+    check: Callable[[], bool]
+    variant: Callable[[], bool]
     perturbed: str
     page: str
 
@@ -125,7 +127,7 @@ def run(ids: Collection[str] | None = None, *, perturbed: bool = False) -> Itera
         chosen = {name: chosen[name] for name in map(str, wanted)}
     for theorem in chosen.values():
         start = time.perf_counter()
-        holds = theorem.check(perturbed)
+        holds = theorem.variant() if perturbed else theorem.check()
         seconds = time.perf_counter() - start
         statement = theorem.perturbed if perturbed else theorem.statement
         yield Result(theorem.id, statement, theorem.kind, holds, seconds, perturbed)

@@ -93,7 +93,9 @@ def test_theory_alone_runs_no_certificate(monkeypatch, tmp_path) -> None:
 
 @pytest.mark.parametrize("accepts", [False, True], ids=["refuted", "accepts-the-perturbed"])
 def test_a_failing_theorem_is_named(monkeypatch, accepts) -> None:
-    broken = dataclasses.replace(ledger.theorems()[0], check=lambda _perturbed: accepts)
+    broken = dataclasses.replace(
+        ledger.theorems()[0], check=lambda: accepts, variant=lambda: accepts
+    )
     monkeypatch.setattr(ledger, "theorems", lambda: (broken,))
     done = RUNNER.invoke(app, ["verify", "--theory"])
     assert done.exit_code == 1

@@ -19,6 +19,7 @@ both half periods, and taking off a constant other than the mean only makes :mat
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, get_args
 
 import sympy as sp
@@ -124,7 +125,8 @@ THEOREMS = (
         r"\langle h,k\rangle=\langle k,h\rangle",
         scope="all functions, all real weights, both boundaries",
         kind="symbolic",
-        check=_bilinear_symmetric,
+        check=partial(_bilinear_symmetric, False),
+        variant=partial(_bilinear_symmetric, True),
         perturbed="The same with the term ∫hk′ added: a derivative on one argument only.",
         page=PAGE,
     ),
@@ -136,7 +138,8 @@ THEOREMS = (
         tex=r"\int_0^1h'^2\,do\ \ge\ \omega_1^2\int_0^1(h-\bar h)^2\,do",
         scope="all h with a square-integrable derivative; periodic: h(0) = h(1)",
         kind="symbolic",
-        check=_poincare,
+        check=partial(_poincare, False),
+        variant=partial(_poincare, True),
         perturbed="The same with twice the frequency, 2π and 4π.",
         page=PAGE,
     ),
@@ -150,7 +153,8 @@ THEOREMS = (
         r"\int_0^1(h-\bar h)^2\,do",
         scope="γ ≥ 0, α and β real, both boundaries, all h with square-integrable derivative",
         kind="symbolic",
-        check=_definite,
+        check=partial(_definite, False),
+        variant=partial(_definite, True),
         perturbed="The same with β + 2γω₁².",
         page=PAGE,
     ),
@@ -164,7 +168,8 @@ THEOREMS = (
         r"\tfrac12(\beta+\gamma\omega_1^2m^2)",
         scope="all real weights, both boundaries",
         kind="symbolic",
-        check=_breaking_vectors,
+        check=partial(_breaking_vectors, False),
+        variant=partial(_breaking_vectors, True),
         perturbed="The second mode has the square that is claimed of the first.",
         page=PAGE,
     ),

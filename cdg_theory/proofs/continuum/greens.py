@@ -2,6 +2,7 @@ r"""Theorem 2: Green's functions, the kernels that turn an ordinary gradient int
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
@@ -99,7 +100,8 @@ THEOREMS = (
         r"{\gamma\mu\sinh\mu}",
         scope=_SCOPE,
         kind="symbolic",
-        check=_natural,
+        check=partial(_natural, False),
+        variant=partial(_natural, True),
         perturbed="The same with half the fluctuation's part.",
         page=PAGE,
     ),
@@ -112,7 +114,8 @@ THEOREMS = (
         r"{2\gamma\mu\sinh(\mu/2)}",
         scope=_SCOPE,
         kind="symbolic",
-        check=_periodic,
+        check=partial(_periodic, False),
+        variant=partial(_periodic, True),
         perturbed="The same with half the fluctuation's part.",
         page=PAGE,
     ),
@@ -123,7 +126,8 @@ THEOREMS = (
         tex=r"(\operatorname{grad}L)(o)=\int_0^1G(o,s)\,g(s)\,ds",
         scope="g of degree 2 with symbolic coefficients, waves too for β = 0; both boundaries",
         kind="symbolic",
-        check=_smoothing,
+        check=partial(_smoothing, False),
+        variant=partial(_smoothing, True),
         perturbed="The same with the result reversed.",
         page=PAGE,
     ),

@@ -14,6 +14,7 @@ One errs by as much as the other, on either side: second order both, and the lib
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -108,7 +109,8 @@ THEOREMS = (
         tex=r"\sigma=2n^2(1-\cos\theta),\qquad\sigma=\frac{6n^2(1-\cos\theta)}{2+\cos\theta}",
         scope="all n, all frequencies, both boundaries",
         kind="symbolic",
-        check=_symbols,
+        check=partial(_symbols, False),
+        variant=partial(_symbols, True),
         perturbed="Elements have the symbol of cells.",
         page=PAGE,
     ),
@@ -120,7 +122,8 @@ THEOREMS = (
         tex=r"A k=Qg\ \Rightarrow\ k=\frac5\alpha+\frac{\cos\omega o}{\beta+\gamma\sigma}",
         scope="g = 5 + cos ωo, three metrics, both boundaries, both grids",
         kind="numeric",
-        check=_solves,
+        check=partial(_solves, False),
+        variant=partial(_solves, True),
         perturbed="The grid's gradient is the continuum's: σ = ω².",
         page=PAGE,
     ),

@@ -6,6 +6,7 @@ factors do so uniformly in m, and strongly (for each g) when they do so for each
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 import sympy as sp
@@ -111,7 +112,8 @@ THEOREMS = (
         r"\sup_m\Bigl|\frac1\beta-\frac1{\beta+\gamma\omega_m^2}\Bigr|=\frac1\beta",
         scope="all weights, both boundaries",
         kind="symbolic",
-        check=_exist,
+        check=partial(_exist, False),
+        variant=partial(_exist, True),
         perturbed="γ → 0 gives H⁰ in norm too.",
         page=PAGE,
     ),
@@ -124,7 +126,8 @@ THEOREMS = (
         r"{\gamma\mu\sinh\mu}\Bigr)=\frac1\gamma\Bigl(\frac{o^2+s^2}2-s+\frac13\Bigr)",
         scope="o ≤ s, α, γ > 0, both boundaries",
         kind="symbolic",
-        check=_kernels,
+        check=partial(_kernels, False),
+        variant=partial(_kernels, True),
         perturbed="The same with the mean's part twice.",
         page=PAGE,
     ),
@@ -138,7 +141,8 @@ THEOREMS = (
         r"\frac1{\lambda\omega_1^2}>1\iff\lambda<\frac1{\omega_1^2}",
         scope="(1, 0, λ), both boundaries",
         kind="symbolic",
-        check=_no_zero_smoothing,
+        check=partial(_no_zero_smoothing, False),
+        variant=partial(_no_zero_smoothing, True),
         perturbed="As λ → 0 it tends to the ordinary gradient.",
         page=PAGE,
     ),

@@ -12,6 +12,7 @@ to the ordinary product it is :math:`\beta'+\gamma'\sigma`, which grows like n²
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -77,7 +78,8 @@ THEOREMS = (
         r"\max(\tfrac{\beta'}\beta,\tfrac{\gamma'}\gamma)\Bigr]",
         scope="all σ ≥ 0, all positive weights: every grid, and the continuum",
         kind="symbolic",
-        check=_between,
+        check=partial(_between, False),
+        variant=partial(_between, True),
         perturbed="The same relative to the metric without its derivative term.",
         page=PAGE,
     ),
@@ -90,7 +92,8 @@ THEOREMS = (
         tex=r"\|w_{t+1}-w^*\|\le\max(|1-\tau m|,|1-\tau\Lambda|)\,\|w_t-w^*\|",
         scope="one metric and one loss, both boundaries, both grids; up to rounding",
         kind="numeric",
-        check=_grids,
+        check=partial(_grids, False),
+        variant=partial(_grids, True),
         perturbed="They stay within these bounds relative to the ordinary product.",
         page=PAGE,
     ),

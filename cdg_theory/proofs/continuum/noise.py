@@ -3,6 +3,7 @@ r"""Theorem 8 in the continuum: white noise through a metric, and the strength t
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import get_args
 
 import sympy as sp
@@ -189,7 +190,8 @@ THEOREMS = (
         tex=r"\iint(G-\tfrac1\alpha)^2=\frac1{90\gamma^2},\quad\frac1{720\gamma^2}",
         scope="all γ > 0, both boundaries",
         kind="symbolic",
-        check=_sobolev,
+        check=partial(_sobolev, False),
+        variant=partial(_sobolev, True),
         perturbed="1/360γ² for periodic.",
         page=PAGE,
     ),
@@ -201,7 +203,8 @@ THEOREMS = (
         tex=r"\iint(G-\tfrac1\alpha)^2=-\frac{d}{d\beta}\int(G(o,o)-\tfrac1\alpha)\,do",
         scope="all β, γ > 0, both boundaries",
         kind="symbolic",
-        check=_general,
+        check=partial(_general, False),
+        variant=partial(_general, True),
         perturbed="Plus the derivative.",
         page=PAGE,
     ),
@@ -212,7 +215,8 @@ THEOREMS = (
         tex=r"\sum_{m\ge1}\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
         scope="three pairs of weights, both boundaries; tail bounded by an integral",
         kind="numeric",
-        check=_general_sums,
+        check=partial(_general_sums, False),
+        variant=partial(_general_sums, True),
         perturbed="It is the sum of 1/Λ_m.",
         page=PAGE,
     ),
@@ -225,7 +229,8 @@ THEOREMS = (
         r"=\frac{\beta+2\gamma}{(\beta(\beta+4\gamma))^{3/2}}",
         scope="β, γ > 0, unit spacing, n → ∞; residue symbolic, then compared at three pairs",
         kind="numeric",
-        check=_chain,
+        check=partial(_chain, False),
+        variant=partial(_chain, True),
         perturbed="β + γ in the numerator.",
         page=PAGE,
     ),
@@ -237,7 +242,8 @@ THEOREMS = (
         tex=r"\lambda^*=1+V/F",
         scope="all F, V > 0, all λ > 0",
         kind="symbolic",
-        check=_best_h0,
+        check=partial(_best_h0, False),
+        variant=partial(_best_h0, True),
         perturbed="λ* = 1 + 2V/F.",
         page=PAGE,
     ),
@@ -250,7 +256,8 @@ THEOREMS = (
         scope="0 < q ≤ 2; the supremum over all frequencies, attained only if one of the modes "
         "lies there",
         kind="symbolic",
-        check=_worst_bias,
+        check=partial(_worst_bias, False),
+        variant=partial(_worst_bias, True),
         perturbed="Twice that.",
         page=PAGE,
     ),
@@ -262,7 +269,8 @@ THEOREMS = (
         r"<\frac1{4\sqrt\lambda}",
         scope="all λ > 0 by the integral test; four values compared with the closed form",
         kind="numeric",
-        check=_noise_bound,
+        check=partial(_noise_bound, False),
+        variant=partial(_noise_bound, True),
         perturbed="It keeps less than 1/(8√λ).",
         page=PAGE,
     ),
@@ -274,7 +282,8 @@ THEOREMS = (
         tex=r"\lambda^*=\Bigl(\frac{\epsilon^2}{8q\varphi C^2}\Bigr)^{2/(2q+1)}",
         scope="q = 1/2, 1, 3/2, 2; ordinary H¹; all C, ε",
         kind="symbolic",
-        check=_best_lambda,
+        check=partial(_best_lambda, False),
+        variant=partial(_best_lambda, True),
         perturbed="4 for 8.",
         page=PAGE,
     ),

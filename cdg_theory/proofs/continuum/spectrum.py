@@ -3,6 +3,7 @@ r"""Theorem 2: modes, eigenvalues, and that no mode is missing."""
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, get_args
 
 import sympy as sp
@@ -120,7 +121,8 @@ THEOREMS = (
         tex=r"\Lambda_m=\beta+\gamma\omega_1^2m^2,\quad\Lambda_0=\alpha",
         scope="all m ≥ 1, all weights, both boundaries",
         kind="symbolic",
-        check=_modes,
+        check=partial(_modes, False),
+        variant=partial(_modes, True),
         perturbed="The same with sines on the interval.",
         page=PAGE,
     ),
@@ -132,7 +134,8 @@ THEOREMS = (
         tex=r"\omega^2\sin\omega=0,\qquad 2\omega(1-\cos\omega)=0",
         scope="all frequencies > 0, both boundaries",
         kind="symbolic",
-        check=_frequencies,
+        check=partial(_frequencies, False),
+        variant=partial(_frequencies, True),
         perturbed="The same with every second multiple.",
         page=PAGE,
     ),
@@ -145,7 +148,8 @@ THEOREMS = (
         r"\sum_m\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
         scope="channel-directed Sobolev, all γ > 0, both boundaries",
         kind="symbolic",
-        check=_complete,
+        check=partial(_complete, False),
+        variant=partial(_complete, True),
         perturbed="The same with every second mode.",
         page=PAGE,
     ),
@@ -156,7 +160,8 @@ THEOREMS = (
         tex=r"\sum_m\frac1{\beta+\gamma\omega_1^2m^2}=\int(G(o,o)-\tfrac1\alpha)\,do",
         scope="three drawn pairs of weights, both boundaries; tail enclosed by integrals",
         kind="numeric",
-        check=_complete_general,
+        check=partial(_complete_general, False),
+        variant=partial(_complete_general, True),
         perturbed="The same with β larger by 1 %.",
         page=PAGE,
     ),

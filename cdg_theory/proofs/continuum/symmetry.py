@@ -6,6 +6,7 @@ A relabelling :math:`\phi` of [0, 1] that keeps lengths commutes with a gradient
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -97,7 +98,8 @@ THEOREMS = (
         tex=r"\langle k,1\rangle=\alpha\bar k=\bar g",
         scope="all g, all weights, both boundaries",
         kind="symbolic",
-        check=_mean,
+        check=partial(_mean, False),
+        variant=partial(_mean, True),
         perturbed="βk̄ = ḡ.",
         page="theory/weak-form.md",
     ),
@@ -110,7 +112,8 @@ THEOREMS = (
         r"+(1-\tfrac1\lambda)\,\overline{g\circ\phi}",
         scope="all g; exchanges at every cut, on powers of every degree",
         kind="symbolic",
-        check=_h0_rearrangements,
+        check=partial(_h0_rearrangements, False),
+        variant=partial(_h0_rearrangements, True),
         perturbed="The same of the channel-directed Sobolev gradient.",
         page=PAGE,
     ),
@@ -121,7 +124,8 @@ THEOREMS = (
         tex=r"G(1-o,1-s)=G(o,s)",
         scope="β ≥ 0, γ > 0, natural",
         kind="symbolic",
-        check=_reversal,
+        check=partial(_reversal, False),
+        variant=partial(_reversal, True),
         perturbed="The same of shifts.",
         page=PAGE,
     ),
@@ -132,7 +136,8 @@ THEOREMS = (
         tex=r"G(o+c,s+c)=G(o+c,s+c-1)=G(1-o,1-s)=G(o,s)",
         scope="β ≥ 0, γ > 0, periodic, every rotation",
         kind="symbolic",
-        check=_circle,
+        check=partial(_circle, False),
+        variant=partial(_circle, True),
         perturbed="The same of the natural kernel.",
         page=PAGE,
     ),

@@ -2,6 +2,7 @@ r"""Theorem 2: the gradient exists, is unique, and solves a derived boundary val
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, get_args
 
 import sympy as sp
@@ -154,7 +155,8 @@ THEOREMS = (
         tex=r"-\gamma k''+\beta(k-\bar k)+\alpha\bar k=g",
         scope="all smooth k, all h; all weights; both boundaries",
         kind="symbolic",
-        check=_euler_lagrange,
+        check=partial(_euler_lagrange, False),
+        variant=partial(_euler_lagrange, True),
         perturbed="The same with +γk″.",
         page=PAGE,
     ),
@@ -166,7 +168,8 @@ THEOREMS = (
         tex=r"\det=-i\mu^2\sinh\mu,\qquad \det=-4i\mu\sinh^2(\mu/2)",
         scope="β, γ > 0, both boundaries; at β = 0 constants remain, and αk̄ = ḡ fixes them",
         kind="symbolic",
-        check=_unique,
+        check=partial(_unique, False),
+        variant=partial(_unique, True),
         perturbed="The same for waves instead of exponentials, that is for β < 0.",
         page=PAGE,
     ),
@@ -180,7 +183,8 @@ THEOREMS = (
         scope="g: polynomials and trigonometric polynomials with symbolic coefficients; symbolic "
         "weights; both boundaries",
         kind="symbolic",
-        check=_closed_forms,
+        check=partial(_closed_forms, False),
+        variant=partial(_closed_forms, True),
         perturbed="The same with the sign of the fluctuation turned round.",
         page=PAGE,
     ),
@@ -192,7 +196,8 @@ THEOREMS = (
         tex=r"\langle k,h\rangle-\int_0^1g\,h\,do=0",
         scope="L², re-weighted H⁰, channel-directed Sobolev; both boundaries",
         kind="symbolic",
-        check=_weak_form,
+        check=partial(_weak_form, False),
+        variant=partial(_weak_form, True),
         perturbed="The same with 2g for g.",
         page=PAGE,
     ),
@@ -203,7 +208,8 @@ THEOREMS = (
         tex=r"k=\bar g+\frac{g-\bar g}{\lambda}",
         scope="all g, all h, all λ > 0",
         kind="symbolic",
-        check=_one_line,
+        check=partial(_one_line, False),
+        variant=partial(_one_line, True),
         perturbed="k = ḡ + g/λ.",
         page=PAGE,
     ),
@@ -216,7 +222,8 @@ THEOREMS = (
         r"\ (+\text{ linear, periodic})",
         scope="all continuous g, α, γ > 0, β = 0, both boundaries",
         kind="symbolic",
-        check=_two_integrals,
+        check=partial(_two_integrals, False),
+        variant=partial(_two_integrals, True),
         perturbed="The same with g in place of g − ḡ under the integrals.",
         page=PAGE,
     ),

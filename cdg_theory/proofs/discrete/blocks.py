@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from dataclasses import astuple, replace
 from fractions import Fraction
+from functools import partial
 from itertools import combinations_with_replacement, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -242,7 +243,8 @@ THEOREMS = (
         tex=r"A\cdot(B\cdot C)=(A\cdot B)\cdot C,\qquad \varnothing\cdot A=A\cdot\varnothing=A",
         scope="any blocks, as affine maps from inflows (Y, X) to moments (F, B, T)",
         kind="symbolic",
-        check=_monoid,
+        check=partial(_monoid, False),
+        variant=partial(_monoid, True),
         perturbed="The same, with nothing carried from the left block into the right one.",
         page=PAGE,
     ),
@@ -256,7 +258,8 @@ THEOREMS = (
         tex=r"[a,b)=[a,m)\cdot[m,b)=\{a\}\cdot\{a+1\}\cdots\{b-1\}",
         scope="all factors and all gradients as symbols; one step of the sweeps per row",
         kind="symbolic",
-        check=_rows_are_merged,
+        check=partial(_rows_are_merged, False),
+        variant=partial(_rows_are_merged, True),
         perturbed="The same with the parts merged in the opposite order.",
         page=PAGE,
     ),
@@ -270,7 +273,8 @@ THEOREMS = (
         tex=r"F+\pi_aB+\beta T=\sum_{a\le i<b}f_i+Y+\pi_bX,\qquad \pi_a=p_{a-1}E_{a-1}",
         scope="every block of every split, all c > 0, β ≥ 0, both boundaries",
         kind="symbolic",
-        check=_balance,
+        check=partial(_balance, False),
+        variant=partial(_balance, True),
         perturbed="The same with π_a = E_a.",
         page=PAGE,
     ),
@@ -284,7 +288,8 @@ THEOREMS = (
         tex=r"\sum_{a\le i<b}y_i=E\,T+c\,B-c\,X",
         scope="every block of every split, all c > 0, E ≥ 0, periodic",
         kind="symbolic",
-        check=_flux,
+        check=partial(_flux, False),
+        variant=partial(_flux, True),
         perturbed="The same with E + c for E.",
         page=PAGE,
     ),
@@ -298,7 +303,8 @@ THEOREMS = (
         tex=r"k^{\text{sharded}}=M^{-1}g",
         scope="n ≤ 4, all splits into three blocks, all g, drawn weights, both boundaries",
         kind="symbolic",
-        check=_all_gradients,
+        check=partial(_all_gradients, False),
+        variant=partial(_all_gradients, True),
         perturbed="The same with what enters a block from the right left out.",
         page=PAGE,
     ),
@@ -312,7 +318,8 @@ THEOREMS = (
         tex=r"k^{\text{sharded}}=\Big(\tfrac1\alpha P+G\Big)g\quad\text{in}\ \mathbb Q",
         scope="drawn n ≤ 21, weights, gradients and splits into 2 to 6 blocks; the one line too",
         kind="exact",
-        check=_exact,
+        check=partial(_exact, False),
+        variant=partial(_exact, True),
         perturbed="The same with what enters a block from the right left out.",
         page=PAGE,
     ),
@@ -326,7 +333,8 @@ THEOREMS = (
         tex=r"\operatorname{rank}\,(M^{-1})_{\text{outside},\,\text{block}}=3",
         scope="n = 13, an inner block of four rows; β = 0 and β > 0, both boundaries, and H⁰",
         kind="exact",
-        check=_numbers,
+        check=partial(_numbers, False),
+        variant=partial(_numbers, True),
         perturbed="The same with rank 2.",
         page=PAGE,
     ),

@@ -9,6 +9,7 @@ The formulas are those of :mod:`cdg_theory.discrete.inverse`, evaluated on symbo
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -139,7 +140,8 @@ THEOREMS = (
         tex=r"\Big(\tfrac{1}{\alpha}P+\tfrac1\beta(I-P)\Big)\big(\alpha P+\beta(I-P)\big)=I",
         scope="all n ≥ 1, all α, β > 0, γ = 0",
         kind="symbolic",
-        check=_h0,
+        check=partial(_h0, False),
+        variant=partial(_h0, True),
         perturbed="The same with 2β for β in the inverse.",
         page=PAGE,
     ),
@@ -156,7 +158,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all α, c > 0, β = 0, natural",
         kind="symbolic",
-        check=_path,
+        check=partial(_path, False),
+        variant=partial(_path, True),
         perturbed="The same with min(i,j) for max(i,j).",
         page=PAGE,
     ),
@@ -167,7 +170,8 @@ THEOREMS = (
         tex=r"L^+_{ij}=\frac{n^2-1}{12n}-\frac{d(n-d)}{2n},\qquad d=|i-j|",
         scope="all n ≥ 1 (n = 1 and n = 2 included), all α, c > 0, β = 0, periodic",
         kind="symbolic",
-        check=_cycle,
+        check=partial(_cycle, False),
+        variant=partial(_cycle, True),
         perturbed="The same for a cycle of 2n nodes.",
         page=PAGE,
     ),
@@ -184,7 +188,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all α, β, c > 0, natural; powers of r as independent symbols",
         kind="symbolic",
-        check=_path_resolvent,
+        check=partial(_path_resolvent, False),
+        variant=partial(_path_resolvent, True),
         perturbed="The same for a path that is held at its ends (Dirichlet).",
         page=PAGE,
     ),
@@ -195,7 +200,8 @@ THEOREMS = (
         tex=r"R_{ij}=(\beta I+cL)^{-1}_{ij}=\frac{r^{d}+r^{n-d}}{c\,(1/r-r)(1-r^{n})}",
         scope="all n ≥ 1 (n = 1 and n = 2 included), all α, β, c > 0, periodic",
         kind="symbolic",
-        check=_cycle_resolvent,
+        check=partial(_cycle_resolvent, False),
+        variant=partial(_cycle_resolvent, True),
         perturbed="The same for a cycle of n − 1 nodes.",
         page=PAGE,
     ),
@@ -212,7 +218,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all c > 0, β ≥ 0",
         kind="symbolic",
-        check=_images,
+        check=partial(_images, False),
+        variant=partial(_images, True),
         perturbed="The same, folded half a channel off (i + j for i + j + 1).",
         page=PAGE,
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,7 +111,8 @@ THEOREMS = (
         ),
         scope="0 < x < π, which holds x = π/2n and x = π/n for all n ≥ 2",
         kind="symbolic",
-        check=_sinc_falls,
+        check=partial(_sinc_falls, False),
+        variant=partial(_sinc_falls, True),
         perturbed="The same on (0, 2π).",
         page=PAGE,
     ),
@@ -128,7 +130,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 2, by T12.sinc",
         kind="symbolic",
-        check=_bounds,
+        check=partial(_bounds, False),
+        variant=partial(_bounds, True),
         perturbed="The same with half the lower bounds as values at n = 2.",
         page=PAGE,
     ),
@@ -139,7 +142,8 @@ THEOREMS = (
         tex=r"|1-\tau\lambda|\le\max(|1-\tau m|,|1-\tau\Lambda|),\qquad m\le\lambda\le\Lambda",
         scope="all 0 < m ≤ Λ, τ > 0",
         kind="symbolic",
-        check=_segment,
+        check=partial(_segment, False),
+        variant=partial(_segment, True),
         perturbed="The same with t² for t in the mean.",
         page=PAGE,
     ),
@@ -156,7 +160,8 @@ THEOREMS = (
         ),
         scope="drawn quadratics, n in 1…9, weights, steps and both boundaries; rational numbers",
         kind="exact",
-        check=_contraction,
+        check=partial(_contraction, False),
+        variant=partial(_contraction, True),
         perturbed="The same with the smaller of the two.",
         page=PAGE,
     ),

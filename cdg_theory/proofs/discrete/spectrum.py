@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1 by induction on n, both boundaries (the cycle adds the seam's term)",
         kind="symbolic",
-        check=_summation_by_parts,
+        check=partial(_summation_by_parts, False),
+        variant=partial(_summation_by_parts, True),
         perturbed="The same with the last row's sign changed.",
         page=PAGE,
     ),
@@ -167,7 +169,8 @@ THEOREMS = (
         ),
         scope="n in 2…10, both boundaries, β one per mille inside and outside; exact elimination",
         kind="exact",
-        check=_condition,
+        check=partial(_condition, False),
+        variant=partial(_condition, True),
         perturbed="Negative β is never definite.",
         page=PAGE,
     ),
@@ -178,7 +181,8 @@ THEOREMS = (
         tex=r"\sin^2x-\sin^2y=\sin(x+y)\sin(x-y)\ge0,\qquad 0\le x\pm y\le\pi",
         scope="all n ≥ 2, all modes 1 ≤ m ≤ n − 1, both boundaries",
         kind="symbolic",
-        check=_smallest,
+        check=partial(_smallest, False),
+        variant=partial(_smallest, True),
         perturbed="The same for modes at twice the angle.",
         page=PAGE,
     ),
@@ -195,7 +199,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all modes, natural",
         kind="symbolic",
-        check=_cosines,
+        check=partial(_cosines, False),
+        variant=partial(_cosines, True),
         perturbed="The same with cosines at the nodes, cos(πmi/n + πm/n).",
         page=PAGE,
     ),
@@ -209,7 +214,8 @@ THEOREMS = (
         tex=r"L\,e^{2\pi\mathrm i\,mi/n}=4\sin^2\!\tfrac{\pi m}{n}\ e^{2\pi\mathrm i\,mi/n}",
         scope="all n ≥ 1 (n = 1 and n = 2 included), all modes, periodic",
         kind="symbolic",
-        check=_waves,
+        check=partial(_waves, False),
+        variant=partial(_waves, True),
         perturbed="The same with half-integer modes let in.",
         page=PAGE,
     ),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -251,7 +252,8 @@ THEOREMS = (
         tex=r"k=\frac{\bar g}{\alpha}\mathbf 1+\frac1\beta(g-\bar g\mathbf 1)=M^{-1}g",
         scope="all n ≥ 1, all α, β > 0, γ = 0, all g",
         kind="symbolic",
-        check=_one_line,
+        check=partial(_one_line, False),
+        variant=partial(_one_line, True),
         perturbed="The same with the fluctuation divided by 2β.",
         page=PAGE,
     ),
@@ -269,7 +271,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 2, all c > 0, β ≥ 0, natural, all g; n = 1 is k = g/α",
         kind="symbolic",
-        check=_path,
+        check=partial(_path, False),
+        variant=partial(_path, True),
         perturbed="The same for a matrix with β + c on the whole diagonal.",
         page=PAGE,
     ),
@@ -286,7 +289,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 2, all c > 0, β ≥ 0, periodic, all g; n = 1 is k = g/α",
         kind="symbolic",
-        check=_cycle,
+        check=partial(_cycle, False),
+        variant=partial(_cycle, True),
         perturbed="The same for a matrix with β + c on the diagonal.",
         page=PAGE,
     ),
@@ -300,7 +304,8 @@ THEOREMS = (
         tex=r"x_i=\frac1c(S_i-\bar S),\quad S_i=\sum_{k=i}^{n-2}\ \sum_{l\le k}(g_l-\bar g)",
         scope="all n ≥ 1, all c > 0, β = 0; carries and closures for both boundaries",
         kind="symbolic",
-        check=_running_sums,
+        check=partial(_running_sums, False),
+        variant=partial(_running_sums, True),
         perturbed="The same with the second sum begun one row later.",
         page=PAGE,
     ),
@@ -316,7 +321,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all β, c > 0, natural",
         kind="symbolic",
-        check=_pivots,
+        check=partial(_pivots, False),
+        variant=partial(_pivots, True),
         perturbed="The same with even exponents in the pivots.",
         page=PAGE,
     ),
@@ -330,7 +336,8 @@ THEOREMS = (
         tex=r"k=\Big(\tfrac1\alpha P+G\Big)g\quad\text{in}\ \mathbb Q",
         scope="drawn n ≤ 17, drawn α, c, r and g, both boundaries, β = 0 and β up to 10⁶ c",
         kind="exact",
-        check=_exact,
+        check=partial(_exact, False),
+        variant=partial(_exact, True),
         perturbed="The same with the two boundaries exchanged.",
         page=PAGE,
     ),

@@ -5,6 +5,7 @@ The claims are about the closed-form inverses, which theorem 5 proves for every 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -139,7 +140,8 @@ THEOREMS = (
         tex=r"\mathbf 1^TM^{-1}=\tfrac1\alpha\mathbf 1^T\ \Longrightarrow\ \bar k=\bar g/\alpha",
         scope="all n ≥ 1, all weights, both boundaries",
         kind="symbolic",
-        check=_mean_is_kept,
+        check=partial(_mean_is_kept, False),
+        variant=partial(_mean_is_kept, True),
         perturbed="The same for the sums of all rows but the last.",
         page=PAGE,
     ),
@@ -156,7 +158,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, β = 0 and β > 0",
         kind="symbolic",
-        check=_commutes,
+        check=partial(_commutes, False),
+        variant=partial(_commutes, True),
         perturbed="The natural metrics commute with a shift by one channel.",
         page=PAGE,
     ),
@@ -170,7 +173,8 @@ THEOREMS = (
         tex=r"M^{-1}=P+\tfrac1\lambda(I-P)\ \to\ I\ (\lambda\to1),\quad P\ (\lambda\to\infty)",
         scope="all n ≥ 1, α = 1, γ = 0",
         kind="symbolic",
-        check=_h0_limits,
+        check=partial(_h0_limits, False),
+        variant=partial(_h0_limits, True),
         perturbed="The mean alone is left for λ → 0.",
         page=PAGE,
     ),
@@ -181,7 +185,8 @@ THEOREMS = (
         tex=r"(\beta I+cL)^{-1}_{ij}-\tfrac1{n\beta}\ \to\ \tfrac1cL^+_{ij}\quad(\beta\to0)",
         scope="all n ≥ 1, all c > 0, both boundaries",
         kind="symbolic",
-        check=_small_fluctuation,
+        check=partial(_small_fluctuation, False),
+        variant=partial(_small_fluctuation, True),
         perturbed="The same with the pseudoinverse of a cycle of 2n nodes.",
         page=PAGE,
     ),
@@ -192,7 +197,8 @@ THEOREMS = (
         tex=r"(\beta I+cL)^{-1}_{ij}\ \to\ \tfrac1\beta\delta_{ij}\quad(c\to0)",
         scope="all n ≥ 1, all β > 0, both boundaries",
         kind="symbolic",
-        check=_small_derivative,
+        check=partial(_small_derivative, False),
+        variant=partial(_small_derivative, True),
         perturbed="The same with 2/β as the limit on the diagonal.",
         page=PAGE,
     ),

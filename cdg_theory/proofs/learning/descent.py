@@ -8,6 +8,7 @@ enters through its softest direction, :math:`\|h\|^2\le\langle h,h\rangle/\lambd
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -158,7 +159,8 @@ THEOREMS = (
         tex=r"\frac{dL}{dt}=-\int g\,k=-\langle k,k\rangle",
         scope="every SPD matrix of every size; every differentiable loss; plain gradient flow",
         kind="symbolic",
-        check=_flow,
+        check=partial(_flow, False),
+        variant=partial(_flow, True),
         perturbed="It falls at the rate ‖g‖², the ordinary square of the ordinary gradient.",
         page=PAGE,
     ),
@@ -171,7 +173,8 @@ THEOREMS = (
         scope="every positive definite member; the identity is checked on polynomials with "
         "symbolic coefficients, and uses bilinearity and symmetry only",
         kind="symbolic",
-        check=_steepest,
+        check=partial(_steepest, False),
+        variant=partial(_steepest, True),
         perturbed="The same with the ordinary length of h.",
         page=PAGE,
     ),
@@ -186,7 +189,8 @@ THEOREMS = (
         scope="every SPD M; plain gradient descent; says nothing of momentum, Adam or coupled "
         "weight decay",
         kind="exact",
-        check=_step,
+        check=partial(_step, False),
+        variant=partial(_step, True),
         perturbed="The same with λ_max(M) for λ_min(M).",
         page=PAGE,
     ),
@@ -198,7 +202,8 @@ THEOREMS = (
         tex=r"-g^T\operatorname{sign}(M^{-1}g)>0",
         scope="three counter-examples, each with exact numbers",
         kind="exact",
-        check=_scope,
+        check=partial(_scope, False),
+        variant=partial(_scope, True),
         perturbed="In these three examples the loss falls.",
         page=PAGE,
     ),
@@ -210,7 +215,8 @@ THEOREMS = (
         tex=r"g^T\operatorname{sign}(k)\ge\min(\alpha,2\beta-\alpha)\,\|k\|_1",
         scope="natural and every graph, every n; drawn cases, rational; k ≠ 0",
         kind="exact",
-        check=_sign_descent,
+        check=partial(_sign_descent, False),
+        variant=partial(_sign_descent, True),
         perturbed="It is one for α = 20β too.",
         page=PAGE,
     ),

@@ -9,6 +9,7 @@ is correlated along channels.
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -139,7 +140,8 @@ THEOREMS = (
         tex=r"w_t-w_0=M^{-1}A^Tz_t,\qquad z_{t+1}=z_t-\tau(Aw_t-b)",
         scope="least squares, every SPD M, every step size, by induction",
         kind="symbolic",
-        check=_span,
+        check=partial(_span, False),
+        variant=partial(_span, True),
         perturbed="It keeps w itself such a combination.",
         page=PAGE,
     ),
@@ -151,7 +153,8 @@ THEOREMS = (
         tex=r"w^*=\arg\min_{Aw=b}\|w-w_0\|_M",
         scope="A of full row rank, every SPD M; drawn rational systems",
         kind="exact",
-        check=_nearest,
+        check=partial(_nearest, False),
+        variant=partial(_nearest, True),
         perturbed="The interpolant that plain gradient descent finds does.",
         page=PAGE,
     ),
@@ -163,7 +166,8 @@ THEOREMS = (
         tex=r"r_{t+1}=(I-\tau AM^{-1}A^T)\,r_t",
         scope="A of full row rank, every SPD M; drawn rational systems",
         kind="exact",
-        check=_converges,
+        check=partial(_converges, False),
+        variant=partial(_converges, True),
         perturbed="For steps up to 8 over the mean eigenvalue.",
         page=PAGE,
     ),
@@ -175,7 +179,8 @@ THEOREMS = (
         tex=r"d(s_1)=d(s_2)=0\ \Rightarrow\ \langle G(\cdot,s_j),d\rangle=0",
         scope="channel-directed Sobolev, both boundaries, polynomials d with symbolic coefficients",
         kind="symbolic",
-        check=_splines,
+        check=partial(_splines, False),
+        variant=partial(_splines, True),
         perturbed="The same for d that vanishes at one channel only.",
         page=PAGE,
     ),
@@ -187,7 +192,8 @@ THEOREMS = (
         tex=r"\operatorname{corr}(k_i,k_j)=\frac{\lambda^2-1}{\lambda^2+n-1}",
         scope="every n ≥ 2, every λ > 0, i ≠ j",
         kind="symbolic",
-        check=_correlation,
+        check=partial(_correlation, False),
+        variant=partial(_correlation, True),
         perturbed="The same with the covariance M⁻¹ for M⁻².",
         page=PAGE,
     ),

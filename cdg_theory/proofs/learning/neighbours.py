@@ -3,6 +3,7 @@ r"""Theorem 13: what related methods share with these metrics, and what they do 
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -181,7 +182,8 @@ THEOREMS = (
         tex=r"(I+\sigma L_{\text{raster}})^{-1}\ne(I+\sigma L_n)^{-1}\otimes I",
         scope="n = 4, σ = 1/2, exact, one and three columns",
         kind="exact",
-        check=_laplacian_smoothing,
+        check=partial(_laplacian_smoothing, False),
+        variant=partial(_laplacian_smoothing, True),
         perturbed="It is the same with three columns.",
         page=PAGE,
     ),
@@ -194,7 +196,8 @@ THEOREMS = (
         tex=r"(wP+Q)^{-1}=\tfrac1wP+Q\xrightarrow{w\to\infty}Q",
         scope="every projection; commutation on a drawn metric and gradient, by associativity",
         kind="symbolic",
-        check=_centralization,
+        check=partial(_centralization, False),
+        variant=partial(_centralization, True),
         perturbed="It is the limit of metrics that make that mean ever cheaper.",
         page=PAGE,
     ),
@@ -207,7 +210,8 @@ THEOREMS = (
         tex=r"F=\Sigma^{-1}\otimes\mathbb E[xx^T]",
         scope="two outputs, two inputs, all symbolic",
         kind="symbolic",
-        check=_fisher_gaussian,
+        check=partial(_fisher_gaussian, False),
+        variant=partial(_fisher_gaussian, True),
         perturbed="The covariance for the precision.",
         page=PAGE,
     ),
@@ -219,7 +223,8 @@ THEOREMS = (
         tex=r"F=\operatorname{diag}(p)-pp^T,\qquad F\mathbf 1=0",
         scope="three classes, symbolic logits",
         kind="symbolic",
-        check=_fisher_softmax,
+        check=partial(_fisher_softmax, False),
+        variant=partial(_fisher_softmax, True),
         perturbed="It weighs the constant too.",
         page=PAGE,
     ),
@@ -232,7 +237,8 @@ THEOREMS = (
         tex=r"\lim_{\rho\to0}\arg\min_w|Aw-b|^2+\rho\|w\|_M^2=\arg\min_{Aw=b}\|w\|_M",
         scope="drawn quadratic losses and one under-determined problem, rational",
         kind="exact",
-        check=_penalty,
+        check=partial(_penalty, False),
+        variant=partial(_penalty, True),
         perturbed="A penalty does not move the minimum either.",
         page=PAGE,
     ),
@@ -244,7 +250,8 @@ THEOREMS = (
         tex=r"-\tau M^{-1}g=\arg\min_d\ g^Td+\tfrac1{2\tau}\langle d,d\rangle",
         scope="drawn rational metrics and gradients, symbolic τ",
         kind="symbolic",
-        check=_proximal,
+        check=partial(_proximal, False),
+        variant=partial(_proximal, True),
         perturbed="1/τ for 1/2τ.",
         page=PAGE,
     ),

@@ -7,6 +7,7 @@ the step of an induction: if the two states correspond before a step, they do af
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -116,7 +117,8 @@ THEOREMS = (
         tex=r"w=M^{-1/2}v:\quad v^+=v-\tau\nabla_v\ \Rightarrow\ w^+=w-\tau M^{-1}g",
         scope="every SPD M that does not change, every differentiable loss; SGD",
         kind="symbolic",
-        check=_momentum,
+        check=partial(_momentum, False),
+        variant=partial(_momentum, True),
         perturbed="The same with w = M⁻¹v.",
         page=PAGE,
     ),
@@ -129,7 +131,8 @@ THEOREMS = (
         r"\bigl(L+\tfrac\omega2\langle w,w\rangle\bigr)",
         scope="every SPD M, SGD",
         kind="symbolic",
-        check=_weight_decay,
+        check=partial(_weight_decay, False),
+        variant=partial(_weight_decay, True),
         perturbed="The same of the ordinary penalty (ω/2)|w|².",
         page=PAGE,
     ),
@@ -141,7 +144,8 @@ THEOREMS = (
         tex=r"M^{-1/2}\operatorname{sign}(M^{-1/2}g)\ne\operatorname{sign}(M^{-1}g)",
         scope="a counter-example with exact numbers",
         kind="exact",
-        check=_not_adam,
+        check=partial(_not_adam, False),
+        variant=partial(_not_adam, True),
         perturbed="The two steps are equal.",
         page=PAGE,
     ),
@@ -153,7 +157,8 @@ THEOREMS = (
         tex=r"\int(Ku)v=\int u\,Kv,\qquad\langle Ku,v\rangle=\langle u,Kv\rangle=\int uv",
         scope="kernels of all members with γ > 0, both boundaries",
         kind="symbolic",
-        check=_self_adjoint,
+        check=partial(_self_adjoint, False),
+        variant=partial(_self_adjoint, True),
         perturbed="The kernel is symmetric under reversing one of its arguments.",
         page=PAGE,
     ),

@@ -7,82 +7,53 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
 
-from cdg_theory.continuum import (
-    InnerProduct,
-    green_function,
-    o,
-    polynomial,
-    riemannian_gradient,
-    s,
-    trigonometric,
-)
+from cdg_theory.continuum import o, polynomial, riemannian_gradient, s, trigonometric
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
+from cdg_theory.proofs.tools.kernels import kernels_of
 
 if TYPE_CHECKING:
-    from cdg_theory.continuum import GreenFunction
+    from cdg_theory.continuum import InnerProduct
 
 PAGE = "theory/weak-form.md"
 
 
-def kernels_of(boundary: Boundary) -> list[tuple[InnerProduct, GreenFunction]]:
-    """Return the general and the Sobolev member with a boundary, each with its kernel."""
-    general = InnerProduct.general(boundary)
-    sobolev = InnerProduct(general.mean, sp.Integer(0), general.derivative, boundary)
-    return [(inner, green_function(inner)) for inner in (general, sobolev)]
-
-
-def _claimed(boundary: Boundary, lo: Any, hi: Any, inner: InnerProduct) -> Any:
-    """Return the formula for G, with lo = min(o, s), hi = max(o, s)."""
-    alpha, beta, gamma = inner.mean, inner.fluctuation, inner.derivative
+def _fluctuation_part(lo: Any, hi: Any, inner: InnerProduct) -> Any:
+    """Return the formula for G − 1/α, with lo = min(o, s), hi = max(o, s)."""
+    beta, gamma = inner.fluctuation, inner.derivative
     if beta == 0:
         d = hi - lo
         shape = {
             "natural": (lo**2 + hi**2) / 2 - hi + sp.Rational(1, 3),
             "periodic": d**2 / 2 - d / 2 + sp.Rational(1, 12),
         }
-        return 1 / alpha + shape[boundary] / gamma
+        return shape[inner.boundary] / gamma
     mu = sp.sqrt(beta / gamma)
     shape = {
         "natural": sp.cosh(mu * lo) * sp.cosh(mu * (1 - hi)) / sp.sinh(mu),
         "periodic": sp.cosh(mu * (sp.Rational(1, 2) - (hi - lo))) / (2 * sp.sinh(mu / 2)),
     }
-    return 1 / alpha - 1 / beta + shape[boundary] / (gamma * mu)
+    return shape[inner.boundary] / (gamma * mu) - 1 / beta
 
 
-def _green(boundary: Boundary, perturbed: bool) -> bool:
-    for inner, kernel in kernels_of(boundary):
-        other = inner
-        if perturbed:
-            # β goes along, so that μ stays: only the factor in front is wrong.
-            other = InnerProduct(inner.mean, 2 * inner.fluctuation, 2 * inner.derivative, boundary)
-        if not (
-            kernel.is_reproducing(inner)
-            and vanishes(kernel.left - _claimed(boundary, o, s, other))
-            and vanishes(kernel.right - _claimed(boundary, s, o, other))
-        ):
-            return False
-    return True
+def _green(boundary: Boundary, share: Any = 1) -> bool:
+    """Compare the derived kernel with 1/α and a share of the fluctuation's part; reproduce."""
+    return all(
+        kernel.is_reproducing(inner)
+        and vanishes(kernel.left - 1 / inner.mean - share * _fluctuation_part(o, s, inner))
+        and vanishes(kernel.right - 1 / inner.mean - share * _fluctuation_part(s, o, inner))
+        for inner, kernel in kernels_of(boundary)
+    )
 
 
-def _natural(perturbed: bool) -> bool:
-    return _green("natural", perturbed)
-
-
-def _periodic(perturbed: bool) -> bool:
-    return _green("periodic", perturbed)
-
-
-def _smoothing(perturbed: bool) -> bool:
-    """Compare the integral against the kernel with the gradient that the equation gives."""
+def _smoothing(channel: Any = o) -> bool:
+    """Compare the integral against G(channel, s) with the gradient that the equation gives."""
     for boundary in get_args(Boundary):
         for inner, kernel in kernels_of(boundary):
             # Exponentials against waves are slow to integrate, and say nothing new.
             g = polynomial(2) + (trigonometric(1) if inner.fluctuation == 0 else 0)
-            smoothed = kernel.smooth(g)
-            if perturbed:
-                smoothed = smoothed.subs(o, 1 - o)
+            smoothed = kernel.smooth(g).subs(o, channel)
             if not vanishes(smoothed - riemannian_gradient(g, inner)):
                 return False
     return True
@@ -100,8 +71,8 @@ THEOREMS = (
         r"{\gamma\mu\sinh\mu}",
         scope=_SCOPE,
         kind="symbolic",
-        check=partial(_natural, False),
-        variant=partial(_natural, True),
+        check=partial(_green, "natural"),
+        variant=partial(_green, "natural", share=sp.Rational(1, 2)),
         perturbed="The same with half the fluctuation's part.",
         page=PAGE,
     ),
@@ -114,8 +85,8 @@ THEOREMS = (
         r"{2\gamma\mu\sinh(\mu/2)}",
         scope=_SCOPE,
         kind="symbolic",
-        check=partial(_periodic, False),
-        variant=partial(_periodic, True),
+        check=partial(_green, "periodic"),
+        variant=partial(_green, "periodic", share=sp.Rational(1, 2)),
         perturbed="The same with half the fluctuation's part.",
         page=PAGE,
     ),
@@ -126,8 +97,8 @@ THEOREMS = (
         tex=r"(\operatorname{grad}L)(o)=\int_0^1G(o,s)\,g(s)\,ds",
         scope="g of degree 2 with symbolic coefficients, waves too for β = 0; both boundaries",
         kind="symbolic",
-        check=partial(_smoothing, False),
-        variant=partial(_smoothing, True),
+        check=_smoothing,
+        variant=partial(_smoothing, channel=1 - o),
         perturbed="The same with the result reversed.",
         page=PAGE,
     ),

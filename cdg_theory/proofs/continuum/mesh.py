@@ -13,31 +13,34 @@ to the ordinary product it is :math:`\beta'+\gamma'\sigma`, which grows like n²
 from __future__ import annotations
 
 from functools import partial
-from typing import get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import sympy as sp
 
 from cdg_theory.continuum.functions import vanishes
-from cdg_theory.continuum.grids import cells, elements
+from cdg_theory.continuum.grids import Grid, cells, elements
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary, Metric
 from cdg_theory.proofs.continuum.grids import cell_symbol, element_symbol
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PAGE = "theory/descent.md"
+b, c, b2, c2, sigma = sp.symbols("beta gamma beta2 gamma2 sigma", positive=True)
 
 
-def _between(perturbed: bool) -> bool:
-    """Write the relative curvature as a weighted mean of its two ends."""
-    b, c, b2, c2, sigma = sp.symbols("beta gamma beta2 gamma2 sigma", positive=True)
-    curvature = (b2 + c2 * sigma) / (b if perturbed else b + c * sigma)
+def _between(metric: Any = b + c * sigma) -> bool:
+    """Write the curvature relative to the metric as a weighted mean of its two ends."""
+    curvature = (b2 + c2 * sigma) / metric
     share = c * sigma / (b + c * sigma)  # in (0, 1) for every σ > 0
     mean = (1 - share) * b2 / b + share * c2 / c
     return vanishes(curvature - mean) and bool((1 - share).together().is_positive)
 
 
-def _grids(perturbed: bool) -> bool:
-    r"""Compute the extreme relative curvatures on both grids, in the metric and in L².
+def _grids(product: Callable[[Grid, Metric], Any] = Grid.gram) -> bool:
+    r"""Compute the extreme curvatures on both grids, relative to the metric and to L².
 
     Bounds: the weighted mean for the metric; for the ordinary product the grid's symbol at its
     highest mode. Rounding: a symmetric eigenproblem of size n, relative to the largest entry.
@@ -51,10 +54,8 @@ def _grids(perturbed: bool) -> bool:
         for make, symbol in ((cells, cell_symbol), (elements, element_symbol)):
             for n in (4, 8, 16, 32):
                 grid = make(n, boundary)
-                curvature, gram = grid.gram(loss), grid.gram(metric)
-                mass = grid.mass.toarray()
-                product = mass if perturbed else gram
-                relative = eigh(curvature, product, eigvals_only=True)
+                curvature, mass = grid.gram(loss), grid.mass.toarray()
+                relative = eigh(curvature, product(grid, metric), eigvals_only=True)
                 rounding = 16 * n * 2.0**-53 * 12 * n**2
                 if relative[0] < low - rounding or relative[-1] > high + rounding:
                     return False
@@ -78,8 +79,8 @@ THEOREMS = (
         r"\max(\tfrac{\beta'}\beta,\tfrac{\gamma'}\gamma)\Bigr]",
         scope="all σ ≥ 0, all positive weights: every grid, and the continuum",
         kind="symbolic",
-        check=partial(_between, False),
-        variant=partial(_between, True),
+        check=_between,
+        variant=partial(_between, metric=b),
         perturbed="The same relative to the metric without its derivative term.",
         page=PAGE,
     ),
@@ -92,8 +93,8 @@ THEOREMS = (
         tex=r"\|w_{t+1}-w^*\|\le\max(|1-\tau m|,|1-\tau\Lambda|)\,\|w_t-w^*\|",
         scope="one metric and one loss, both boundaries, both grids; up to rounding",
         kind="numeric",
-        check=partial(_grids, False),
-        variant=partial(_grids, True),
+        check=_grids,
+        variant=partial(_grids, product=lambda grid, _metric: grid.mass.toarray()),
         perturbed="They stay within these bounds relative to the ordinary product.",
         page=PAGE,
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 import sympy as sp
 
@@ -22,21 +22,21 @@ from cdg_theory.continuum.noise import (
 from cdg_theory.continuum.spectrum import first_frequency, modes
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
-from cdg_theory.proofs.continuum.spectrum import at_weights
+from cdg_theory.proofs.tools.kernels import at_weights
 
 PAGE = "theory/noise.md"
 BOUNDARIES = get_args(Boundary)
-lam = sp.Symbol("lambda", positive=True)
+lam, beta, gamma, F, V, q = sp.symbols("lambda beta gamma F V q", positive=True)
 
 
-def _sobolev(perturbed: bool) -> bool:
+def _sobolev(natural: Any, periodic: Any) -> bool:
     """Integrate the squared kernel; compare with the limit of the closed forms on n channels."""
     from cdg_theory.discrete.noise import cycle_sobolev_trace, path_sobolev_trace
 
     n = sp.Symbol("n", positive=True)
     claims = {
-        "natural": (sp.Rational(1, 90), path_sobolev_trace(n)),
-        "periodic": (sp.Rational(1, 360 if perturbed else 720), cycle_sobolev_trace(n)),
+        "natural": (natural, path_sobolev_trace(n)),
+        "periodic": (periodic, cycle_sobolev_trace(n)),
     }
     for boundary in BOUNDARIES:
         kept, on_channels = claims[boundary]
@@ -47,18 +47,18 @@ def _sobolev(perturbed: bool) -> bool:
     return True
 
 
-def _general(perturbed: bool) -> bool:
-    r"""Check :math:`\iint(G-1/\alpha)^2=-\frac{d}{d\beta}\int(G(o,o)-1/\alpha)`, β = γμ²."""
-    gamma, mu = sp.symbols("gamma mu", positive=True)
+def _general(sign: int = -1) -> bool:
+    r"""Check :math:`\iint(G-1/\alpha)^2=\pm\frac{d}{d\beta}\int(G(o,o)-1/\alpha)`, β = γμ²."""
+    mu = sp.Symbol("mu", positive=True)
     for boundary in BOUNDARIES:
         inner = InnerProduct.general(boundary)
         slope = sp.diff(fluctuation_trace(inner), mu) / (2 * gamma * mu)
-        if not vanishes(fluctuation_power(inner) + (-slope if perturbed else slope)):
+        if not vanishes(fluctuation_power(inner) - sign * slope):
             return False
     return True
 
 
-def _general_sums(perturbed: bool) -> bool:
+def _general_sums(exponent: int = -2) -> bool:
     r"""Find the integral of the squared kernel in an enclosure of the sum over the modes.
 
     The terms fall with m: what a sum up to N leaves out lies below
@@ -69,73 +69,74 @@ def _general_sums(perturbed: bool) -> bool:
     for boundary in BOUNDARIES:
         symbolic = fluctuation_power(InnerProduct.general(boundary))
         omega, per_mode = float(first_frequency(boundary)), len(modes(boundary))
-        for gamma, mu in ((0.3, 1.0), (1e-3, 20.0), (2.0, 0.1)):
+        for c, mu in ((0.3, 1.0), (1e-3, 20.0), (2.0, 0.1)):
             # 30 digits: for small μ the closed form cancels.
-            power = at_weights(symbolic, gamma, mu, digits=30)
-            beta = gamma * mu**2
-            exponent = 1 if perturbed else 2
-            partial = per_mode * math.fsum(
-                (beta + gamma * (omega * m) ** 2) ** -exponent for m in range(1, terms + 1)
+            power = at_weights(symbolic, c, mu, digits=30)
+            total = per_mode * math.fsum(
+                (c * mu**2 + c * (omega * m) ** 2) ** exponent for m in range(1, terms + 1)
             )
-            rest = per_mode / (3 * gamma**2 * omega**4 * terms**3)
+            rest = per_mode / (3 * c**2 * omega**4 * terms**3)
             # Correctly rounded sum, a handful of roundings per term.
             slack = 16 * 2.0**-52 * power
-            if not partial - slack <= power <= partial + rest + slack:
+            if not total - slack <= power <= total + rest + slack:
                 return False
     return True
 
 
-def _chain(perturbed: bool) -> bool:
+def _chain(numerator: Any = beta + 2 * gamma) -> bool:
     r"""Compare the residue's closed form with the mean over the cycle's modes.
 
     The mean over N equally spaced θ is the cycle's exact value, and differs from the integral by
     terms of order :math:`N r^N`, which is far below rounding here.
     """
-    b, c = sp.symbols("beta gamma", positive=True)
-    claimed = (b + (1 if perturbed else 2) * c) / (b * (b + 4 * c)) ** sp.Rational(3, 2)
-    if not vanishes(sp.simplify(chain_power(b, c) / claimed) - 1):
+    claimed = numerator / (beta * (beta + 4 * gamma)) ** sp.Rational(3, 2)
+    if not vanishes(sp.simplify(chain_power(beta, gamma) / claimed) - 1):
         return False
     count = 4000
-    for beta, gamma in ((1.0, 1.0), (0.5, 2.0), (0.01, 3.0)):
+    for b, c in ((1.0, 1.0), (0.5, 2.0), (0.01, 3.0)):
         mean = math.fsum(
-            (beta + 4 * gamma * math.sin(math.pi * m / count) ** 2) ** -2 for m in range(count)
+            (b + 4 * c * math.sin(math.pi * m / count) ** 2) ** -2 for m in range(count)
         )
-        expected = float(claimed.subs({b: beta, c: gamma}))
+        expected = float(claimed.subs({beta: b, gamma: c}))
         if abs(mean / count - expected) > 32 * 2.0**-52 * expected:
             return False
     return True
 
 
-def _best_h0(perturbed: bool) -> bool:
+def _best_h0(best: Any = 1 + V / F) -> bool:
     r"""Complete the square: error minus least error is :math:`(F+V)(1/\lambda-1/\lambda^*)^2`."""
-    f, v = sp.symbols("F V", positive=True)
 
     def error(strength: sp.Expr) -> sp.Expr:
-        return (1 - 1 / strength) ** 2 * f + v / strength**2
+        return (1 - 1 / strength) ** 2 * F + V / strength**2
 
-    best = best_h0(f, v) + (v / f if perturbed else 0)
-    return vanishes(error(lam) - error(best) - (f + v) * (1 / lam - 1 / best) ** 2)
+    excess = (F + V) * (1 / lam - 1 / best) ** 2
+    return vanishes(error(lam) - error(best) - excess) and vanishes(best_h0(F, V) - best)
 
 
-def _worst_bias(perturbed: bool) -> bool:
-    r"""Check where :math:`(x/(1+x))^2x^{-q}` is greatest, by the sign of its slope, q a symbol."""
-    q, x = sp.symbols("q x", positive=True)
+def _worst_bias(worst: Any = (q / 2) ** q * (1 - q / 2) ** (2 - q)) -> bool:
+    r"""Check where :math:`(x/(1+x))^2x^{-q}` is greatest, by the sign of its slope, and its value."""
+    x = sp.Symbol("x", positive=True)
     lost = (x / (1 + x)) ** 2 / x**q
     # The logarithmic slope has the sign of its numerator, (2 − q) − qx: it falls through 0 once.
     numerator = sp.numer(sp.together(sp.simplify(sp.diff(sp.log(lost), x))))
     rising, turning = sp.Poly(sp.expand(numerator), x).coeffs()[::-1]
-    claimed = (q / 2) ** q * (1 - q / 2) ** (2 - q) * (2 if perturbed else 1)
-    # Both are products of powers of q and 2 − q, so their logarithms are compared.
-    ratio = sp.expand_log(sp.log(worst_bias(q)) - sp.log(claimed), force=True)
+
+    def same(one: Any, other: Any) -> bool:
+        # Products of powers of q and 2 − q: their logarithms are compared.
+        ratio = sp.expand_log(sp.log(one) - sp.log(other), force=True)
+        ratio = sp.expand(ratio.subs(sp.log(1 - q / 2), sp.log(2 - q) - sp.log(2)))
+        return bool(sp.simplify(ratio) == 0)
+
     return (
         sp.expand(rising - (2 - q)) == 0
         and sp.expand(turning + q) == 0
-        and sp.simplify(sp.expand(ratio.subs(sp.log(1 - q / 2), sp.log(2 - q) - sp.log(2)))) == 0
-        and worst_bias(2) == (2 if perturbed else 1)
+        and same(sp.simplify(lost.subs(x, (2 - q) / q)), worst)
+        and same(worst_bias(q), worst)
+        and worst_bias(2) == sp.limit(worst, q, 2)
     )
 
 
-def _noise_bound(perturbed: bool) -> bool:
+def _noise_bound(bound: Any) -> bool:
     r"""Enclose the noise kept by H¹: the integral bounds the sum, to within its first term.
 
     :math:`\sum_{m\ge1}f(m)\le\int_0^\infty f\le f(0)+\sum_{m\ge1}f(m)` for falling f; the
@@ -143,28 +144,26 @@ def _noise_bound(perturbed: bool) -> bool:
     """
     for boundary in BOUNDARIES:
         inner = InnerProduct.ordinary_sobolev(lam, boundary)
-        kept, bound = fluctuation_power(inner), noise_bound(lam)
+        kept = fluctuation_power(inner)
         per_mode = len(modes(boundary))
         for value in (sp.Rational(1, 10**6), sp.Rational(1, 100), sp.Integer(1), sp.Integer(50)):
             exact, above = (sp.N(side.subs(lam, value), 30) for side in (kept, bound))
-            if perturbed:
-                above /= 2
             if not exact < above < exact + per_mode:
                 return False
-    return True
+    return vanishes(noise_bound(lam) - bound)
 
 
-def _best_lambda(perturbed: bool) -> bool:
-    r"""Check that the sum of the two bounds is least at λ*.
+def _best_lambda(divisor: int = 8) -> bool:
+    r"""Check that the sum of the two bounds is least at :math:`\lambda^*`.
 
     In :math:`t=\log\lambda` it is a sum of two exponentials, convex: one stationary point, the
     minimum.
     """
-    t, c, v = sp.symbols("t C V", positive=True)
-    for q in (sp.Rational(1, 2), sp.Integer(1), sp.Rational(3, 2), sp.Integer(2)):
-        phi = worst_bias(q)
-        formula = (v / ((4 if perturbed else 8) * q * phi * c**2)) ** (2 / (2 * q + 1))
-        error = phi * c**2 * sp.exp(q * t) + v * noise_bound(lam).subs(lam, sp.exp(t))
+    t, c = sp.symbols("t C", positive=True)
+    for smoothness in (sp.Rational(1, 2), sp.Integer(1), sp.Rational(3, 2), sp.Integer(2)):
+        phi = worst_bias(smoothness)
+        formula = (V / (divisor * smoothness * phi * c**2)) ** (2 / (2 * smoothness + 1))
+        error = phi * c**2 * sp.exp(smoothness * t) + V * noise_bound(lam).subs(lam, sp.exp(t))
         slope, curvature = sp.diff(error, t), sp.diff(error, t, 2)
         # At λ* the rising and the falling part of the slope are equal and opposite.
         rising, falling = (
@@ -175,7 +174,7 @@ def _best_lambda(perturbed: bool) -> bool:
             return False
         if sp.simplify(rising / falling) != -1:
             return False
-        if sp.simplify(best_lambda(q, c, v) / formula) != 1:
+        if sp.simplify(best_lambda(smoothness, c, V) / formula) != 1:
             return False
     return True
 
@@ -190,8 +189,8 @@ THEOREMS = (
         tex=r"\iint(G-\tfrac1\alpha)^2=\frac1{90\gamma^2},\quad\frac1{720\gamma^2}",
         scope="all γ > 0, both boundaries",
         kind="symbolic",
-        check=partial(_sobolev, False),
-        variant=partial(_sobolev, True),
+        check=partial(_sobolev, sp.Rational(1, 90), sp.Rational(1, 720)),
+        variant=partial(_sobolev, sp.Rational(1, 90), sp.Rational(1, 360)),
         perturbed="1/360γ² for periodic.",
         page=PAGE,
     ),
@@ -203,8 +202,8 @@ THEOREMS = (
         tex=r"\iint(G-\tfrac1\alpha)^2=-\frac{d}{d\beta}\int(G(o,o)-\tfrac1\alpha)\,do",
         scope="all β, γ > 0, both boundaries",
         kind="symbolic",
-        check=partial(_general, False),
-        variant=partial(_general, True),
+        check=_general,
+        variant=partial(_general, sign=1),
         perturbed="Plus the derivative.",
         page=PAGE,
     ),
@@ -215,8 +214,8 @@ THEOREMS = (
         tex=r"\sum_{m\ge1}\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
         scope="three pairs of weights, both boundaries; tail bounded by an integral",
         kind="numeric",
-        check=partial(_general_sums, False),
-        variant=partial(_general_sums, True),
+        check=_general_sums,
+        variant=partial(_general_sums, exponent=-1),
         perturbed="It is the sum of 1/Λ_m.",
         page=PAGE,
     ),
@@ -229,8 +228,8 @@ THEOREMS = (
         r"=\frac{\beta+2\gamma}{(\beta(\beta+4\gamma))^{3/2}}",
         scope="β, γ > 0, unit spacing, n → ∞; residue symbolic, then compared at three pairs",
         kind="numeric",
-        check=partial(_chain, False),
-        variant=partial(_chain, True),
+        check=_chain,
+        variant=partial(_chain, numerator=beta + gamma),
         perturbed="β + γ in the numerator.",
         page=PAGE,
     ),
@@ -242,8 +241,8 @@ THEOREMS = (
         tex=r"\lambda^*=1+V/F",
         scope="all F, V > 0, all λ > 0",
         kind="symbolic",
-        check=partial(_best_h0, False),
-        variant=partial(_best_h0, True),
+        check=_best_h0,
+        variant=partial(_best_h0, best=1 + 2 * V / F),
         perturbed="λ* = 1 + 2V/F.",
         page=PAGE,
     ),
@@ -256,8 +255,8 @@ THEOREMS = (
         scope="0 < q ≤ 2; the supremum over all frequencies, attained only if one of the modes "
         "lies there",
         kind="symbolic",
-        check=partial(_worst_bias, False),
-        variant=partial(_worst_bias, True),
+        check=_worst_bias,
+        variant=partial(_worst_bias, worst=2 * (q / 2) ** q * (1 - q / 2) ** (2 - q)),
         perturbed="Twice that.",
         page=PAGE,
     ),
@@ -269,8 +268,8 @@ THEOREMS = (
         r"<\frac1{4\sqrt\lambda}",
         scope="all λ > 0 by the integral test; four values compared with the closed form",
         kind="numeric",
-        check=partial(_noise_bound, False),
-        variant=partial(_noise_bound, True),
+        check=partial(_noise_bound, 1 / (4 * sp.sqrt(lam))),
+        variant=partial(_noise_bound, 1 / (8 * sp.sqrt(lam))),
         perturbed="It keeps less than 1/(8√λ).",
         page=PAGE,
     ),
@@ -282,8 +281,8 @@ THEOREMS = (
         tex=r"\lambda^*=\Bigl(\frac{\epsilon^2}{8q\varphi C^2}\Bigr)^{2/(2q+1)}",
         scope="q = 1/2, 1, 3/2, 2; ordinary H¹; all C, ε",
         kind="symbolic",
-        check=partial(_best_lambda, False),
-        variant=partial(_best_lambda, True),
+        check=_best_lambda,
+        variant=partial(_best_lambda, divisor=4),
         perturbed="4 for 8.",
         page=PAGE,
     ),

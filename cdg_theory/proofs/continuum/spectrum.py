@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
 
@@ -20,41 +20,39 @@ from cdg_theory.continuum.spectrum import (
 )
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
+from cdg_theory.proofs.tools.kernels import at_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE = "theory/spectra-and-limits.md"
 BOUNDARIES = get_args(Boundary)
 
 
-def at_weights(expression: Any, gamma: float, mu: float, *, digits: int) -> float:
-    """Return an expression in the general member's symbols at α = 1, γ and μ."""
-    symbols = sp.symbols("alpha gamma mu", positive=True)
-    values = (1, sp.Rational(gamma), sp.Rational(mu))
-    return float(sp.N(expression.subs(dict(zip(symbols, values, strict=True))), digits))
+def _sines(boundary: Boundary) -> tuple[Any]:
+    """Return the sines, which do not end flat on the interval."""
+    return (sp.sin(first_frequency(boundary) * mode_number * o),)
 
 
-def _modes(perturbed: bool) -> bool:
-    """Apply the derived operator and end conditions to the modes, m a symbol."""
+def _modes(waves: Callable[[Boundary], tuple[Any, ...]] = modes) -> bool:
+    """Apply the derived operator and end conditions to the waves, m a symbol."""
     alpha, beta, gamma = sp.symbols("alpha beta gamma", positive=True)
     for boundary in BOUNDARIES:
         inner = InnerProduct(alpha, beta, gamma, boundary)
         form, omega = strong_form(inner), first_frequency(boundary) * mode_number
         claimed = beta + gamma * omega**2
-        # Perturbed: sines on the interval, which do not end flat.
-        waves = modes(boundary)
-        if perturbed and boundary == "natural":
-            waves = (sp.sin(omega * o),)
-        if not all(form.is_solved_by(wave, claimed * wave) for wave in waves):
+        if not all(form.is_solved_by(wave, claimed * wave) for wave in waves(boundary)):
             return False
         if sp.expand(eigenvalue(inner) - claimed) != 0 or eigenvalue(inner, 0) != alpha:
             return False
     return True
 
 
-def _frequencies(perturbed: bool) -> bool:
-    """Find every zero of the end conditions' determinant in two periods, and m of them beyond."""
+def _frequencies(every: int = 1) -> bool:
+    """Find all zeros of the end conditions' determinant in two periods, and m of them beyond."""
     omega = sp.Symbol("omega", positive=True)
     for boundary in BOUNDARIES:
-        first = first_frequency(boundary) * (2 if perturbed else 1)
+        first = every * first_frequency(boundary)
         determinant = end_determinant(boundary, omega)
         found = sp.solveset(determinant, omega, sp.Interval.Lopen(0, 2 * first))
         # sin and 1 − cos have period 2π, so two intervals of length ω₁ show all there is.
@@ -65,7 +63,7 @@ def _frequencies(perturbed: bool) -> bool:
     return True
 
 
-def _complete(perturbed: bool) -> bool:
+def _complete(every: int = 1) -> bool:
     r"""Sum the smoothing factors and compare with the kernel's trace (Mercer's theorem).
 
     All factors are positive: a missing mode would leave the sum too small.
@@ -73,18 +71,16 @@ def _complete(perturbed: bool) -> bool:
     gamma = sp.Symbol("gamma", positive=True)
     for boundary in BOUNDARIES:
         inner = InnerProduct.sobolev(gamma, boundary)
-        # Perturbed: every second mode only.
-        number = 2 * mode_number if perturbed else mode_number
         per_mode = len(modes(boundary))
         for power, kernel_side in ((1, fluctuation_trace), (2, fluctuation_power)):
-            factor = per_mode / eigenvalue(inner, number) ** power
+            factor = per_mode / eigenvalue(inner, every * mode_number) ** power
             total = sp.summation(factor, (mode_number, 1, sp.oo))
             if not vanishes(total - kernel_side(inner)):
                 return False
     return True
 
 
-def _complete_general(perturbed: bool) -> bool:
+def _complete_general(times_beta: float = 1.0) -> bool:
     r"""Enclose the sum of the factors of the general member, and find the trace inside.
 
     The factors fall with m, so what a sum up to N leaves out lies between the integral from N + 1
@@ -98,11 +94,11 @@ def _complete_general(perturbed: bool) -> bool:
         omega, per_mode = float(first_frequency(boundary)), len(modes(boundary))
         for gamma, mu in ((0.3, 1.0), (1e-3, 20.0), (2.0, 0.1)):
             trace = at_weights(symbolic, gamma, mu, digits=20)
-            beta = gamma * mu**2 * (1.01 if perturbed else 1)
-            partial = math.fsum(1 / (beta + gamma * (omega * m) ** 2) for m in range(1, terms + 1))
+            beta = times_beta * gamma * mu**2
+            factors = math.fsum(1 / (beta + gamma * (omega * m) ** 2) for m in range(1, terms + 1))
             root = math.sqrt(beta * gamma)
             high, low = (
-                per_mode * (partial + math.atan2(beta, root * omega * start) / (omega * root))
+                per_mode * (factors + math.atan2(beta, root * omega * start) / (omega * root))
                 for start in (terms, terms + 1)
             )
             # Correctly rounded sum, a handful of roundings per term.
@@ -121,8 +117,8 @@ THEOREMS = (
         tex=r"\Lambda_m=\beta+\gamma\omega_1^2m^2,\quad\Lambda_0=\alpha",
         scope="all m ≥ 1, all weights, both boundaries",
         kind="symbolic",
-        check=partial(_modes, False),
-        variant=partial(_modes, True),
+        check=_modes,
+        variant=partial(_modes, waves=_sines),
         perturbed="The same with sines on the interval.",
         page=PAGE,
     ),
@@ -134,8 +130,8 @@ THEOREMS = (
         tex=r"\omega^2\sin\omega=0,\qquad 2\omega(1-\cos\omega)=0",
         scope="all frequencies > 0, both boundaries",
         kind="symbolic",
-        check=partial(_frequencies, False),
-        variant=partial(_frequencies, True),
+        check=_frequencies,
+        variant=partial(_frequencies, every=2),
         perturbed="The same with every second multiple.",
         page=PAGE,
     ),
@@ -148,8 +144,8 @@ THEOREMS = (
         r"\sum_m\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
         scope="channel-directed Sobolev, all γ > 0, both boundaries",
         kind="symbolic",
-        check=partial(_complete, False),
-        variant=partial(_complete, True),
+        check=_complete,
+        variant=partial(_complete, every=2),
         perturbed="The same with every second mode.",
         page=PAGE,
     ),
@@ -160,8 +156,8 @@ THEOREMS = (
         tex=r"\sum_m\frac1{\beta+\gamma\omega_1^2m^2}=\int(G(o,o)-\tfrac1\alpha)\,do",
         scope="three drawn pairs of weights, both boundaries; tail enclosed by integrals",
         kind="numeric",
-        check=partial(_complete_general, False),
-        variant=partial(_complete_general, True),
+        check=_complete_general,
+        variant=partial(_complete_general, times_beta=1.01),
         perturbed="The same with β larger by 1 %.",
         page=PAGE,
     ),

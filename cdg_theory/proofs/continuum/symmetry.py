@@ -7,7 +7,7 @@ A relabelling :math:`\phi` of [0, 1] that keeps lengths commutes with a gradient
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -23,61 +23,58 @@ from cdg_theory.continuum import (
 )
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
-from cdg_theory.proofs.continuum.greens import kernels_of
+from cdg_theory.proofs.tools.kernels import kernels_of
+
+if TYPE_CHECKING:
+    from cdg_theory.continuum import GreenFunction
+    from cdg_theory.metric import Boundary
 
 PAGE = "theory/spectra-and-limits.md"
+alpha, beta, gamma, lam = sp.symbols("alpha beta gamma lambda", positive=True)
+shift = sp.Symbol("c", positive=True)
 
 
-def _mean(perturbed: bool) -> bool:
+def _mean(weight: Any = alpha) -> bool:
     """Test the weak form of arbitrary g and k with h = 1."""
-    alpha, beta, gamma = sp.symbols("alpha beta gamma", positive=True)
     g, k = generic("g"), generic("k")
     inner = InnerProduct(alpha, beta, gamma)
-    weight = beta if perturbed else alpha
     return sp.expand(weak_residual(inner, k, g, sp.Integer(1)) - weight * mean(k) + mean(g)) == 0
 
 
-def _h0_rearrangements(perturbed: bool) -> bool:
+def _h0_rearrangements(inner: InnerProduct, g: Any) -> bool:
     r"""Check that cutting the channels at c and exchanging the two parts keeps the mean.
 
     The H⁰ gradient is :math:`g/\lambda` plus a multiple of :math:`\bar g`, point by point, so it
     commutes with all that keeps means; every permutation of n blocks is made of such exchanges.
     """
-    cut, lam = sp.Symbol("c", positive=True), sp.Symbol("lambda", positive=True)
     degree = sp.Symbol("p", positive=True, integer=True)
-    moved = integral((o + cut) ** degree, 0, 1 - cut) + integral((o + cut - 1) ** degree, 1 - cut)
-    g = generic("g")
-    if perturbed:
-        k = riemannian_gradient(o**2, InnerProduct.sobolev(lam))
-    else:
-        k = riemannian_gradient(g, InnerProduct.reweighted_h0(lam))
-    # Apart from g itself and its mean, o must not occur in the gradient.
-    return sp.simplify(moved - integral(o**degree)) == 0 and o not in (
-        k.subs({mean(g): sp.Symbol("g_bar"), g: sp.Symbol("g")}).free_symbols
+    moved = integral((o + shift) ** degree, 0, 1 - shift)
+    moved += integral((o + shift - 1) ** degree, 1 - shift)
+    rest = sp.expand(riemannian_gradient(g, inner) - g / lam)
+    return sp.simplify(moved - integral(o**degree)) == 0 and o not in rest.free_symbols
+
+
+def _reversal(relabelled: Any = 1 - o) -> bool:
+    """Check that a relabelling leaves the natural kernel as it is, and that a shift does not."""
+
+    def unchanged(kernel: GreenFunction, to: Any) -> bool:
+        # Where channels keep their order the left half stays left.
+        piece = kernel.left if to.diff(o) > 0 else kernel.right
+        return vanishes(piece.subs({o: to, s: to.subs(o, s)}, simultaneous=True) - kernel.left)
+
+    return all(
+        unchanged(kernel, relabelled) and not unchanged(kernel, o + shift)
+        for _, kernel in kernels_of("natural")
     )
 
 
-def _reversal(perturbed: bool) -> bool:
-    """Check G(1−o, 1−s) = G(o, s), and that a shift changes the natural kernel."""
-    for _, kernel in kernels_of("natural"):
-        reverse = {o: 1 - o, s: 1 - s}
-        reversed_ = kernel.right.subs(reverse, simultaneous=True)
-        shift = sp.Symbol("c", positive=True)
-        shifted = kernel.left.subs({o: o + shift, s: s + shift}, simultaneous=True)
-        same = vanishes(shifted - kernel.left) if perturbed else vanishes(reversed_ - kernel.left)
-        if not same or (not perturbed and vanishes(shifted - kernel.left)):
-            return False
-    return True
-
-
-def _circle(perturbed: bool) -> bool:
+def _circle(boundary: Boundary = "periodic") -> bool:
     """Check rotations, those that carry one of the channels past the end too, and reflections."""
-    shift = sp.Symbol("c", positive=True)
 
     def moved(piece: Any, o_by: Any, s_by: Any) -> Any:
         return piece.subs({o: o + o_by, s: s + s_by}, simultaneous=True)
 
-    for _, kernel in kernels_of("natural" if perturbed else "periodic"):
+    for _, kernel in kernels_of(boundary):
         left, right = kernel.left, kernel.right
         claims = [
             moved(left, shift, shift),  # neither passes the end
@@ -98,8 +95,8 @@ THEOREMS = (
         tex=r"\langle k,1\rangle=\alpha\bar k=\bar g",
         scope="all g, all weights, both boundaries",
         kind="symbolic",
-        check=partial(_mean, False),
-        variant=partial(_mean, True),
+        check=_mean,
+        variant=partial(_mean, weight=beta),
         perturbed="βk̄ = ḡ.",
         page="theory/weak-form.md",
     ),
@@ -112,8 +109,8 @@ THEOREMS = (
         r"+(1-\tfrac1\lambda)\,\overline{g\circ\phi}",
         scope="all g; exchanges at every cut, on powers of every degree",
         kind="symbolic",
-        check=partial(_h0_rearrangements, False),
-        variant=partial(_h0_rearrangements, True),
+        check=partial(_h0_rearrangements, InnerProduct.reweighted_h0(lam), generic("g")),
+        variant=partial(_h0_rearrangements, InnerProduct.sobolev(lam), o**2),
         perturbed="The same of the channel-directed Sobolev gradient.",
         page=PAGE,
     ),
@@ -124,8 +121,8 @@ THEOREMS = (
         tex=r"G(1-o,1-s)=G(o,s)",
         scope="β ≥ 0, γ > 0, natural",
         kind="symbolic",
-        check=partial(_reversal, False),
-        variant=partial(_reversal, True),
+        check=_reversal,
+        variant=partial(_reversal, relabelled=o + shift),
         perturbed="The same of shifts.",
         page=PAGE,
     ),
@@ -136,8 +133,8 @@ THEOREMS = (
         tex=r"G(o+c,s+c)=G(o+c,s+c-1)=G(1-o,1-s)=G(o,s)",
         scope="β ≥ 0, γ > 0, periodic, every rotation",
         kind="symbolic",
-        check=partial(_circle, False),
-        variant=partial(_circle, True),
+        check=_circle,
+        variant=partial(_circle, boundary="natural"),
         perturbed="The same of the natural kernel.",
         page=PAGE,
     ),

@@ -3,7 +3,7 @@ r"""Theorem 2: the gradient exists, is unique, and solves a derived boundary val
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
 
@@ -24,19 +24,20 @@ from cdg_theory.continuum.spectrum import end_determinant
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PAGE = "theory/weak-form.md"
 BOUNDARIES = get_args(Boundary)
-lam = sp.Symbol("lambda", positive=True)
+alpha, beta, gamma, lam, mu = sp.symbols("alpha beta gamma lambda mu", positive=True)
 
 
-def _euler_lagrange(perturbed: bool) -> bool:
+def _euler_lagrange(of_curvature: Any = -gamma) -> bool:
     """Compare what integration by parts leaves with the claimed equation and end conditions."""
-    alpha, beta, gamma = sp.symbols("alpha beta gamma", positive=True)
     for boundary in BOUNDARIES:
         form = strong_form(InnerProduct(alpha, beta, gamma, boundary))
         k = form.unknown
-        sign = 1 if perturbed else -1
-        claimed = sign * gamma * k.diff(o, 2) + beta * (k - mean(k)) + alpha * mean(k)
+        claimed = of_curvature * k.diff(o, 2) + beta * (k - mean(k)) + alpha * mean(k)
         slope = gamma * k.diff(o)
         start, stop = slope.subs(o, 0), slope.subs(o, 1)
         ends = (
@@ -50,14 +51,12 @@ def _euler_lagrange(perturbed: bool) -> bool:
     return True
 
 
-def _unique(perturbed: bool) -> bool:
+def _unique(frequency: Any = sp.I * mu) -> bool:
     r"""Check that no exponential satisfies the end conditions.
 
     Two gradients of one loss would differ by a solution for g = 0, of mean 0: a combination of
-    :math:`e^{\pm\mu o}`. The perturbed statement asks it of waves, β < 0: there are modes.
+    :math:`e^{\pm\mu o}`, waves of imaginary frequency. Waves of real frequency (β < 0) can: modes.
     """
-    mu = sp.Symbol("mu", positive=True)
-    frequency = mu if perturbed else sp.I * mu
     claimed = {
         "natural": -sp.I * mu**2 * sp.sinh(mu),
         "periodic": -4 * sp.I * mu * sp.sinh(mu / 2) ** 2,
@@ -82,18 +81,15 @@ def _members() -> list[tuple[InnerProduct, Any]]:
     return members
 
 
-def _closed_forms(perturbed: bool) -> bool:
+def _closed_forms(solution: Callable[[Any], Any] = lambda k: k) -> bool:
     """Check equation and end conditions, hence the weak form for every test function."""
-    for inner, g in _members():
-        k = riemannian_gradient(g, inner)
-        if perturbed:
-            k = 2 * mean(k) - k
-        if not strong_form(inner).is_solved_by(k, g):
-            return False
-    return True
+    return all(
+        strong_form(inner).is_solved_by(solution(riemannian_gradient(g, inner)), g)
+        for inner, g in _members()
+    )
 
 
-def _weak_form(perturbed: bool) -> bool:
+def _weak_form(times_g: int = 1) -> bool:
     """Check the weak form itself, against test functions with symbols as coefficients and degree.
 
     The general argument is that of the closed forms; this is the definition, without detour.
@@ -105,36 +101,33 @@ def _weak_form(perturbed: bool) -> bool:
     inners = [InnerProduct.l2(), InnerProduct.reweighted_h0(lam), InnerProduct.sobolev(lam)]
     for inner in inners:
         k = riemannian_gradient(g, inner)
-        loss_change = 2 * g if perturbed else g
-        if not all(vanishes(weak_residual(inner, k, loss_change, h)) for h in tests):
+        if not all(vanishes(weak_residual(inner, k, times_g * g, h)) for h in tests):
             return False
     # Periodic test functions meet at the ends.
     inner = InnerProduct.sobolev(lam, "periodic")
     k = riemannian_gradient(g, inner)
     periodic = sp.cos(2 * sp.pi * degree * o) + sp.sin(2 * sp.pi * degree * o) + o * (1 - o)
-    return vanishes(weak_residual(inner, k, g, periodic))
+    return vanishes(weak_residual(inner, k, times_g * g, periodic))
 
 
-def _one_line(perturbed: bool) -> bool:
+def _one_line(line: Callable[[Any], Any] = lambda g: mean(g) + (g - mean(g)) / lam) -> bool:
     """Check the re-weighted H⁰ gradient with an arbitrary g against an arbitrary h."""
     g, h = generic("g"), generic("h")
-    inner = InnerProduct.reweighted_h0(lam)
-    k = mean(g) + (g if perturbed else g - mean(g)) / lam
+    inner, k = InnerProduct.reweighted_h0(lam), line(g)
     return weak_residual(inner, k, g, h) == 0 and sp.expand(riemannian_gradient(g, inner) - k) == 0
 
 
-def _two_integrals(perturbed: bool) -> bool:
+def _two_integrals(means_off: int = 1) -> bool:
     r"""Check the Sobolev gradient of an arbitrary g, given by its second antiderivative.
 
     Every g is :math:`\Phi''` with :math:`\Phi=o^2F(o)`, so that :math:`\Phi(0)=\Phi'(0)=0`,
     :math:`\int_0^o\int_0^tg=\Phi` and :math:`\bar g=\Phi'(1)`.
     """
-    alpha, gamma = sp.symbols("alpha gamma", positive=True)
     twice = o**2 * generic("F")
     g, g_bar = twice.diff(o, 2), twice.diff(o).subs(o, 1).doit()
     for boundary in BOUNDARIES:
         form = strong_form(InnerProduct(alpha, sp.Integer(0), gamma, boundary))
-        fluctuation = -(twice - (0 if perturbed else g_bar * o**2 / 2)) / gamma
+        fluctuation = -(twice - means_off * g_bar * o**2 / 2) / gamma
         if boundary == "periodic":
             fluctuation += (twice.subs(o, 1) - g_bar / 2) / gamma * o
         # Which constant is added to it, the mean decides: αk̄ = ḡ.
@@ -155,8 +148,8 @@ THEOREMS = (
         tex=r"-\gamma k''+\beta(k-\bar k)+\alpha\bar k=g",
         scope="all smooth k, all h; all weights; both boundaries",
         kind="symbolic",
-        check=partial(_euler_lagrange, False),
-        variant=partial(_euler_lagrange, True),
+        check=_euler_lagrange,
+        variant=partial(_euler_lagrange, of_curvature=gamma),
         perturbed="The same with +γk″.",
         page=PAGE,
     ),
@@ -168,8 +161,8 @@ THEOREMS = (
         tex=r"\det=-i\mu^2\sinh\mu,\qquad \det=-4i\mu\sinh^2(\mu/2)",
         scope="β, γ > 0, both boundaries; at β = 0 constants remain, and αk̄ = ḡ fixes them",
         kind="symbolic",
-        check=partial(_unique, False),
-        variant=partial(_unique, True),
+        check=_unique,
+        variant=partial(_unique, frequency=mu),
         perturbed="The same for waves instead of exponentials, that is for β < 0.",
         page=PAGE,
     ),
@@ -183,8 +176,8 @@ THEOREMS = (
         scope="g: polynomials and trigonometric polynomials with symbolic coefficients; symbolic "
         "weights; both boundaries",
         kind="symbolic",
-        check=partial(_closed_forms, False),
-        variant=partial(_closed_forms, True),
+        check=_closed_forms,
+        variant=partial(_closed_forms, solution=lambda k: 2 * mean(k) - k),
         perturbed="The same with the sign of the fluctuation turned round.",
         page=PAGE,
     ),
@@ -196,8 +189,8 @@ THEOREMS = (
         tex=r"\langle k,h\rangle-\int_0^1g\,h\,do=0",
         scope="L², re-weighted H⁰, channel-directed Sobolev; both boundaries",
         kind="symbolic",
-        check=partial(_weak_form, False),
-        variant=partial(_weak_form, True),
+        check=_weak_form,
+        variant=partial(_weak_form, times_g=2),
         perturbed="The same with 2g for g.",
         page=PAGE,
     ),
@@ -208,8 +201,8 @@ THEOREMS = (
         tex=r"k=\bar g+\frac{g-\bar g}{\lambda}",
         scope="all g, all h, all λ > 0",
         kind="symbolic",
-        check=partial(_one_line, False),
-        variant=partial(_one_line, True),
+        check=_one_line,
+        variant=partial(_one_line, line=lambda g: mean(g) + g / lam),
         perturbed="k = ḡ + g/λ.",
         page=PAGE,
     ),
@@ -222,8 +215,8 @@ THEOREMS = (
         r"\ (+\text{ linear, periodic})",
         scope="all continuous g, α, γ > 0, β = 0, both boundaries",
         kind="symbolic",
-        check=partial(_two_integrals, False),
-        variant=partial(_two_integrals, True),
+        check=_two_integrals,
+        variant=partial(_two_integrals, means_off=0),
         perturbed="The same with g in place of g − ḡ under the integrals.",
         page=PAGE,
     ),

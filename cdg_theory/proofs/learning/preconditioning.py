@@ -16,7 +16,7 @@ from cdg_theory.continuum import InnerProduct, integral, o, polynomial, riemanni
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
-from cdg_theory.proofs.continuum.greens import kernels_of
+from cdg_theory.proofs.tools.kernels import kernels_of
 
 PAGE = "theory/descent.md"
 R, g, v, u = sp.symbols("R g v u", commutative=False)

@@ -114,7 +114,7 @@ def _best_h0(best: Any = 1 + V / F) -> bool:
 
 
 def _worst_bias(worst: Any = (q / 2) ** q * (1 - q / 2) ** (2 - q)) -> bool:
-    r"""Check where :math:`(x/(1+x))^2x^{-q}` is greatest, by the sign of its slope, and its value."""
+    r"""Check where :math:`(x/(1+x))^2x^{-q}` is greatest, by its slope's sign, and how great."""
     x = sp.Symbol("x", positive=True)
     lost = (x / (1 + x)) ** 2 / x**q
     # The logarithmic slope has the sign of its numerator, (2 − q) − qx: it falls through 0 once.

@@ -32,16 +32,16 @@ def _is_inverse(rows: list[tuple[Any, int]], column_sum: Any, weight: Any) -> bo
     return vanish(mean + row - unit for row, unit in rows)
 
 
-def _h0(perturbed: bool) -> bool:
-    weight = 2 * beta if perturbed else beta
+def _h0(weight: Any = beta) -> bool:
     on, off = (1 / (alpha * n) + inverse.h0_entry(delta, n, weight) for delta in (1, 0))
     return _is_inverse([(beta * on, 1), (beta * off, 0)], on + (n - 1) * off, beta)
 
 
-def _path(perturbed: bool) -> bool:
+def _path(
+    pseudoinverse: Callable[[Any, Any], Any] = lambda lo, hi: inverse.path_entry(lo, hi, n),
+) -> bool:
     def entry(lo: Any, hi: Any) -> Any:
-        lo, hi = (hi, lo) if perturbed else (lo, hi)
-        return 1 / (alpha * n) + inverse.path_entry(lo, hi, n) / c
+        return 1 / (alpha * n) + pseudoinverse(lo, hi) / c
 
     rows = path_rows(entry, i, j, n, 0, c)
     left = sp.summation(sp.expand(entry(k, j)), (k, 0, j - 1))
@@ -64,16 +64,16 @@ def _cycle_rows(entry: Callable[[Any], Any], weight: Any) -> list[tuple[Any, int
     ]
 
 
-def _cycle(perturbed: bool) -> bool:
+def _cycle(nodes: Any = n) -> bool:
     def entry(d: Any) -> Any:
-        return 1 / (alpha * n) + inverse.cycle_entry(d, 2 * n if perturbed else n) / c
+        return 1 / (alpha * n) + inverse.cycle_entry(d, nodes) / c
 
     total = sp.summation(sp.expand(entry(u)), (u, 0, n - 1))
     symmetric = vanishes(entry(n - u) - entry(u))
     return symmetric and _is_inverse(_cycle_rows(entry, 0), total, 0)
 
 
-def _path_resolvent(perturbed: bool) -> bool:
+def _path_resolvent(end: int = 1) -> bool:
     power = Powers("r", i, j, k, n)
     r = power.base
     weight = c * (1 - r) ** 2 / r
@@ -82,21 +82,20 @@ def _path_resolvent(perturbed: bool) -> bool:
         resolvent = inverse.path_resolvent(lo, hi, n, c, power)
         return 1 / (alpha * n) + resolvent - 1 / (n * weight)
 
-    # The perturbed statement is about a path that is held at its ends (Dirichlet).
-    rows = path_rows(entry, i, j, n, weight, c, end=2 if perturbed else 1)
+    rows = path_rows(entry, i, j, n, weight, c, end=end)
     left = power.total(entry(k, j), k, 0, j - 1)
     right = power.total(entry(j, k), k, j, n - 1)
     single = alpha * entry(0, 0).subs({n: 1, power.of[n]: r}) - 1
     return _is_inverse(rows, left + right, weight) and vanishes(single)
 
 
-def _cycle_resolvent(perturbed: bool) -> bool:
+def _cycle_resolvent(nodes: Any = n) -> bool:
     power = Powers("r", u, n)
     r = power.base
     weight = c * (1 - r) ** 2 / r
 
     def entry(d: Any) -> Any:
-        resolvent = inverse.cycle_resolvent(d, n - 1 if perturbed else n, c, power)
+        resolvent = inverse.cycle_resolvent(d, nodes, c, power)
         return 1 / (alpha * n) + resolvent - 1 / (n * weight)
 
     total = power.total(entry(u), u, 0, n - 1)
@@ -104,7 +103,7 @@ def _cycle_resolvent(perturbed: bool) -> bool:
     return symmetric and _is_inverse(_cycle_rows(entry, weight), total, weight)
 
 
-def _images(perturbed: bool) -> bool:
+def _images(mirrored: Any = i + j + 1) -> bool:
     power = Powers("r", i, j, u, n)
     scale = c * (power(-1) - power(1))
 
@@ -114,9 +113,8 @@ def _images(perturbed: bool) -> bool:
     def resolvent(d: Any, nodes: Any) -> Any:
         return inverse.cycle_resolvent(d, nodes, c, power)
 
-    fold = i + j + (0 if perturbed else 1)
     path = inverse.path_resolvent(i, j, n, c, power)
-    image = resolvent(j - i, 2 * n) + resolvent(fold, 2 * n)
+    image = resolvent(j - i, 2 * n) + resolvent(mirrored, 2 * n)
     at_rest = inverse.cycle_drop(u, n, 2 * c, lambda e: e)
     return vanish(
         [
@@ -127,7 +125,7 @@ def _images(perturbed: bool) -> bool:
             (inverse.cycle_entry(0, n) - inverse.cycle_entry(u, n)) / c - at_rest,
             inverse.path_entry(i, j, n)
             - inverse.cycle_entry(j - i, 2 * n)
-            - inverse.cycle_entry(fold, 2 * n),
+            - inverse.cycle_entry(mirrored, 2 * n),
         ]
     )
 
@@ -140,8 +138,8 @@ THEOREMS = (
         tex=r"\Big(\tfrac{1}{\alpha}P+\tfrac1\beta(I-P)\Big)\big(\alpha P+\beta(I-P)\big)=I",
         scope="all n ≥ 1, all α, β > 0, γ = 0",
         kind="symbolic",
-        check=partial(_h0, False),
-        variant=partial(_h0, True),
+        check=_h0,
+        variant=partial(_h0, weight=2 * beta),
         perturbed="The same with 2β for β in the inverse.",
         page=PAGE,
     ),
@@ -158,8 +156,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all α, c > 0, β = 0, natural",
         kind="symbolic",
-        check=partial(_path, False),
-        variant=partial(_path, True),
+        check=_path,
+        variant=partial(_path, pseudoinverse=lambda lo, hi: inverse.path_entry(hi, lo, n)),
         perturbed="The same with min(i,j) for max(i,j).",
         page=PAGE,
     ),
@@ -170,8 +168,8 @@ THEOREMS = (
         tex=r"L^+_{ij}=\frac{n^2-1}{12n}-\frac{d(n-d)}{2n},\qquad d=|i-j|",
         scope="all n ≥ 1 (n = 1 and n = 2 included), all α, c > 0, β = 0, periodic",
         kind="symbolic",
-        check=partial(_cycle, False),
-        variant=partial(_cycle, True),
+        check=_cycle,
+        variant=partial(_cycle, nodes=2 * n),
         perturbed="The same for a cycle of 2n nodes.",
         page=PAGE,
     ),
@@ -188,8 +186,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all α, β, c > 0, natural; powers of r as independent symbols",
         kind="symbolic",
-        check=partial(_path_resolvent, False),
-        variant=partial(_path_resolvent, True),
+        check=_path_resolvent,
+        variant=partial(_path_resolvent, end=2),
         perturbed="The same for a path that is held at its ends (Dirichlet).",
         page=PAGE,
     ),
@@ -200,8 +198,8 @@ THEOREMS = (
         tex=r"R_{ij}=(\beta I+cL)^{-1}_{ij}=\frac{r^{d}+r^{n-d}}{c\,(1/r-r)(1-r^{n})}",
         scope="all n ≥ 1 (n = 1 and n = 2 included), all α, β, c > 0, periodic",
         kind="symbolic",
-        check=partial(_cycle_resolvent, False),
-        variant=partial(_cycle_resolvent, True),
+        check=_cycle_resolvent,
+        variant=partial(_cycle_resolvent, nodes=n - 1),
         perturbed="The same for a cycle of n − 1 nodes.",
         page=PAGE,
     ),
@@ -218,8 +216,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all c > 0, β ≥ 0",
         kind="symbolic",
-        check=partial(_images, False),
-        variant=partial(_images, True),
+        check=_images,
+        variant=partial(_images, mirrored=i + j),
         perturbed="The same, folded half a channel off (i + j for i + j + 1).",
         page=PAGE,
     ),

@@ -19,18 +19,21 @@ from cdg_theory.proofs.tools.algebra import vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_gram, identity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 PAGE = "theory/discretization.md"
+t = sp.Symbol("t", positive=True)
 
 
-def _sinc_falls(perturbed: bool) -> bool:
-    """Check that sin x/x falls on (0, π): the sign of its derivative from that of another one."""
+def _sinc_falls(stop: Any = sp.pi) -> bool:
+    """Check that sin x/x falls from 0 on: the sign of its derivative from that of another one."""
     x = sp.Symbol("x", positive=True)
     slope = x * sp.cos(x) - sp.sin(x)  # x² times the derivative
     # slope(0) = 0, and slope′ = −x sin x has no zero on (0, π) and is negative at π/2.
     falling = -x * sp.sin(x)
-    interval = sp.Interval.open(0, 2 * sp.pi if perturbed else sp.pi)
+    interval = sp.Interval.open(0, stop)
     return (
         vanish([sp.diff(sp.sin(x) / x, x) * x**2 - slope, sp.diff(slope, x) - falling])
         and slope.subs(x, 0) == 0
@@ -39,14 +42,13 @@ def _sinc_falls(perturbed: bool) -> bool:
     )
 
 
-def _bounds(perturbed: bool) -> bool:
+def _bounds(path_at_2: int = 8, cycle_at_2: int = 16) -> bool:
     r"""Check the ends of the ranges: n = 2 and n → ∞, for s = n² and for s = 1."""
     n = sp.Symbol("n", positive=True)
     path, cycle = (4 * sp.sin(sp.pi / (d * n)) ** 2 for d in (2, 1))
-    lower = (8, 16) if not perturbed else (4, 8)
     ranges = [
-        (n**2 * path, lower[0], sp.pi**2),
-        (n**2 * cycle, lower[1], 4 * sp.pi**2),
+        (n**2 * path, path_at_2, sp.pi**2),
+        (n**2 * cycle, cycle_at_2, 4 * sp.pi**2),
     ]
     # Unit spacing: n² times the eigenvalue stays within the same bounds, so it falls like n⁻².
     return all(
@@ -59,7 +61,7 @@ def _norm(w: NDArray[Any], M: NDArray[Any]) -> Any:
     return w @ M @ w
 
 
-def _contraction(perturbed: bool) -> bool:
+def _contraction(rate_of: Callable[[Fraction, Fraction], Fraction] = max) -> bool:
     r"""Check the contraction exactly, on quadratics whose curvature fills the allowed range.
 
     :math:`\tfrac1n A` with :math:`A = mM + (\Lambda-m)\,Mv\,v^TM/v^TMv` has
@@ -74,8 +76,7 @@ def _contraction(perturbed: bool) -> bool:
             v = np.array([Fraction(draw.randint(1, 9)) for _ in range(size)], dtype=object)
             low, tau = Fraction(1, 3), Fraction(draw.randint(1, 30), 20)
             high = low + Fraction(draw.randint(1, 30), 20)
-            rates = (abs(1 - tau * low), abs(1 - tau * high))
-            rate = min(rates) if perturbed else max(rates)
+            rate = rate_of(abs(1 - tau * low), abs(1 - tau * high))
             for w in (v, np.array([Fraction(draw.randint(-9, 9)) for _ in v], dtype=object)):
                 # n M⁻¹ ∂F, with ∂F = A w/n: M⁻¹A is known without inverting M.
                 step = low * w + (high - low) * v * ((v @ M @ w) / _norm(v, M))
@@ -89,14 +90,14 @@ def _contraction(perturbed: bool) -> bool:
     return True
 
 
-def _segment(perturbed: bool) -> bool:
+def _segment(share: Any = t) -> bool:
     r"""Check that :math:`1-\tau\lambda` is affine, so that its modulus is convex.
 
     :math:`\lambda=(1-t)m+t\Lambda` gives :math:`1-\tau\lambda` as the same mean of its end values.
     """
-    t, tau, m, top = sp.symbols("t tau m Lambda", positive=True)
+    tau, m, top = sp.symbols("tau m Lambda", positive=True)
     inside = (1 - t) * m + t * top
-    ends = (1 - t) * (1 - tau * m) + (t if not perturbed else t**2) * (1 - tau * top)
+    ends = (1 - t) * (1 - tau * m) + share * (1 - tau * top)
     return vanish([1 - tau * inside - ends])
 
 
@@ -111,8 +112,8 @@ THEOREMS = (
         ),
         scope="0 < x < π, which holds x = π/2n and x = π/n for all n ≥ 2",
         kind="symbolic",
-        check=partial(_sinc_falls, False),
-        variant=partial(_sinc_falls, True),
+        check=_sinc_falls,
+        variant=partial(_sinc_falls, stop=2 * sp.pi),
         perturbed="The same on (0, 2π).",
         page=PAGE,
     ),
@@ -130,8 +131,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 2, by T12.sinc",
         kind="symbolic",
-        check=partial(_bounds, False),
-        variant=partial(_bounds, True),
+        check=_bounds,
+        variant=partial(_bounds, path_at_2=4, cycle_at_2=8),
         perturbed="The same with half the lower bounds as values at n = 2.",
         page=PAGE,
     ),
@@ -142,8 +143,8 @@ THEOREMS = (
         tex=r"|1-\tau\lambda|\le\max(|1-\tau m|,|1-\tau\Lambda|),\qquad m\le\lambda\le\Lambda",
         scope="all 0 < m ≤ Λ, τ > 0",
         kind="symbolic",
-        check=partial(_segment, False),
-        variant=partial(_segment, True),
+        check=_segment,
+        variant=partial(_segment, share=t**2),
         perturbed="The same with t² for t in the mean.",
         page=PAGE,
     ),
@@ -160,8 +161,8 @@ THEOREMS = (
         ),
         scope="drawn quadratics, n in 1…9, weights, steps and both boundaries; rational numbers",
         kind="exact",
-        check=partial(_contraction, False),
-        variant=partial(_contraction, True),
+        check=_contraction,
+        variant=partial(_contraction, rate_of=min),
         perturbed="The same with the smaller of the two.",
         page=PAGE,
     ),

@@ -19,10 +19,11 @@ from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
 from cdg_theory.proofs.tools.exact_matrices import exact_gram, laplacian
 
 PAGE = "theory/discretization.md"
+HALF = sp.Rational(1, 2)
 i, n = sp.symbols("i n", integer=True, nonnegative=True)
 
 
-def _summation_by_parts(perturbed: bool) -> bool:
+def _summation_by_parts(last_row: int = 1) -> bool:
     r"""Check summation by parts by induction on n.
 
     .. math:: \sum_{i<n-1}(k_{i+1}-k_i)(h_{i+1}-h_i) = \sum_{i<n}(Lk)_ih_i
@@ -32,9 +33,8 @@ def _summation_by_parts(perturbed: bool) -> bool:
     turns the two end rows into inner rows.
     """
     k0, k1, k2, h0, h1, h2 = sp.symbols("k0 k1 k2 h0 h1 h2")
-    sign = -1 if perturbed else 1
     added = (k2 - k1) * (h2 - h1)
-    old, new = (k1 - k0) * h1, (2 * k1 - k0 - k2) * h1 + sign * (k2 - k1) * h2
+    old, new = (k1 - k0) * h1, (2 * k1 - k0 - k2) * h1 + last_row * (k2 - k1) * h2
     # The seam joins the last node (k2) to the first (k0).
     seam = (k0 - k2) * (h0 - h2) - ((k0 - k2) * h0 + (k2 - k0) * h2)
     # n = 1 has no term and no row; n = 2, where both nodes are ends, from the code.
@@ -42,13 +42,12 @@ def _summation_by_parts(perturbed: bool) -> bool:
     return vanish([added - (new - old), seam, added - (pair[0] * h1 + pair[1] * h2)])
 
 
-def _cosines(perturbed: bool) -> bool:
+def _cosines(offset: Any = HALF) -> bool:
     """Check the path's eigenvectors in an inner row and in both end rows."""
     power = Powers("z", i, n)
-    half = 2 if perturbed else 1
 
     def v(index: Any) -> Any:
-        return (power(2 * index + half) + power(-2 * index - half)) / 2
+        return (power(2 * (index + offset)) + power(-2 * (index + offset))) / 2
 
     eigenvalue = 2 - power(2) - power(-2)  # 4 sin²(a/2)
     inner = 2 * v(i) - v(i - 1) - v(i + 1) - eigenvalue * v(i)
@@ -59,8 +58,12 @@ def _cosines(perturbed: bool) -> bool:
     return vanish([inner, first, *(last.subs(power.of[n], root) for root in roots)])
 
 
-def _waves(perturbed: bool) -> bool:
-    """Check the cycle's eigenvectors, the wrapped rows included, and that they are orthogonal."""
+def _waves(roots: tuple[Any, ...] = (1, -1)) -> bool:
+    r"""Check the cycle's eigenvectors, the wrapped rows included, and that they are orthogonal.
+
+    Angles a = 2πm/n have :math:`z^n=e^{i\pi m}` among the roots ±1; with fourth roots, modes m + ½
+    would be let in.
+    """
     power = Powers("z", i, n)
 
     def v(index: Any) -> Any:
@@ -73,16 +76,15 @@ def _waves(perturbed: bool) -> bool:
     last = 2 * v(n - 1) - v(n - 2) - v(zero) - eigenvalue * v(n - 1)
     # Two different modes: z² is the quotient of their factors, another n-th root of 1, not 1.
     product = power.total(v(i), i, zero, n - 1)
-    # a = 2πm/n: zⁿ = exp(iπm) is ±1. (With fourth roots, modes m + ½ would be let in.)
-    roots = (1, -1, sp.I, -sp.I) if perturbed else (1, -1)
     ends = [e.subs(power.of[n], root) for e in (first, last, product) for root in roots]
     return vanish([inner, *ends])
 
 
-def _smallest(perturbed: bool) -> bool:
+def _smallest(turn: int = 1) -> bool:
     r"""Check that mode 1 has the smallest eigenvalue above that of the constant.
 
-    :math:`\sin^2x-\sin^2y=\sin(x+y)\sin(x-y)`, and both angles lie in :math:`[0,\pi]`.
+    :math:`\sin^2x-\sin^2y=\sin(x+y)\sin(x-y)`, and both angles lie in :math:`[0,\pi]`: on the
+    cycle x is ``turn``·πm/n, on the path half of it.
     """
     x, y = sp.symbols("x y", real=True)
     product = sp.sin(x + y) * sp.sin(x - y)
@@ -92,13 +94,12 @@ def _smallest(perturbed: bool) -> bool:
     # Mode m = 1 + s of n = 2 + s + t, with s, t ≥ 0: every 1 ≤ m ≤ n − 1.
     s, t = sp.symbols("s t", nonnegative=True)
     m, size = 1 + s, 2 + s + t
-    angle = 2 if perturbed else 1  # in units of π/n: the cycle's angles are πm/n
 
     def lies_between(turns: Any) -> bool:
         low, high = sp.cancel(turns), sp.cancel(1 - turns)
         return bool(low.is_nonnegative) and bool(high.is_nonnegative)
 
-    cycle = [angle * (m + 1) / size, angle * (m - 1) / size]
+    cycle = [turn * (m + 1) / size, turn * (m - 1) / size]
     path = [turns / 2 for turns in cycle]
     return vanishes(identity) and all(lies_between(turns) for turns in cycle + path)
 
@@ -116,8 +117,11 @@ def _is_definite(matrix: list[list[Fraction]]) -> bool:
     return True
 
 
-def _condition(perturbed: bool) -> bool:
-    """Check matrices just inside and just outside the condition, and the vector that breaks it."""
+def _condition(edge: int = -1) -> bool:
+    """Check that M is definite for β above ``edge`` times cℓ₁, just inside and outside of −cℓ₁.
+
+    Outside, α and the first mode break it.
+    """
     for size in (2, 3, 4, 5, 7, 10):
         for periodic in (False, True):
             turn = math.pi * (2 if periodic else 1) / size
@@ -128,7 +132,7 @@ def _condition(perturbed: bool) -> bool:
             for margin in (Fraction(1, 1000), Fraction(-1, 1000)):
                 beta = -c * lowest * (1 - margin)
                 M = exact_gram(alpha, beta, c, size, periodic=periodic)
-                expected = margin > 0 and not perturbed
+                expected = beta > edge * c * lowest
                 if _is_definite(M.tolist()) != expected or (v @ M @ v > 0) != expected:
                     return False
             # α ≤ 0 breaks on the constant, whatever the rest.
@@ -151,8 +155,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1 by induction on n, both boundaries (the cycle adds the seam's term)",
         kind="symbolic",
-        check=partial(_summation_by_parts, False),
-        variant=partial(_summation_by_parts, True),
+        check=_summation_by_parts,
+        variant=partial(_summation_by_parts, last_row=-1),
         perturbed="The same with the last row's sign changed.",
         page=PAGE,
     ),
@@ -169,8 +173,8 @@ THEOREMS = (
         ),
         scope="n in 2…10, both boundaries, β one per mille inside and outside; exact elimination",
         kind="exact",
-        check=partial(_condition, False),
-        variant=partial(_condition, True),
+        check=_condition,
+        variant=partial(_condition, edge=0),
         perturbed="Negative β is never definite.",
         page=PAGE,
     ),
@@ -181,8 +185,8 @@ THEOREMS = (
         tex=r"\sin^2x-\sin^2y=\sin(x+y)\sin(x-y)\ge0,\qquad 0\le x\pm y\le\pi",
         scope="all n ≥ 2, all modes 1 ≤ m ≤ n − 1, both boundaries",
         kind="symbolic",
-        check=partial(_smallest, False),
-        variant=partial(_smallest, True),
+        check=_smallest,
+        variant=partial(_smallest, turn=2),
         perturbed="The same for modes at twice the angle.",
         page=PAGE,
     ),
@@ -199,8 +203,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all modes, natural",
         kind="symbolic",
-        check=partial(_cosines, False),
-        variant=partial(_cosines, True),
+        check=_cosines,
+        variant=partial(_cosines, offset=1),
         perturbed="The same with cosines at the nodes, cos(πmi/n + πm/n).",
         page=PAGE,
     ),
@@ -214,8 +218,8 @@ THEOREMS = (
         tex=r"L\,e^{2\pi\mathrm i\,mi/n}=4\sin^2\!\tfrac{\pi m}{n}\ e^{2\pi\mathrm i\,mi/n}",
         scope="all n ≥ 1 (n = 1 and n = 2 included), all modes, periodic",
         kind="symbolic",
-        check=partial(_waves, False),
-        variant=partial(_waves, True),
+        check=_waves,
+        variant=partial(_waves, roots=(1, -1, sp.I, -sp.I)),
         perturbed="The same with half-integer modes let in.",
         page=PAGE,
     ),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
@@ -21,8 +21,12 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import Powers, vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_inverse, laplacian
 
+if TYPE_CHECKING:
+    from cdg_theory.metric import Boundary
+
 PAGE = "theory/discretization.md"
 beta, c, E = sp.symbols("beta c E", positive=True)
+i, j, k, n = sp.symbols("i j k n", integer=True, nonnegative=True)
 
 
 def _forward_pair(y: Any, r_next: Any, carry: Any) -> Any:
@@ -48,12 +52,12 @@ def _runs_exactly(n: int, factors: Any, beta: Any, *, periodic: bool) -> bool:
     return vanish(alpha * mean + beta * (k - mean) + c * laplacian(k, periodic=periodic) - g)
 
 
-def _one_line(perturbed: bool) -> bool:
+def _one_line(divisor: Any = beta) -> bool:
     """Check k = ḡ/α + (g − ḡ)/β on one entry of a vector with mean ḡ, and the code on vectors."""
     g, mean, alpha = sp.symbols("g gbar alpha", positive=True)
 
     def line(entry: Any) -> Any:
-        return mean / alpha + (entry - mean) / (2 * beta if perturbed else beta)
+        return mean / alpha + (entry - mean) / divisor
 
     # k is affine in g, so its mean is the line at ḡ; then (Mk)_i = α k̄ + β (k_i − k̄).
     product = alpha * line(mean) + beta * (line(g) - line(mean))
@@ -72,8 +76,8 @@ def _closes() -> bool:
     return vanish([*(closed - u + h * total), sum(closed) - total * (1 - sum(h))])
 
 
-def _path(perturbed: bool) -> bool:
-    r"""Check the sweeps on the path.
+def _path(diagonal: Any = 2 * c) -> bool:
+    r"""Check the sweeps on the path, for a matrix with ``diagonal`` + β in its inner rows.
 
     Loop invariants, for rows i < n − 1 and every E_i > 0 that the recurrence can have reached:
 
@@ -100,7 +104,7 @@ def _path(perturbed: bool) -> bool:
     x_before = (y + c * v) / (c + E)
     y_next = (c + following) * v - c * w
     r_next = r + y_next - _forward_pair(y, r, p)
-    step = (beta + (c if perturbed else 2 * c)) * v - c * x_before - c * w - r_next
+    step = (beta + diagonal) * v - c * x_before - c * w - r_next
 
     # (sums), base and step: S is the sum of the x_k up to row i, x_i = u, x_{i+1} = v.
     sums = beta * S + c * (u - v)
@@ -132,8 +136,8 @@ def _path_factors() -> bool:
     return vanish([*gains, *ratios, factors.gain[3], sum(h) - 1, *(factors.carry - carry[:3])])
 
 
-def _cycle(perturbed: bool) -> bool:
-    r"""Check the sweeps on the cycle, indices modulo n.
+def _cycle(diagonal: Any = 2 * c) -> bool:
+    r"""Check the sweeps on the cycle, for a matrix with ``diagonal`` + β; indices modulo n.
 
     - (factors)  :math:`\beta I+cL = \frac cq(I-qS)(I-qS^T)` for :math:`q=c/(c+E)`,
       :math:`\beta=E^2/(c+E)`, row by row;
@@ -146,7 +150,7 @@ def _cycle(perturbed: bool) -> bool:
     y, r, flux, sigma, first, last, S, R = sp.symbols("y r h sigma y0 yl S R")
     u, v, w = sp.symbols("u v w")
     product = (c / q) * ((v - q * w) - q * (u - q * v))
-    factored = (weight + (c if perturbed else 2 * c)) * v - c * (u + w) - product
+    factored = (weight + diagonal) * v - c * (u + w) - product
 
     # Both recursions step by the same code, up to the order of rows.
     forward = _forward_pair(y, r, q) - sigma * (q * flux) - q * (y - sigma * flux) - r
@@ -171,23 +175,24 @@ def _cycle(perturbed: bool) -> bool:
     )
 
 
-def _running_sums(perturbed: bool) -> bool:
-    r"""Check that at β = 0 the sweeps are running sums, and that these are the pseudoinverse."""
+def _running_sums(first: Any = i) -> bool:
+    r"""Check that at β = 0 the sweeps are running sums, and that these are the pseudoinverse.
+
+    The second sum of row i begins at row ``first``.
+    """
     carry, following = sweeps.eliminate_row(0, c, sp.Integer(0))
     fixed = [carry - 1, following]  # so p_i = 1, E_i = 0 for all i, by induction
     q = sweeps.cycle_factors(c, sp.Integer(0), 3)
     assert q.flux is not None
     cycle = [*(q.carry - 1), *(q.flux - sp.Rational(1, 3))]
     # Column j of L⁺: r = e_j − 1/n. Running sum y, running sum of y from the far end, mean off.
-    i, j, k, n = sp.symbols("i j k n", integer=True, nonnegative=True)
     below, above = -(k + 1) / n, 1 - (k + 1) / n  # y_k for k < j and for k ≥ j
 
-    def far_sum(y: Any, first: Any, last: Any) -> Any:
-        return sp.summation(sp.expand(y), (k, first, last))
+    def far_sum(y: Any, start: Any, last: Any) -> Any:
+        return sp.summation(sp.expand(y), (k, start, last))
 
-    start = i + 1 if perturbed else i
-    beyond = far_sum(above, start, n - 2)  # rows i ≥ j
-    before = far_sum(below, start, j - 1) + far_sum(above, j, n - 2)  # rows i < j
+    beyond = far_sum(above, first, n - 2)  # rows i ≥ j
+    before = far_sum(below, first, j - 1) + far_sum(above, j, n - 2)  # rows i < j
     mean = (
         sp.summation(sp.expand(before), (i, 0, j - 1))
         + sp.summation(sp.expand(beyond), (i, j, n - 1))
@@ -199,17 +204,15 @@ def _running_sums(perturbed: bool) -> bool:
     return vanish([*fixed, *cycle, *columns])
 
 
-def _pivots(perturbed: bool) -> bool:
+def _pivots(exponent: Any = 2 * i + 1) -> bool:
     """Check the closed form of the pivots by induction, and that of the homogeneous solution."""
-    i, n = sp.symbols("i n", integer=True, nonnegative=True)
     power = Powers("r", i, n)
     r = power.base
     weight = c * (1 - r) ** 2 / r
-    shift = 2 if perturbed else 1
 
     def excess(index: Any) -> Any:
-        odd = 2 * index + shift
-        return c * ((1 + power(odd + 2)) / (r * (1 + power(odd))) - 1)
+        e = exponent.subs(i, index)
+        return c * ((1 + power(e + 2)) / (r * (1 + power(e))) - 1)
 
     def homogeneous(index: Any) -> Any:
         return power(n - 1 - index) * (1 + power(2 * index + 1)) / (1 + power(2 * n - 1))
@@ -225,8 +228,8 @@ def _pivots(perturbed: bool) -> bool:
     )
 
 
-def _exact(perturbed: bool) -> bool:
-    """Execute the code in rational numbers and compare with the closed form, entry by entry."""
+def _exact(boundaries: tuple[Boundary, Boundary] = ("natural", "periodic")) -> bool:
+    """Execute path's and cycle's code in rational numbers and compare with the closed forms."""
     draw = random.Random(5)
     for n in (1, 2, 3, 4, 5, 7, 8, 12, 17):
         for r in (Fraction(1), Fraction(draw.randint(1, 9), 10), Fraction(1, 10**6)):
@@ -235,11 +238,10 @@ def _exact(perturbed: bool) -> bool:
             mean = g.sum() / n
             path = sweeps.path_factors(scale * (1 - r) ** 2 / r, scale, n)
             cycle = sweeps.cycle_factors(scale, scale / r - scale, n)
-            for periodic, factors in ((False, path), (True, cycle)):
+            for boundary, factors in zip(boundaries, (path, cycle), strict=True):
                 k = sweeps.solve_gram(g, alpha, None, factors)
-                ends = periodic != perturbed
-                expected = mean / alpha + exact_inverse(n, scale, r, periodic=ends) @ (g - mean)
-                if (k != expected).any():
+                G = exact_inverse(n, scale, r, periodic=boundary == "periodic")
+                if (k != mean / alpha + G @ (g - mean)).any():
                     return False
     return True
 
@@ -252,8 +254,8 @@ THEOREMS = (
         tex=r"k=\frac{\bar g}{\alpha}\mathbf 1+\frac1\beta(g-\bar g\mathbf 1)=M^{-1}g",
         scope="all n ≥ 1, all α, β > 0, γ = 0, all g",
         kind="symbolic",
-        check=partial(_one_line, False),
-        variant=partial(_one_line, True),
+        check=_one_line,
+        variant=partial(_one_line, divisor=2 * beta),
         perturbed="The same with the fluctuation divided by 2β.",
         page=PAGE,
     ),
@@ -271,8 +273,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 2, all c > 0, β ≥ 0, natural, all g; n = 1 is k = g/α",
         kind="symbolic",
-        check=partial(_path, False),
-        variant=partial(_path, True),
+        check=_path,
+        variant=partial(_path, diagonal=c),
         perturbed="The same for a matrix with β + c on the whole diagonal.",
         page=PAGE,
     ),
@@ -289,8 +291,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 2, all c > 0, β ≥ 0, periodic, all g; n = 1 is k = g/α",
         kind="symbolic",
-        check=partial(_cycle, False),
-        variant=partial(_cycle, True),
+        check=_cycle,
+        variant=partial(_cycle, diagonal=c),
         perturbed="The same for a matrix with β + c on the diagonal.",
         page=PAGE,
     ),
@@ -304,8 +306,8 @@ THEOREMS = (
         tex=r"x_i=\frac1c(S_i-\bar S),\quad S_i=\sum_{k=i}^{n-2}\ \sum_{l\le k}(g_l-\bar g)",
         scope="all n ≥ 1, all c > 0, β = 0; carries and closures for both boundaries",
         kind="symbolic",
-        check=partial(_running_sums, False),
-        variant=partial(_running_sums, True),
+        check=_running_sums,
+        variant=partial(_running_sums, first=i + 1),
         perturbed="The same with the second sum begun one row later.",
         page=PAGE,
     ),
@@ -321,8 +323,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, all β, c > 0, natural",
         kind="symbolic",
-        check=partial(_pivots, False),
-        variant=partial(_pivots, True),
+        check=_pivots,
+        variant=partial(_pivots, exponent=2 * i + 2),
         perturbed="The same with even exponents in the pivots.",
         page=PAGE,
     ),
@@ -336,8 +338,8 @@ THEOREMS = (
         tex=r"k=\Big(\tfrac1\alpha P+G\Big)g\quad\text{in}\ \mathbb Q",
         scope="drawn n ≤ 17, drawn α, c, r and g, both boundaries, β = 0 and β up to 10⁶ c",
         kind="exact",
-        check=partial(_exact, False),
-        variant=partial(_exact, True),
+        check=_exact,
+        variant=partial(_exact, boundaries=("periodic", "natural")),
         perturbed="The same with the two boundaries exchanged.",
         page=PAGE,
     ),

@@ -16,16 +16,15 @@ from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
 
 PAGE = "theory/discretization.md"
 i, j, k, n, u = sp.symbols("i j k n u", integer=True, nonnegative=True)
-alpha, beta, c = sp.symbols("alpha beta c", positive=True)
+alpha, beta, c, N = sp.symbols("alpha beta c N", positive=True)
 
 
-def _mean_is_kept(perturbed: bool) -> bool:
+def _mean_is_kept(last: Any = n - 1) -> bool:
     r"""Check that every column of every closed-form inverse sums to 1/α: that of G to 0.
 
     Sums of polynomials and of geometric series, over the rows k up to the column's index j and from
-    there on; on the cycle over the distances. The perturbed statement leaves out the last row.
+    there on to the last; on the cycle over the distances.
     """
-    last = n - 2 if perturbed else n - 1
     power = Powers("r", j, k, n, u)
     weight = n * c * (1 - power.base) ** 2 / power.base  # nβ
 
@@ -50,12 +49,12 @@ def _mean_is_kept(perturbed: bool) -> bool:
     )
 
 
-def _commutes(perturbed: bool) -> bool:
-    """Check which relabellings of the channels leave the inverse as it is."""
+def _commutes(lo: Any = n - 1 - j, hi: Any = n - 1 - i) -> bool:
+    """Check that the inverse is as it was where i ≤ j have become lo ≤ hi, here by the reversal."""
     power = Powers("r", i, j, n, u)
 
-    def path(lo: Any, hi: Any) -> list[Any]:
-        return [inverse.path_entry(lo, hi, n), inverse.path_resolvent(lo, hi, n, c, power)]
+    def path(i: Any, j: Any) -> list[Any]:
+        return [inverse.path_entry(i, j, n), inverse.path_resolvent(i, j, n, c, power)]
 
     def cycle(d: Any) -> list[Any]:
         return [inverse.cycle_entry(d, n), inverse.cycle_resolvent(d, n, c, power)]
@@ -63,49 +62,48 @@ def _commutes(perturbed: bool) -> bool:
     def differ(these: list[Any], those: list[Any]) -> list[Any]:
         return [a - b for a, b in zip(these, those, strict=True)]
 
-    # Reversal takes i to n − 1 − i. On the cycle only the distance counts, so rotations and
-    # reflections leave every entry as it is, if going round the other way gives the same.
-    moved = path(i + 1, j + 1) if perturbed else path(n - 1 - j, n - 1 - i)
-    return vanish(differ(path(i, j), moved) + differ(cycle(u), cycle(n - u)))
+    # On the cycle only the distance counts, so rotations and reflections leave every entry as it
+    # is, if going round the other way gives the same.
+    return vanish(differ(path(i, j), path(lo, hi)) + differ(cycle(u), cycle(n - u)))
 
 
-def _h0_limits(perturbed: bool) -> bool:
-    """Check λ → 1 (the ordinary gradient) and λ → ∞ (the mean), on and off the diagonal.
+def _h0_limits(mean_at: Any = sp.oo) -> bool:
+    """Check λ → 1 (the ordinary gradient) and the limit that is the mean, on and off the diagonal.
 
     That there are two kinds of entries only is why every permutation commutes.
     """
     lam = sp.Symbol("lam", positive=True)
     on, off = (1 / n + inverse.h0_entry(delta, n, lam) for delta in (1, 0))
     plain = [on.subs(lam, 1) - 1, off.subs(lam, 1)]
-    mean = [sp.limit(entry, lam, 0 if perturbed else sp.oo) - 1 / n for entry in (on, off)]
+    mean = [sp.limit(entry, lam, mean_at) - 1 / n for entry in (on, off)]
     return vanish(plain) and all(entry.is_finite and vanishes(entry) for entry in mean)
 
 
-def _small_fluctuation(perturbed: bool) -> bool:
+def _small_fluctuation(nodes: Any = N) -> bool:
     r"""Check β → 0: with :math:`r=e^{-\theta}`, :math:`\beta=c(1-r)^2/r`, let θ → 0.
 
     Entries of G are made of the drops :math:`b_N(u)` (theorem 5, images), for every β the same
     way. Numerator and denominator of a drop are of order θ²; divide both by it.
     """
-    theta, e, d, N = sp.symbols("theta e d N", positive=True)
+    theta, e, d = sp.symbols("theta e d", positive=True)
     factor = sp.limit((1 - sp.exp(-theta * e)) / theta, theta, 0)
     scale = c * sp.limit((sp.exp(theta) - sp.exp(-theta)) / theta, theta, 0)
 
-    def drop(distance: Any, nodes: Any) -> Any:
-        return inverse.cycle_drop(distance, nodes, scale, lambda exponent: factor.subs(e, exponent))
+    def drop(distance: Any, size: Any) -> Any:
+        return inverse.cycle_drop(distance, size, scale, lambda power: factor.subs(e, power))
 
     total = sp.summation(sp.expand(drop(u, N)), (u, 0, N - 1))
     cycle = total / N - drop(d, N)
     folded = 2 * total.subs(N, 2 * n) / (2 * n) - drop(j - i, 2 * n) - drop(i + j + 1, 2 * n)
     return vanish(
         [
-            cycle - inverse.cycle_entry(d, 2 * N if perturbed else N) / c,
+            cycle - inverse.cycle_entry(d, nodes) / c,
             folded - inverse.path_entry(i, j, n) / c,
         ]
     )
 
 
-def _small_derivative(perturbed: bool) -> bool:
+def _small_derivative(diagonal: Any = 1 / beta) -> bool:
     r"""Check γ → 0 at fixed β: with :math:`c = \beta r/(1-r)^2`, let r → 0.
 
     Exponents are written as 1 + s with s ≥ 0, so that every :math:`r^s` stays in [0,1] while its
@@ -115,7 +113,6 @@ def _small_derivative(perturbed: bool) -> bool:
     power = Powers("r", i, s, t, m)
     r = power.base
     vanishing = beta * r / (1 - r) ** 2
-    diagonal = (2 if perturbed else 1) / beta
 
     def limit(entry: Any) -> Any:
         return sp.cancel(sp.together(entry)).subs(r, 0)
@@ -140,8 +137,8 @@ THEOREMS = (
         tex=r"\mathbf 1^TM^{-1}=\tfrac1\alpha\mathbf 1^T\ \Longrightarrow\ \bar k=\bar g/\alpha",
         scope="all n ≥ 1, all weights, both boundaries",
         kind="symbolic",
-        check=partial(_mean_is_kept, False),
-        variant=partial(_mean_is_kept, True),
+        check=_mean_is_kept,
+        variant=partial(_mean_is_kept, last=n - 2),
         perturbed="The same for the sums of all rows but the last.",
         page=PAGE,
     ),
@@ -158,8 +155,8 @@ THEOREMS = (
         ),
         scope="all n ≥ 1, β = 0 and β > 0",
         kind="symbolic",
-        check=partial(_commutes, False),
-        variant=partial(_commutes, True),
+        check=_commutes,
+        variant=partial(_commutes, lo=i + 1, hi=j + 1),
         perturbed="The natural metrics commute with a shift by one channel.",
         page=PAGE,
     ),
@@ -173,8 +170,8 @@ THEOREMS = (
         tex=r"M^{-1}=P+\tfrac1\lambda(I-P)\ \to\ I\ (\lambda\to1),\quad P\ (\lambda\to\infty)",
         scope="all n ≥ 1, α = 1, γ = 0",
         kind="symbolic",
-        check=partial(_h0_limits, False),
-        variant=partial(_h0_limits, True),
+        check=_h0_limits,
+        variant=partial(_h0_limits, mean_at=0),
         perturbed="The mean alone is left for λ → 0.",
         page=PAGE,
     ),
@@ -185,8 +182,8 @@ THEOREMS = (
         tex=r"(\beta I+cL)^{-1}_{ij}-\tfrac1{n\beta}\ \to\ \tfrac1cL^+_{ij}\quad(\beta\to0)",
         scope="all n ≥ 1, all c > 0, both boundaries",
         kind="symbolic",
-        check=partial(_small_fluctuation, False),
-        variant=partial(_small_fluctuation, True),
+        check=_small_fluctuation,
+        variant=partial(_small_fluctuation, nodes=2 * N),
         perturbed="The same with the pseudoinverse of a cycle of 2n nodes.",
         page=PAGE,
     ),
@@ -197,8 +194,8 @@ THEOREMS = (
         tex=r"(\beta I+cL)^{-1}_{ij}\ \to\ \tfrac1\beta\delta_{ij}\quad(c\to0)",
         scope="all n ≥ 1, all β > 0, both boundaries",
         kind="symbolic",
-        check=partial(_small_derivative, False),
-        variant=partial(_small_derivative, True),
+        check=_small_derivative,
+        variant=partial(_small_derivative, diagonal=2 / beta),
         perturbed="The same with 2/β as the limit on the diagonal.",
         page=PAGE,
     ),

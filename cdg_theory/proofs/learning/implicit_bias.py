@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -20,22 +20,26 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
 from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_matrix, draw_spd
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 PAGE = "theory/implicit-bias.md"
+CHANNELS = (sp.Rational(1, 4), sp.Rational(2, 3))
+start = sp.Symbol("w0", commutative=False)
+lam = sp.Symbol("lambda", positive=True)
 
 
-def _span(perturbed: bool) -> bool:
-    r"""Take one step from :math:`w=w_0+M^{-1}A^Tz`: it keeps that form, z moves by −τ(Aw − b).
+def _span(origin: Any = start) -> bool:
+    r"""Take one step from :math:`w=w_0+M^{-1}A^Tz`: w − origin is :math:`M^{-1}A^T(z-\tau(Aw-b))`.
 
-    Matrices are symbols that do not commute. The perturbed statement has w itself, not w − w₀, in
-    the span: then the first step from a start outside it leaves a remainder.
+    Matrices are symbols that do not commute.
     """
-    inverse, rows, start, z, b = sp.symbols("Minv At w0 z b", commutative=False)
+    inverse, rows, z, b = sp.symbols("Minv At z b", commutative=False)
     columns = sp.Symbol("A", commutative=False)
     tau = sp.Symbol("tau", positive=True)
     w = start + inverse * rows * z
     residual = columns * w - b
     after = w - tau * inverse * rows * residual
-    origin = 0 if perturbed else start
     return bool(sp.expand(after - origin - inverse * rows * (z - tau * residual)) == 0)
 
 
@@ -48,8 +52,8 @@ def _draw(rng: random.Random) -> tuple[SPD, Any, Any, Any]:
             return metric, rows, draw_matrix(rng, rows.rows, 1), draw_matrix(rng, n, 1)
 
 
-def _nearest(perturbed: bool) -> bool:
-    r"""Check that the interpolant of that form is the nearest in the metric, exactly.
+def _nearest(smoothing: Callable[[SPD], Any] = lambda metric: metric.inverse) -> bool:
+    r"""Check that the interpolant with smoothed rows is the nearest in the metric, exactly.
 
     Any other is :math:`w^*+d` with Ad = 0, and :math:`\langle w^*-w_0,d\rangle=z^TAd=0`: its
     squared distance is larger by :math:`\langle d,d\rangle`.
@@ -57,7 +61,7 @@ def _nearest(perturbed: bool) -> bool:
     rng = random.Random(10)
     for _ in range(12):
         metric, rows, b, start = _draw(rng)
-        smooth = sp.eye(rows.cols) if perturbed else metric.inverse
+        smooth = smoothing(metric)
         z = (rows * smooth * rows.T).inv() * (b - rows * start)
         nearest = start + smooth * rows.T * z
         if rows * nearest != b:
@@ -68,20 +72,18 @@ def _nearest(perturbed: bool) -> bool:
     return True
 
 
-def _converges(perturbed: bool) -> bool:
+def _converges(top: Callable[[Any], Any] = lambda S: S.trace()) -> bool:
     r"""Check the residuals: :math:`r^+=(I-\tau AM^{-1}A^T)r` contracts below the step bound.
 
     :math:`I-\tau S` has its eigenvalues in (−1, 1) exactly if S and :math:`\frac2\tau I-S` are
-    positive definite: decided by leading minors, in rationals. The largest eigenvalue of S is at
-    most its trace, and at least the mean eigenvalue, trace/m: a step of 1.98 over the one is
-    allowed; one of 7.92 over the other (perturbed) is too long.
+    positive definite: decided by leading minors, in rationals. The step is 1.98 over what is to be
+    at least the largest eigenvalue of S: its trace is.
     """
     rng = random.Random(100)
     for _ in range(12):
         metric, rows, b, start = _draw(rng)
         S = rows * metric.inverse * rows.T
-        top = S.trace() / (4 * S.rows) if perturbed else S.trace()
-        tau = 2 / top * sp.Rational(99, 100)
+        tau = 2 / top(S) * sp.Rational(99, 100)
         margin = 2 / tau * sp.eye(S.rows) - S
         if not (S.is_positive_definite and margin.is_positive_definite):
             return False
@@ -91,22 +93,19 @@ def _converges(perturbed: bool) -> bool:
     return True
 
 
-def _splines(perturbed: bool) -> bool:
+def _splines(zeros: tuple[Any, ...] = CHANNELS) -> bool:
     r"""Check, for values prescribed at two channels, that Green's functions are orthogonal to rest.
 
     The nearest interpolant is a combination of :math:`G(\cdot,s_1),G(\cdot,s_2)`: whatever vanishes
-    at both channels is orthogonal to it. Perturbed: whatever vanishes at one of them.
+    at both channels is orthogonal to it.
     """
-    channels = (sp.Rational(1, 4), sp.Rational(2, 3))
     boundaries: tuple[Boundary, ...] = ("natural", "periodic")
     for boundary in boundaries:
         inner = InnerProduct(sp.Integer(1), sp.Integer(0), sp.Symbol("gamma", positive=True))
         inner = InnerProduct(inner.mean, inner.fluctuation, inner.derivative, boundary)
-        rest = (o - channels[0]) * polynomial(2, "d") * o * (1 - o)
-        if not perturbed:
-            rest *= o - channels[1]
+        rest = sp.prod(o - zero for zero in zeros) * polynomial(2, "d") * o * (1 - o)
         kernel = green_function(inner)
-        for channel in channels:
+        for channel in CHANNELS:
             left, right = (piece.subs(s, channel) for piece in (kernel.left, kernel.right))
             # The inner product, integrated on either side of the kink; β = 0.
             means = integral(left, 0, channel) + integral(right, channel, 1)
@@ -118,13 +117,12 @@ def _splines(perturbed: bool) -> bool:
     return True
 
 
-def _correlation(perturbed: bool) -> bool:
+def _correlation(keep: Any = 1 / lam**2) -> bool:
     r"""Compute the correlation of two channels of smoothed white noise in H⁰, n and λ symbols.
 
-    The covariance is :math:`M^{-2}=P+(I-P)/\lambda^2`, with :math:`P^2=P`.
+    The covariance is P + keep (I − P): :math:`M^{-2}=P+(I-P)/\lambda^2`, with :math:`P^2=P`.
     """
-    n, lam = sp.symbols("n lambda", positive=True)
-    keep = 1 / lam if perturbed else 1 / lam**2
+    n = sp.Symbol("n", positive=True)
     off = 1 / n - keep / n
     on = off + keep
     claimed = (lam**2 - 1) / (lam**2 + n - 1)
@@ -140,8 +138,8 @@ THEOREMS = (
         tex=r"w_t-w_0=M^{-1}A^Tz_t,\qquad z_{t+1}=z_t-\tau(Aw_t-b)",
         scope="least squares, every SPD M, every step size, by induction",
         kind="symbolic",
-        check=partial(_span, False),
-        variant=partial(_span, True),
+        check=_span,
+        variant=partial(_span, origin=0),
         perturbed="It keeps w itself such a combination.",
         page=PAGE,
     ),
@@ -153,8 +151,8 @@ THEOREMS = (
         tex=r"w^*=\arg\min_{Aw=b}\|w-w_0\|_M",
         scope="A of full row rank, every SPD M; drawn rational systems",
         kind="exact",
-        check=partial(_nearest, False),
-        variant=partial(_nearest, True),
+        check=_nearest,
+        variant=partial(_nearest, smoothing=lambda metric: metric.power(0)),
         perturbed="The interpolant that plain gradient descent finds does.",
         page=PAGE,
     ),
@@ -166,8 +164,8 @@ THEOREMS = (
         tex=r"r_{t+1}=(I-\tau AM^{-1}A^T)\,r_t",
         scope="A of full row rank, every SPD M; drawn rational systems",
         kind="exact",
-        check=partial(_converges, False),
-        variant=partial(_converges, True),
+        check=_converges,
+        variant=partial(_converges, top=lambda S: S.trace() / (4 * S.rows)),
         perturbed="For steps up to 8 over the mean eigenvalue.",
         page=PAGE,
     ),
@@ -179,8 +177,8 @@ THEOREMS = (
         tex=r"d(s_1)=d(s_2)=0\ \Rightarrow\ \langle G(\cdot,s_j),d\rangle=0",
         scope="channel-directed Sobolev, both boundaries, polynomials d with symbolic coefficients",
         kind="symbolic",
-        check=partial(_splines, False),
-        variant=partial(_splines, True),
+        check=_splines,
+        variant=partial(_splines, zeros=CHANNELS[:1]),
         perturbed="The same for d that vanishes at one channel only.",
         page=PAGE,
     ),
@@ -192,8 +190,8 @@ THEOREMS = (
         tex=r"\operatorname{corr}(k_i,k_j)=\frac{\lambda^2-1}{\lambda^2+n-1}",
         scope="every n ≥ 2, every λ > 0, i ≠ j",
         kind="symbolic",
-        check=partial(_correlation, False),
-        variant=partial(_correlation, True),
+        check=_correlation,
+        variant=partial(_correlation, keep=1 / lam),
         perturbed="The same with the covariance M⁻¹ for M⁻².",
         page=PAGE,
     ),

@@ -12,6 +12,8 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.drawn_matrices import draw_matrix, draw_spd
 
 PAGE = "theory/neighbours.md"
+a, b, c = sp.symbols("a b c", positive=True)
+PRECISION = sp.Matrix([[a, b], [b, c]])
 
 
 def _cycle(n: int) -> Any:
@@ -20,11 +22,11 @@ def _cycle(n: int) -> Any:
     return 2 * sp.eye(n) - shift - shift.T
 
 
-def _laplacian_smoothing(perturbed: bool) -> bool:
+def _laplacian_smoothing(alike: tuple[int, ...] = (1,)) -> bool:
     r"""Smooth a gradient on one number of a tensor with n rows and c columns, exactly.
 
     Laplacian smoothing solves :math:`(I+\sigma L)x=g` on the raster of all numbers; the ordinary
-    Sobolev metric solves the same along each column.
+    Sobolev metric solves the same along each column. ``alike`` are the c where both are one.
     """
     sigma, n = sp.Rational(1, 2), 4
     for columns in (1, 3):
@@ -35,7 +37,7 @@ def _laplacian_smoothing(perturbed: bool) -> bool:
         smoothed = raster.reshape(n, columns)
         along_columns = (sp.eye(n) + sigma * _cycle(n)).LUsolve(one)
         same = smoothed == along_columns
-        if same != (columns == 1 or perturbed):
+        if same != (columns in alike):
             return False
         # What it leaks: into the other columns, while the raster's mean is kept, not the column's.
         leaked = sum(smoothed[:, 1:]) if columns > 1 else 0
@@ -44,7 +46,7 @@ def _laplacian_smoothing(perturbed: bool) -> bool:
     return True
 
 
-def _centralization(perturbed: bool) -> bool:
+def _centralization(towards: Any = sp.oo) -> bool:
     r"""Gradient centralization Q = I − P on the other axes: singular, commuting, a limit.
 
     P is any symbol with :math:`P^2=P`; :math:`wP+Q` is the metric that gives the mean over the
@@ -57,10 +59,10 @@ def _centralization(perturbed: bool) -> bool:
 
     q = 1 - projector
     inverse = projector / w + q
-    limit = sp.limit(1 / w, w, 0 if perturbed else sp.oo)
+    limit = sp.limit(1 / w, w, towards)
     if reduced((w * projector + q) * inverse - 1) != 0 or reduced(q * q - q) != 0:
         return False
-    # As w → ∞ the inverse tends to Q; it annihilates P, so no metric has Q as its inverse.
+    # In the limit the inverse tends to Q; it annihilates P, so no metric has Q as its inverse.
     if limit != 0 or reduced(q * projector) != 0:
         return False
     # The other axes' Q and the output channels' M⁻¹ act on different sides of a gradient.
@@ -75,7 +77,7 @@ def _centralization(perturbed: bool) -> bool:
     return along * constant == sp.zeros(4, 1)
 
 
-def _fisher_gaussian(perturbed: bool) -> bool:
+def _fisher_gaussian(on_outputs: Any = PRECISION) -> bool:
     r"""Derive the Fisher matrix of :math:`y=Wx+\epsilon`, :math:`\epsilon\sim N(0,\Sigma)`.
 
     The score is differentiated from the log-likelihood with symbols; the expectation replaces
@@ -85,12 +87,10 @@ def _fisher_gaussian(perturbed: bool) -> bool:
     n = 2
     W = sp.Matrix(n, n, sp.symbols("W:4"))
     x, y, e = (sp.Matrix(sp.symbols(f"{name}:2")) for name in ("x", "y", "e"))
-    a, b, c = sp.symbols("a b c", positive=True)
-    precision = sp.Matrix([[a, b], [b, c]])
-    sigma = precision.inv()
+    sigma = PRECISION.inv()
     moments = sp.Matrix(n, n, sp.symbols("C00 C01 C01 C11"))
     residual = y - W * x
-    log_likelihood = -(residual.T * precision * residual)[0] / 2
+    log_likelihood = -(residual.T * PRECISION * residual)[0] / 2
     scores = [
         sp.expand(sp.diff(log_likelihood, W[i, j]).subs(zip(y, W * x + e, strict=True)))
         for i in range(n)
@@ -106,13 +106,12 @@ def _fisher_gaussian(perturbed: bool) -> bool:
         return total
 
     fisher = sp.Matrix(n * n, n * n, lambda p, q: expectation(sp.expand(scores[p] * scores[q])))
-    on_outputs = sigma if perturbed else precision
     product = sp.kronecker_product(on_outputs, moments)
     return sp.simplify(fisher - product) == sp.zeros(n * n, n * n)
 
 
-def _fisher_softmax(perturbed: bool) -> bool:
-    r"""Derive the Fisher matrix of a categorical output and apply it to the constant."""
+def _fisher_softmax(weight: int = 0) -> bool:
+    r"""Derive the Fisher matrix of a categorical output; it gives the constant the weight."""
     logits = sp.symbols("z0:3", real=True)
     total = sum(map(sp.exp, logits))
     p = [sp.exp(z) / total for z in logits]
@@ -126,21 +125,22 @@ def _fisher_softmax(perturbed: bool) -> bool:
     )
     on_constant = sp.simplify(fisher * sp.ones(3, 1))
     depends = sp.simplify(fisher[0, 0].subs(dict.fromkeys(logits, 0)) - fisher[0, 0]) != 0
-    kept = on_constant != sp.zeros(3, 1)
-    return kept is perturbed and depends
+    return on_constant == weight * sp.ones(3, 1) and depends
 
 
-def _penalty(perturbed: bool) -> bool:
+def _penalty(unmoved: tuple[str, ...] = ("metric",)) -> bool:
     r"""Compare where descent in the metric and descent on a penalised loss come to rest."""
     rng = random.Random(131)
     for n in (2, 3, 4):
         metric, hessian = draw_spd(rng, n), draw_spd(rng, n).matrix
         minimum = draw_matrix(rng, n, 1) + sp.ones(n, 1) * 7
-        # L = (w − w*)ᵀH(w − w*)/2: at rest where M⁻¹g = 0.
-        at_rest = metric.inverse * hessian * (minimum - minimum)
-        penalised = (hessian + metric.matrix / 10).LUsolve(hessian * minimum)
-        moved = penalised != minimum
-        if at_rest != sp.zeros(n, 1) or moved is perturbed:
+        # L = (w − w*)ᵀH(w − w*)/2: at rest where M⁻¹g = 0, or g + Mw/10 = 0.
+        smoothed = metric.inverse * hessian
+        rests = {
+            "metric": smoothed.LUsolve(smoothed * minimum),
+            "penalty": (hessian + metric.matrix / 10).LUsolve(hessian * minimum),
+        }
+        if tuple(name for name, w in rests.items() if w == minimum) != unmoved:
             return False
     # Vanishing penalty on an under-determined problem: the interpolant of theorem 10, from 0.
     rho = sp.Symbol("rho", positive=True)
@@ -154,14 +154,14 @@ def _penalty(perturbed: bool) -> bool:
     )
 
 
-def _proximal(perturbed: bool) -> bool:
+def _proximal(divisor: int = 2) -> bool:
     r"""Minimise the linear model plus the squared distance in the metric over 2τ: one step."""
     for n in (1, 2, 3):
         rng = random.Random(n)
         metric = draw_spd(rng, n)
         step = sp.Matrix(sp.symbols(f"d:{n}"))
         g, tau = draw_matrix(rng, n, 1), sp.Symbol("tau", positive=True)
-        distance = (step.T * metric.matrix * step)[0] / ((1 if perturbed else 2) * tau)
+        distance = (step.T * metric.matrix * step)[0] / (divisor * tau)
         model = (g.T * step)[0] + distance
         stationary = sp.solve([sp.diff(model, d) for d in step], list(step), dict=True)[0]
         claimed = -tau * metric.inverse * g
@@ -182,8 +182,8 @@ THEOREMS = (
         tex=r"(I+\sigma L_{\text{raster}})^{-1}\ne(I+\sigma L_n)^{-1}\otimes I",
         scope="n = 4, σ = 1/2, exact, one and three columns",
         kind="exact",
-        check=partial(_laplacian_smoothing, False),
-        variant=partial(_laplacian_smoothing, True),
+        check=_laplacian_smoothing,
+        variant=partial(_laplacian_smoothing, alike=(1, 3)),
         perturbed="It is the same with three columns.",
         page=PAGE,
     ),
@@ -196,8 +196,8 @@ THEOREMS = (
         tex=r"(wP+Q)^{-1}=\tfrac1wP+Q\xrightarrow{w\to\infty}Q",
         scope="every projection; commutation on a drawn metric and gradient, by associativity",
         kind="symbolic",
-        check=partial(_centralization, False),
-        variant=partial(_centralization, True),
+        check=_centralization,
+        variant=partial(_centralization, towards=0),
         perturbed="It is the limit of metrics that make that mean ever cheaper.",
         page=PAGE,
     ),
@@ -210,8 +210,8 @@ THEOREMS = (
         tex=r"F=\Sigma^{-1}\otimes\mathbb E[xx^T]",
         scope="two outputs, two inputs, all symbolic",
         kind="symbolic",
-        check=partial(_fisher_gaussian, False),
-        variant=partial(_fisher_gaussian, True),
+        check=_fisher_gaussian,
+        variant=partial(_fisher_gaussian, on_outputs=PRECISION.inv()),
         perturbed="The covariance for the precision.",
         page=PAGE,
     ),
@@ -223,9 +223,9 @@ THEOREMS = (
         tex=r"F=\operatorname{diag}(p)-pp^T,\qquad F\mathbf 1=0",
         scope="three classes, symbolic logits",
         kind="symbolic",
-        check=partial(_fisher_softmax, False),
-        variant=partial(_fisher_softmax, True),
-        perturbed="It weighs the constant too.",
+        check=_fisher_softmax,
+        variant=partial(_fisher_softmax, weight=1),
+        perturbed="It weighs the constant too, with α = 1.",
         page=PAGE,
     ),
     Theorem(
@@ -237,8 +237,8 @@ THEOREMS = (
         tex=r"\lim_{\rho\to0}\arg\min_w|Aw-b|^2+\rho\|w\|_M^2=\arg\min_{Aw=b}\|w\|_M",
         scope="drawn quadratic losses and one under-determined problem, rational",
         kind="exact",
-        check=partial(_penalty, False),
-        variant=partial(_penalty, True),
+        check=_penalty,
+        variant=partial(_penalty, unmoved=("metric", "penalty")),
         perturbed="A penalty does not move the minimum either.",
         page=PAGE,
     ),
@@ -250,8 +250,8 @@ THEOREMS = (
         tex=r"-\tau M^{-1}g=\arg\min_d\ g^Td+\tfrac1{2\tau}\langle d,d\rangle",
         scope="drawn rational metrics and gradients, symbolic τ",
         kind="symbolic",
-        check=partial(_proximal, False),
-        variant=partial(_proximal, True),
+        check=_proximal,
+        variant=partial(_proximal, divisor=1),
         perturbed="1/τ for 1/2τ.",
         page=PAGE,
     ),

@@ -38,9 +38,8 @@ def _chain_rule() -> bool:
     return all(sp.simplify(entry) == 0 for entry in difference)
 
 
-def _momentum(perturbed: bool) -> bool:
-    r"""Take one step of SGD on either side; the state is the position and the momentum buffer."""
-    back = R * R if perturbed else R
+def _momentum(back: Any = R) -> bool:
+    r"""Take one step of SGD on either side, w = back·v; states are position and buffer."""
     w, buffer = back * v, back * u
     # In v: buffer u, gradient Rg. In w: buffer, gradient k = M⁻¹g = RRg.
     new_u, new_buffer = rho * u + (1 - damping) * R * g, rho * buffer + (1 - damping) * R * R * g
@@ -56,7 +55,7 @@ def _momentum(perturbed: bool) -> bool:
     )
 
 
-def _weight_decay(perturbed: bool) -> bool:
+def _weight_decay(entering: Any = R * v) -> bool:
     r"""Compare coupled decay, added after the transform, with a penalty's gradient.
 
     The penalty :math:`\frac\omega2\langle w,w\rangle=\frac\omega2|v|^2` has the gradient
@@ -65,29 +64,27 @@ def _weight_decay(perturbed: bool) -> bool:
     """
     w = R * v
     in_v = v - tau * (R * g + decay * v)
-    entering = R * R * w if perturbed else w
     in_w = w - tau * (R * R * g + decay * entering)
     return _zero(R * in_v - in_w)
 
 
-def _not_adam(perturbed: bool) -> bool:
+def _not_adam(ratio: Any) -> bool:
     r"""Take Adam's first step, along the sign of the gradient, on either side, exactly.
 
-    Re-weighted H⁰ with λ = 4, two channels: R = P + (I − P)/2.
+    Re-weighted H⁰ with λ = 4, two channels: R = P + (I − P)/2. The steps have the given ratio.
     """
     root = sp.Matrix([[3, 1], [1, 3]]) / 4
     gradient = sp.Matrix([1, -1])
     in_v = root * (root * gradient).applyfunc(sp.sign)
     in_w = (root * root * gradient).applyfunc(sp.sign)
-    return bool((in_v == in_w) is perturbed)
+    return bool(in_v == ratio * in_w)
 
 
-def _self_adjoint(perturbed: bool) -> bool:
+def _self_adjoint(swap: dict[Any, Any]) -> bool:
     r"""Check :math:`G(o,s)=G(s,o)`, and :math:`\langle Ku,v\rangle=\int uv=\langle u,Kv\rangle`.
 
     K takes an ordinary gradient to the Riemannian one.
     """
-    swap = {o: 1 - o, s: s} if perturbed else {o: s, s: o}
     boundaries: tuple[Boundary, ...] = ("natural", "periodic")
     for boundary in boundaries:
         for _, kernel in kernels_of(boundary):
@@ -117,8 +114,8 @@ THEOREMS = (
         tex=r"w=M^{-1/2}v:\quad v^+=v-\tau\nabla_v\ \Rightarrow\ w^+=w-\tau M^{-1}g",
         scope="every SPD M that does not change, every differentiable loss; SGD",
         kind="symbolic",
-        check=partial(_momentum, False),
-        variant=partial(_momentum, True),
+        check=_momentum,
+        variant=partial(_momentum, back=R * R),
         perturbed="The same with w = M⁻¹v.",
         page=PAGE,
     ),
@@ -131,8 +128,8 @@ THEOREMS = (
         r"\bigl(L+\tfrac\omega2\langle w,w\rangle\bigr)",
         scope="every SPD M, SGD",
         kind="symbolic",
-        check=partial(_weight_decay, False),
-        variant=partial(_weight_decay, True),
+        check=_weight_decay,
+        variant=partial(_weight_decay, entering=R * R * R * v),
         perturbed="The same of the ordinary penalty (ω/2)|w|².",
         page=PAGE,
     ),
@@ -144,8 +141,8 @@ THEOREMS = (
         tex=r"M^{-1/2}\operatorname{sign}(M^{-1/2}g)\ne\operatorname{sign}(M^{-1}g)",
         scope="a counter-example with exact numbers",
         kind="exact",
-        check=partial(_not_adam, False),
-        variant=partial(_not_adam, True),
+        check=partial(_not_adam, sp.Rational(1, 2)),
+        variant=partial(_not_adam, 1),
         perturbed="The two steps are equal.",
         page=PAGE,
     ),
@@ -157,8 +154,8 @@ THEOREMS = (
         tex=r"\int(Ku)v=\int u\,Kv,\qquad\langle Ku,v\rangle=\langle u,Kv\rangle=\int uv",
         scope="kernels of all members with γ > 0, both boundaries",
         kind="symbolic",
-        check=partial(_self_adjoint, False),
-        variant=partial(_self_adjoint, True),
+        check=partial(_self_adjoint, {o: s, s: o}),
+        variant=partial(_self_adjoint, {o: 1 - o, s: s}),
         perturbed="The kernel is symmetric under reversing one of its arguments.",
         page=PAGE,
     ),

@@ -65,9 +65,8 @@ def functional_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.float6
     return np.asarray(mean / metric.mean + x)
 
 
-def _functionals(perturbed: bool) -> bool:
-    """Whether the model is within its bound (perturbed: within that of sweeps that close)."""
-    algorithm: Algorithm = "closing" if perturbed else "functionals"
+def _functionals(algorithm: Algorithm = "functionals") -> bool:
+    """Whether the model is within the bound of that algorithm."""
     for (beta, gamma), boundary, spacing in product(
         WEIGHTS, ("natural", "periodic"), ("normalized", "unit")
     ):
@@ -101,8 +100,8 @@ THEOREMS = (
         ),
         scope="float32 storage, float64 inside, β/γ from 0 to 1e12, both ends, n from 1 to 4096",
         kind="numeric",
-        check=partial(_functionals, False),
-        variant=partial(_functionals, True),
+        check=_functionals,
+        variant=partial(_functionals, algorithm="closing"),
         perturbed="The same under the bound of the sweeps that close themselves.",
         page="theory/rounding.md",
     ),

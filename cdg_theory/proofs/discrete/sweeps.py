@@ -109,7 +109,7 @@ def _path(diagonal: Any = 2 * c) -> bool:
     # (sums), base and step: S is the sum of the x_k up to row i, x_i = u, x_{i+1} = v.
     sums = beta * S + c * (u - v)
     sums_base = sums.subs(S, u) - first
-    row = (beta + 2 * c) * v - c * u - c * w
+    row = (beta + diagonal) * v - c * u - c * w
     sums_step = beta * (S + v) + c * (v - w) - (sums + row)
     # The last row, x_{n-2} = u and x_{n-1} = v: S = −v, and the r_k before it sum to −r_{n-1}.
     last = (beta + c) * v - c * u + sums.subs(S, -v)

@@ -125,11 +125,11 @@ def _scope(sign: int = 1) -> bool:
 
 
 def _sign_descent(largest: int = 2) -> bool:
-    r"""Check :math:`\operatorname{sign}(k)^TMk\ge\min(\alpha,2\beta-\alpha)\|k\|_1` exactly, and ≥ 0.
+    r"""Check :math:`\operatorname{sign}(k)^TMk\ge\min(\alpha,2\beta-\alpha)\|k\|_1` exactly.
 
     An edge of the graph gives :math:`(\operatorname{sign}a-\operatorname{sign}b)(a-b)\ge0`, and
-    :math:`|\bar k\sum\operatorname{sign}k_i|\le\|k\|_1`. Drawn and awkward k; the largest
-    α/β is claimed.
+    :math:`|\bar k\sum\operatorname{sign}k_i|\le\|k\|_1`. Nor may it be
+    negative, for drawn and awkward k and α up to ``largest`` times β.
     """
     rng = random.Random(444)
     for n in (1, 2, 3, 5, 8):

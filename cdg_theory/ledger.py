@@ -13,7 +13,7 @@ import importlib
 import pkgutil
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from cdg_theory.checks import described
@@ -61,6 +61,11 @@ class Theorem:
     def number(self) -> int:
         """The theorem's number in the ledger: 5 for ``"T5.inverse-path"``."""
         return int(self.id[1 : self.id.index(".")])
+
+    @property
+    def proof(self) -> Callable[..., bool]:
+        """The function that decides it, whatever is claimed."""
+        return self.check.func if isinstance(self.check, partial) else self.check
 
 
 @dataclass(frozen=True, slots=True)

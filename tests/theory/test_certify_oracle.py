@@ -11,27 +11,16 @@ from hypothesis import strategies as st
 from cdg_theory import Metric
 from cdg_theory.certificates import oracle
 from cdg_theory.certificates.oracle import enclose_gradient, scaled_integers
+from tests.tools.exact_oracle import exact_gram, rational
 from tests.tools.strategies import channel_counts, gradients, metrics
-
-
-def rational(value: float) -> flint.fmpq:
-    return flint.fmpq(*float(value).as_integer_ratio())
 
 
 def exact_solution(g: np.ndarray, metric: Metric) -> flint.fmpq_mat:
     """Dense rational solve of the system as defined, with γn² not rounded."""
     n, columns = g.shape
-    alpha, beta = rational(metric.mean), rational(metric.fluctuation)
     c = rational(metric.derivative) * (n * n if metric.spacing == "normalized" else 1)
-    gram = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]
-    edges = [(i, i + 1) for i in range(n - 1)] + ([(n - 1, 0)] * (metric.boundary == "periodic"))
-    for i, j in edges:
-        gram[i][i] += c
-        gram[j][j] += c
-        gram[i][j] -= c
-        gram[j][i] -= c
     right = flint.fmpq_mat(n, columns, [rational(value) for value in g.ravel()])
-    return flint.fmpq_mat(gram).solve(right)
+    return exact_gram(metric, n, c).solve(right)
 
 
 def as_fraction(value: flint.fmpq) -> Fraction:
@@ -64,21 +53,16 @@ def test_encloses_the_ball_arithmetic_of_flint_for_long_columns(weights, boundar
     with flint.ctx.workprec(4000):
         k = [flint.arb(int(v)) / flint.arb(2) ** enclosure.scale for v in enclosure.center[:, 0]]
         radius = int(enclosure.radius[0]) / flint.arb(2) ** enclosure.scale
-        alpha, beta, c = (_arb(w) for w in weights)
+        alpha, beta, c = (flint.arb(rational(w)) for w in weights)
         mean = sum(k, flint.arb(0)) / n
         for i in range(n):
             neighbours = [i - 1, i + 1]
             if boundary == "periodic":
                 neighbours = [j % n for j in neighbours]
             flux = sum((k[i] - k[j] for j in neighbours if 0 <= j < n), flint.arb(0))
-            residual = alpha * mean + beta * (k[i] - mean) + c * flux - _arb(g[i, 0])
+            residual = alpha * mean + beta * (k[i] - mean) + c * flux - flint.arb(rational(g[i, 0]))
             # Moving every entry by at most the radius moves a row by at most this much.
             assert bool(abs(residual) <= (alpha + 2 * beta + 4 * c) * radius)
-
-
-def _arb(value: float) -> flint.arb:
-    numerator, denominator = float(value).as_integer_ratio()
-    return flint.arb(numerator) / flint.arb(denominator)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.integers(0, 1200))

@@ -1,12 +1,14 @@
 """The ledger is well formed: ids, pages, kinds; it refuses unknown ids, and checks that accept."""
 
 import dataclasses
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
-from cdg_theory import ledger
+from cdg_theory import ledger, proofs
 from cdg_theory.proofs.discrete import sweeps as discrete_sweeps
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +31,18 @@ def test_its_page_speaks_of_it(theorem) -> None:
 
 def test_every_number_has_a_theorem() -> None:
     assert {theorem.number for theorem in ledger.theorems()} == set(range(1, 14))
+
+
+def test_every_rounding_bound_has_its_theorem() -> None:
+    slugs = {theorem.id.partition(".")[2] for theorem in ledger.theorems() if theorem.number == 7}
+    assert {"one-line", "running-sums", "sweeps-path", "sweeps-cycle", "functionals"} <= slugs
+
+
+def test_proofs_stand_in_the_modules_that_declare_them_and_tools_prove_nothing() -> None:
+    for info in pkgutil.walk_packages(proofs.__path__, f"{proofs.__name__}."):
+        declared = getattr(importlib.import_module(info.name), "THEOREMS", ())
+        assert {theorem.proof.__module__ for theorem in declared} <= {info.name}
+        assert not (declared and ".tools" in info.name)
 
 
 def test_unknown_ids_are_refused() -> None:

@@ -3,51 +3,18 @@
 import numpy as np
 import pytest
 
-from cdg_theory import Metric, discrete, ledger
+from cdg_theory import Metric, discrete
 from cdg_theory.continuum import GreenFunction, o
-from cdg_theory.proofs.learning import implicit_bias
-from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_spd
+from tests.tools.planted import refusals, squared
 
-IDS = [theorem.id for theorem in implicit_bias.THEOREMS]
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_holds(name) -> None:
-    assert ledger.verify([name])[0].holds
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_perturbed_statement_is_refused(name) -> None:
-    assert not ledger.verify([name], perturbed=True)[0].holds
-
-
-class Squared(SPD):
-    """A preconditioner applied twice: M⁻² in place of M⁻¹."""
-
-    @property
-    def inverse(self):
-        return self.power(-2)
-
-
-def squared(rng, n):
-    drawn = draw_spd(rng, n)
-    return Squared(drawn.vectors, drawn.values)
-
-
-@pytest.mark.parametrize(
-    ("name", "attribute", "mutate"),
-    [
-        ("T10.nearest", "draw_spd", lambda _: squared),
-        (
-            "T10.splines",
-            "green_function",
-            lambda f: lambda m: GreenFunction(f(m).left + o**2, f(m).right + o**2),
-        ),
-    ],
+test_mutant_is_refused = refusals(
+    ("T10.nearest", "draw_spd", squared),
+    (
+        "T10.splines",
+        "green_function",
+        lambda f: lambda m: GreenFunction(f(m).left + o**2, f(m).right + o**2),
+    ),
 )
-def test_mutant_is_refused(monkeypatch, name, attribute, mutate) -> None:
-    monkeypatch.setattr(implicit_bias, attribute, mutate(getattr(implicit_bias, attribute)))
-    assert not ledger.verify([name])[0].holds
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,8 @@
 """Theorem 8 in the continuum: noise kept, bias, the best strength; mutants are refused."""
 
-import pytest
+from tests.tools.planted import refusals
 
-from cdg_theory import ledger
-from cdg_theory.proofs.continuum import noise
-
-IDS = [theorem.id for theorem in noise.THEOREMS]
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_holds(name) -> None:
-    assert ledger.verify([name])[0].holds
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_perturbed_statement_is_refused(name) -> None:
-    assert not ledger.verify([name], perturbed=True)[0].holds
-
-
-MUTANTS = [
+test_mutant_is_refused = refusals(
     ("T8.sobolev", "fluctuation_power", lambda f: lambda m: 2 * f(m)),
     ("T8.general", "fluctuation_trace", lambda f: lambda m: f(m) * m.fluctuation),
     ("T8.general-sums", "fluctuation_power", lambda f: lambda m: f(m) * 1.001),
@@ -28,10 +12,4 @@ MUTANTS = [
     ("T8.noise-bound", "noise_bound", lambda f: lambda x: f(2 * x)),
     ("T8.best-lambda", "best_lambda", lambda f: lambda q, c, v: f(q, 2 * c, v)),
     ("T8.best-lambda", "noise_bound", lambda f: lambda x: f(2 * x)),
-]
-
-
-@pytest.mark.parametrize(("name", "attribute", "mutate"), MUTANTS)
-def test_mutant_is_refused(monkeypatch, name, attribute, mutate) -> None:
-    monkeypatch.setattr(noise, attribute, mutate(getattr(noise, attribute)))
-    assert not ledger.verify([name])[0].holds
+)

@@ -7,18 +7,6 @@ from cdg_theory import ledger
 from cdg_theory.proofs.discrete import spectrum as discrete_spectrum
 from cdg_theory.proofs.tools import exact_matrices
 
-IDS = [theorem.id for theorem in discrete_spectrum.THEOREMS]
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_holds(name) -> None:
-    assert ledger.verify([name])[0].holds
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_perturbed_statement_is_refused(name) -> None:
-    assert not ledger.verify([name], perturbed=True)[0].holds
-
 
 def _half_step(k, *, periodic):
     before, after = np.roll(k, 1), np.roll(k, -1)

@@ -5,22 +5,9 @@ import math
 import pytest
 from hypothesis import given
 
-from cdg_theory import Metric, discrete, ledger
-from cdg_theory.proofs.discrete import mesh as discrete_mesh
+from cdg_theory import Metric, discrete
 from tests.tools.exact_oracle import EPS
 from tests.tools.strategies import channel_counts, metrics
-
-IDS = [theorem.id for theorem in discrete_mesh.THEOREMS]
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_holds(name) -> None:
-    assert ledger.verify([name])[0].holds
-
-
-@pytest.mark.parametrize("name", IDS)
-def test_perturbed_statement_is_refused(name) -> None:
-    assert not ledger.verify([name], perturbed=True)[0].holds
 
 
 @given(channel_counts(max_value=4096, min_value=2), metrics(spacings=["normalized"]))

@@ -25,10 +25,10 @@ def rational(value: float) -> flint.fmpq:
     return flint.fmpq(*float(value).as_integer_ratio())
 
 
-def exact_gram(metric: Metric, n: int) -> flint.fmpq_mat:
-    """M = αP + β(I−P) + cL, from the definition, neighbour by neighbour."""
+def exact_gram(metric: Metric, n: int, c: flint.fmpq | None = None) -> flint.fmpq_mat:
+    """M = αP + β(I−P) + cL, from the definition, edge by edge; c is the rounded γs by default."""
     alpha, beta = rational(metric.mean), rational(metric.fluctuation)
-    c = rational(metric.stiffness(n))
+    c = rational(metric.stiffness(n)) if c is None else c
     rows = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]
     edges = [(i, i + 1) for i in range(n - 1)]
     if metric.boundary == "periodic":

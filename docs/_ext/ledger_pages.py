@@ -13,12 +13,10 @@ import ast
 import functools
 import inspect
 import json
-import pkgutil
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +26,14 @@ from notebooks import sources_digest
 from sphinx.roles import XRefRole
 from sphinx.util.docutils import SphinxDirective
 
-from cdg_theory import ledger, proofs
+from cdg_theory import ledger
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[2]
+#: The test that runs every statement and every variant.
+EVERY = "test_ledger_holds.py"
 KIND = {
     "symbolic": "symbolic: for all n, weights or functions of its scope",
     "exact": "exact: rational arithmetic, no rounding, on drawn cases",
@@ -84,16 +84,6 @@ def verdicts() -> dict[str, Verdict]:
     return found
 
 
-@functools.cache
-def homes() -> dict[str, str]:
-    """Return, for each theorem, the module that declares it."""
-    found = {}
-    for info in pkgutil.walk_packages(proofs.__path__, f"{proofs.__name__}."):
-        for theorem in getattr(import_module(info.name), "THEOREMS", ()):
-            found[theorem.id] = info.name
-    return found
-
-
 def claim(path: Path) -> str:
     """Return the docstring of a test file."""
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
@@ -128,15 +118,16 @@ def claims() -> dict[str, tuple[str, str]]:
 def tests_of(theorem: ledger.Theorem) -> list[str]:
     """Return the test files of a theorem.
 
-    Those that name its id or import its proof; if there are none, those whose docstring has its
-    number. Files that are named after theorems come instead of all others.
+    First the one that checks every statement and variant. Then those that name its id or import its
+    proof; if there are none, those whose docstring has its number. Files that are named after
+    theorems come instead of all others.
 
     Raises
     ------
     RuntimeError
-        If it has no test.
+        If it has no test of its own.
     """
-    package, _, module = homes()[theorem.id].rpartition(".")
+    package, _, module = theorem.proof.__module__.rpartition(".")
     named = re.compile(
         rf"{re.escape(theorem.id)}(?![\w-])|^from {re.escape(package)} import .*\b{module}\b",
         re.MULTILINE,
@@ -144,9 +135,9 @@ def tests_of(theorem: ledger.Theorem) -> list[str]:
     after_theorems = {name: c for name, c in claims().items() if name.startswith("test_theorem_")}
     for files in (after_theorems, claims()):
         if found := [name for name, (_, text) in files.items() if named.search(text)]:
-            return found
+            return [EVERY, *found]
         if found := [name for name, (says, _) in files.items() if theorem.number in numbers(says)]:
-            return found
+            return [EVERY, *found]
     msg = f"no test file names {theorem.id}, imports {module} or claims theorem {theorem.number}"
     raise RuntimeError(msg)
 
@@ -168,11 +159,8 @@ def test_label(name: str) -> str:
 
 def check_source(theorem: ledger.Theorem) -> str:
     """Return the source of the theorem's check, or nothing where Python does not know it."""
-    check: Any = theorem.check
-    while isinstance(check, functools.partial):
-        check = check.func
     try:
-        return inspect.getsource(inspect.unwrap(check))
+        return inspect.getsource(inspect.unwrap(theorem.proof))
     except (TypeError, OSError):
         return ""
 
@@ -209,7 +197,7 @@ def entry(theorem: ledger.Theorem) -> list[str]:
         f": {theorem.perturbed}",
         "",
         "Where",
-        f": {proof_link(theorem)}; {{py:mod}}`{homes()[theorem.id]}`; tests: {tests}",
+        f": {proof_link(theorem)}; {{py:mod}}`{theorem.proof.__module__}`; tests: {tests}",
         ":::",
         "",
     ]

@@ -41,9 +41,3 @@ def test_l2_is_the_identity() -> None:
     # The mass matrix has condition number below 6.
     k = elements(3).gradient(Metric.l2(), g)
     np.testing.assert_allclose(k, g, rtol=0, atol=6 * 16 * EPS * 3.0)
-
-
-@pytest.mark.parametrize("make", [cells, elements])
-def test_needs_a_cell(make) -> None:
-    with pytest.raises(ValueError, match="must be >= 1, got 0"):
-        make(0)

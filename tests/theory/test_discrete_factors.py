@@ -59,12 +59,3 @@ def test_cached_and_read_only() -> None:
             if array is not None:
                 with pytest.raises(ValueError, match="read-only"):
                     array[0] = 0.5
-
-
-def test_refusals() -> None:
-    with pytest.raises(
-        ValueError, match=r"metric must have a derivative term.*there are no sweeps"
-    ):
-        discrete.sweep_factors(Metric.reweighted_h0(2.0), 4)
-    with pytest.raises(ValueError, match=r"must be >= 1, got 0"):
-        discrete.sweep_factors(Metric.sobolev(2.0), 0)

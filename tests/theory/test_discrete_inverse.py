@@ -47,17 +47,6 @@ def test_is_the_linear_time_gradient_of_the_unit_vectors(n, metric) -> None:
     assert np.abs(inverse - swept).max() <= 3 * allowed
 
 
-@pytest.mark.parametrize("n", [0, -3])
-def test_refuses_no_channels(n) -> None:
-    with pytest.raises(ValueError, match=rf"must be >= 1, got {n}"):
-        discrete.inverse_matrix(Metric.sobolev(1.0), n)
-
-
-def test_refuses_a_count_that_is_not_an_integer() -> None:
-    with pytest.raises(TypeError, match=r"must be an integer, got 3\.0"):
-        discrete.inverse_matrix(Metric.sobolev(1.0), 3.0)  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize("boundary", ["natural", "periodic"])
 @pytest.mark.parametrize("weights", [(2.0, 0.0), (2.0, 3.0), (0.0, 3.0), (1e-150, 1e150)])
 def test_one_channel_has_only_a_mean(weights, boundary) -> None:

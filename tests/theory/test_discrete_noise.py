@@ -49,11 +49,6 @@ def test_drawn_noise_has_that_variance() -> None:
         assert abs((k**2).mean() - kept) <= 5 * spread
 
 
-def test_refuses_no_channels() -> None:
-    with pytest.raises(ValueError, match="must be >= 1, got 0"):
-        discrete.variance_kept(Metric.l2(), 0)
-
-
 @pytest.mark.parametrize(("boundary", "trace"), [("natural", 189 / 4), ("periodic", 105 / 16)])
 def test_without_fluctuation_term_nothing_is_rounded(boundary, trace) -> None:
     # n = 8, c = 1: 63·135/180 on the path, 63·75/720 on the cycle.

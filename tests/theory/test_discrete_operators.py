@@ -60,12 +60,3 @@ def test_one_and_two_channels(boundary) -> None:
     np.testing.assert_array_equal(
         discrete.gram_matrix(Metric(3.0, 1.0, 2.0, boundary=boundary), 1), [[3]]
     )
-
-
-def test_refusals() -> None:
-    with pytest.raises(ValueError, match="must be one of 'natural', 'periodic', got 'free'"):
-        discrete.graph_laplacian("free", 3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="must be >= 1, got 0"):
-        discrete.gram_operator(Metric.l2(), 0)
-    with pytest.raises(TypeError, match="must be an integer, got True"):
-        discrete.gram_matrix(Metric.l2(), True)

@@ -73,16 +73,3 @@ def test_known_values() -> None:
 def test_a_frequency_has_one_eigenvalue_on_the_cycle(n) -> None:
     spectrum = discrete.laplacian_eigenvalues("periodic", n)[1:]
     np.testing.assert_array_equal(spectrum, spectrum[::-1])
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda boundary: discrete.laplacian_eigenvalues(boundary, 4),
-        lambda boundary: discrete.to_modes(np.ones(4), boundary),
-        lambda boundary: discrete.from_modes(np.ones(4), boundary),
-    ],
-)
-def test_refuses_an_unknown_boundary(function) -> None:
-    with pytest.raises(ValueError, match="must be one of 'natural', 'periodic', got 'dirichlet'"):
-        function("dirichlet")

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cdg_theory import Metric, discrete
+from cdg_theory import Metric
 
 
 @pytest.mark.parametrize(
@@ -96,25 +96,3 @@ def test_is_a_value() -> None:
     assert copy.deepcopy(metric) == metric
     with pytest.raises(AttributeError):
         metric.mean = 2.0  # type: ignore[misc]
-
-
-GRADIENT = np.ones(3)
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda metric: discrete.riemannian_gradient(GRADIENT, metric),
-        lambda metric: discrete.spectral_gradient(GRADIENT, metric),
-        lambda metric: discrete.sharded_gradient([GRADIENT], metric),
-        lambda metric: discrete.shard_plan(metric, (3,)),
-        lambda metric: discrete.sweep_factors(metric, 3),
-        lambda metric: discrete.eigenvalues(metric, 3),
-        lambda metric: discrete.inverse_matrix(metric, 3),
-        lambda metric: discrete.variance_kept(metric, 3),
-        lambda metric: discrete.gram_operator(metric, 3),
-    ],
-)
-def test_what_takes_a_metric_says_so(function) -> None:
-    with pytest.raises(TypeError, match=r"metric must be a cdg_theory\.Metric, got 10\.0 of type"):
-        function(10.0)

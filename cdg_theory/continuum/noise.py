@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from cdg_theory.continuum.functions import expanded, integral, o, s
+from cdg_theory.continuum.functions import at, expanded, integral, o, s
 from cdg_theory.continuum.greens import green_function
 
 if TYPE_CHECKING:
@@ -131,13 +131,17 @@ def worst_bias(smoothness: Any) -> Any:
     r"""Return the factor φ in the worst bias of the ordinary H¹ metric.
 
     The bias is :math:`\varphi C^2\lambda^q`. Mode by mode the metric takes away :math:`x/(1+x)`
-    with :math:`x=\lambda\omega^2`. Among signals with :math:`\sum\omega^{2q}c_\omega^2\le C^2`
-    (:math:`\int (g^{(q)})^2\le C^2` for whole q), the worst has all its weight where
+    with :math:`x=\lambda\omega^2`. Among signals with :math:`\sum\omega^{2q}c_\omega^2\le C^2`,
+    the worst has all its weight where
     :math:`(x/(1+x))^2x^{-q}` is greatest. For :math:`0<q<2` that is at :math:`x=(2-q)/q`; for
     q = 2 the supremum, 1, is approached as :math:`x\to0`, and no smoother signal gains more than
     :math:`\lambda^2`.
 
     .. math:: \varphi(q) = (q/2)^q\,(1-q/2)^{2-q}
+
+    The sum is :math:`\int (g')^2` for q = 1, and :math:`\int (g'')^2` for q = 2 *only if g meets
+    the end conditions*: :math:`g'(0)=g'(1)=0` (natural), g and g′ periodic. A smooth signal with
+    slopes at natural ends has smoothness q < 3/2 and no more; :func:`end_bias` says what it loses.
 
     Raises
     ------
@@ -159,6 +163,22 @@ def worst_bias(smoothness: Any) -> Any:
         return sp.limit(sp.simplify(lost), x, 0)
     (worst,) = sp.solve(sp.numer(sp.together(sp.simplify(sp.diff(sp.log(lost), x)))), x)
     return sp.simplify(lost.subs(x, worst))
+
+
+def end_bias(g: Any) -> Any:
+    r"""Return :math:`(g'(0)^2+g'(1)^2)/2`: what slopes at natural ends cost, over λ^{3/2}.
+
+    Times :math:`\lambda^{3/2}` it is the bias :math:`\int(k-g)^2` of the ordinary H¹ metric to leading order as
+    :math:`\lambda\to0`, for a smooth signal g: the gradient k has no slope at the ends. Where both
+    slopes of g vanish, the bias is :math:`\lambda^2\int(g'')^2` to leading order.
+
+    Examples
+    --------
+    >>> end_bias(o)
+    1
+    """
+    slope = sp.diff(g, o)
+    return (at(slope, 0) ** 2 + at(slope, 1) ** 2) / 2
 
 
 def noise_bound(lam: Any) -> Any:

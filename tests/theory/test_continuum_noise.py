@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import sympy as sp
 
-from cdg_theory.continuum.noise import best_lambda, noise_bound, worst_bias
+from cdg_theory import Metric, discrete
+from cdg_theory.continuum import o
+from cdg_theory.continuum.noise import best_lambda, end_bias, noise_bound, worst_bias
 
 FREQUENCIES = {
     "natural": np.pi * np.arange(1, 4001),
@@ -43,3 +46,17 @@ def test_the_risk_stays_below_the_promise(boundary, smoothness, family) -> None:
 def test_smoothness_outside_its_range_is_refused(smoothness) -> None:
     with pytest.raises(ValueError, match=r"smoothness must lie in \(0, 2\], got .*; a smoother"):
         worst_bias(smoothness)
+
+
+@pytest.mark.parametrize("g", [o - sp.Rational(1, 2), o**3, sp.cos(3 * o)], ids=str)
+def test_slopes_at_natural_ends_cost_what_is_said(g) -> None:
+    nodes = (np.arange(1 << 16) + 0.5) / (1 << 16)
+    u = sp.lambdify(o, g, "numpy")(nodes)
+    bend = np.sqrt(np.mean((sp.lambdify(o, g.diff(o, 2), "numpy")(nodes) + 0 * nodes) ** 2))
+    for lam in (1e-3, 1e-4, 1e-5):
+        lost = discrete.riemannian_gradient(u, Metric.ordinary_sobolev(lam)) - u
+        said = float(end_bias(g)) * lam**1.5
+        # e = k − g solves e − λe″ = λg″ with the slopes of −g: without slopes ‖e‖ ≤ λ‖g″‖, and
+        # without g″ it is what is said, up to what the two ends hear of each other.
+        size = np.sqrt(np.mean(lost**2))
+        assert abs(size - np.sqrt(said)) <= 1.001 * lam * bend + 1e-4 * np.sqrt(said)

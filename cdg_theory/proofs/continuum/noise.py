@@ -8,12 +8,13 @@ from typing import Any, get_args
 
 import sympy as sp
 
-from cdg_theory.continuum import InnerProduct
-from cdg_theory.continuum.functions import vanishes
+from cdg_theory.continuum import InnerProduct, o, polynomial, riemannian_gradient
+from cdg_theory.continuum.functions import expanded, integral, vanishes
 from cdg_theory.continuum.noise import (
     best_h0,
     best_lambda,
     chain_power,
+    end_bias,
     fluctuation_power,
     fluctuation_trace,
     noise_bound,
@@ -134,6 +135,31 @@ def _worst_bias(worst: Any = (q / 2) ** q * (1 - q / 2) ** (2 - q)) -> bool:
         and same(worst_bias(q), worst)
         and worst_bias(2) == sp.limit(worst, q, 2)
     )
+
+
+def _end_slopes(share: Any) -> bool:
+    r"""Compute the bias of cubics exactly: rational in :math:`\mu=1/\sqrt\lambda` and :math:`e^\mu`.
+
+    As :math:`\mu\to\infty` exponentials outgrow all powers, so the leading coefficients in
+    :math:`e^\mu` are taken first.
+    """
+    mu, growth = sp.symbols("mu E", positive=True)
+    # Over λ, the weights (1, 1, λ) are (μ², μ², 1).
+    heavy = InnerProduct(mu**2, mu**2, 1)
+    for g in (polynomial(3), o - sp.Rational(1, 2)):
+        bias = integral(expanded((mu**2 * riemannian_gradient(g, heavy) - g) ** 2))
+        rational = sp.expand(bias.rewrite(sp.exp), power_exp=True).replace(
+            lambda e: isinstance(e, sp.exp), lambda e: growth ** (e.args[0] / mu)
+        )
+        above, below = (sp.Poly(part, growth) for part in sp.fraction(sp.together(rational)))
+        if above.degree() != below.degree():
+            return False
+        leading = sp.limit(sp.cancel(above.LC() / below.LC()) * mu**3, mu, sp.oo)
+        slope = sp.diff(g, o)
+        claimed = share * (slope.subs(o, 0) ** 2 + slope.subs(o, 1) ** 2)
+        if not (vanishes(leading - claimed) and vanishes(2 * share * end_bias(g) - claimed)):
+            return False
+    return True
 
 
 def _noise_bound(bound: Any) -> bool:
@@ -258,6 +284,20 @@ THEOREMS = (
         check=_worst_bias,
         variant=partial(_worst_bias, worst=2 * (q / 2) ** q * (1 - q / 2) ** (2 - q)),
         perturbed="Twice that.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T8.end-slopes",
+        title="what slopes at natural ends cost",
+        statement="On a smooth signal with slopes at natural ends the ordinary H¹ metric has the "
+        "bias λ^{3/2}(g′(0)² + g′(1)²)/2, to leading order as λ → 0: more than the λ² of a signal "
+        "without.",
+        tex=r"\int(k-g)^2=\tfrac12\lambda^{3/2}\bigl(g'(0)^2+g'(1)^2\bigr)+O(\lambda^2)",
+        scope="all cubic g, natural boundary; the limit of the exact bias",
+        kind="symbolic",
+        check=partial(_end_slopes, sp.Rational(1, 2)),
+        variant=partial(_end_slopes, sp.Integer(1)),
+        perturbed="Without the half.",
         page=PAGE,
     ),
     Theorem(

@@ -168,9 +168,9 @@ def worst_bias(smoothness: Any) -> Any:
 def end_bias(g: Any) -> Any:
     r"""Return :math:`(g'(0)^2+g'(1)^2)/2`: what slopes at natural ends cost, over λ^{3/2}.
 
-    Times :math:`\lambda^{3/2}` it is the bias :math:`\int(k-g)^2` of the ordinary H¹ metric to leading order as
-    :math:`\lambda\to0`, for a smooth signal g: the gradient k has no slope at the ends. Where both
-    slopes of g vanish, the bias is :math:`\lambda^2\int(g'')^2` to leading order.
+    Times :math:`\lambda^{3/2}` it is the bias :math:`\int(k-g)^2` of the ordinary H¹ metric to
+    leading order as :math:`\lambda\to0`, for a smooth signal g: the gradient k has no slope at the
+    ends. Where both slopes of g vanish, the bias is :math:`\lambda^2\int(g'')^2` to leading order.
 
     Examples
     --------

@@ -138,7 +138,7 @@ def _worst_bias(worst: Any = (q / 2) ** q * (1 - q / 2) ** (2 - q)) -> bool:
 
 
 def _end_slopes(share: Any) -> bool:
-    r"""Compute the bias of cubics exactly: rational in :math:`\mu=1/\sqrt\lambda` and :math:`e^\mu`.
+    r"""Compute the bias of cubics: rational in :math:`\mu=1/\sqrt\lambda` and :math:`e^\mu`.
 
     As :math:`\mu\to\infty` exponentials outgrow all powers, so the leading coefficients in
     :math:`e^\mu` are taken first.

@@ -52,3 +52,9 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")

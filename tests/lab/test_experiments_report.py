@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cdg_theory import Metric
+from cdg_torch.lab.drawing import HUES
 from cdg_torch.lab.train import plots, store
 from cdg_torch.lab.train.analysis import summarise
 from cdg_torch.lab.train.methods import Method
@@ -96,7 +97,7 @@ def test_runs_at_a_rate_that_is_no_longer_chosen_do_not_count() -> None:
 
 
 def test_every_method_is_drawn_however_many(tmp_path, monkeypatch) -> None:
-    many = tuple(Method(name=f"m{index}") for index in range(len(plots.HUES) + 2))
+    many = tuple(Method(name=f"m{index}") for index in range(len(HUES) + 2))
     rates = {(method.name, 8): 0.1 for method in many}
     experiment = replace(EXPERIMENT, methods=many)
     drawn = []

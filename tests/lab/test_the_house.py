@@ -1,4 +1,4 @@
-"""The house: arrows point down, the core knows nothing of the lab, and a name stands for one thing."""
+"""The house: arrows point down, the core knows no lab, and a name stands for one thing."""
 
 import ast
 import subprocess

@@ -80,7 +80,7 @@ def triton(folder) -> None:
 
 
 def matplotlib(folder) -> None:
-    from cdg_torch.lab.train.plots import figure_of
+    from cdg_torch.lab.drawing import figure_of
 
     with figure_of(1.0, 1.0, folder / "figure.png"):
         pass

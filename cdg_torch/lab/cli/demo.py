@@ -3,78 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+import typer
 
-if TYPE_CHECKING:
-    from cdg_torch.lab.train.runs import Record
-
-
-@contextmanager
-def progress_bar(console: Console, total: int, text: str) -> Iterator[Callable[[Record], None]]:
-    """Show a bar with the time left; yields what to call for every finished run."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(text, total=total)
-
-        def advance(record: Record) -> None:
-            method = record["run"]["method"]["name"]
-            progress.update(task, advance=1, description=f"{text}: {method}")
-
-        yield advance
-
-
-def _quick_verification() -> bool:
-    from cdg_torch.lab.cli.verify import verify
-
-    return verify(quick=True)
+from cdg_torch.lab.cli.train import Workers, show_scores, training_bar
+from cdg_torch.lab.cli.verify import verify
 
 
 def demo(
-    folder: Path,
-    *,
-    verify: Callable[[], bool] = _quick_verification,
-    workers: int | None = None,
+    output: Annotated[Path, typer.Option(help="Folder for results and figure.")] = Path(
+        "results/demo"
+    ),
+    workers: Workers = None,
 ) -> bool:
-    """Run the demonstration; return whether the verification held.
+    """Verify the mathematics, train on handwritten digits, say what comes out."""
+    from rich.console import Console
 
-    Parameters
-    ----------
-    folder
-        Where results and figure go.
-    verify
-        Verifies and returns whether everything held; by default ``cdg verify --quick``.
-    workers
-        How many processes train; by default one per core.
-    """
-    from cdg_torch.lab.train.analysis import finding
+    from cdg_torch.lab.output import say_written
     from cdg_torch.lab.train.demo import DEMO, run_demo
-    from cdg_torch.lab.train.tables import LEGEND, terminal
 
     console = Console()
     start = time.perf_counter()
     console.rule("1. The mathematics")
-    held = verify()
-    if not held:
+    if not verify(quick=True):
         console.print("[red]Verification failed: training would show nothing. Stopped.")
         return False
     console.rule("2. Training")
@@ -85,20 +38,16 @@ def demo(
         f"then trains on {DEMO.final_seeds} fresh seeds, the same for all. "
         "The test images are looked at once, at the end."
     )
-    with progress_bar(console, DEMO.run_count, "training") as advance:
-        rows, paths = run_demo(DEMO, folder, workers=workers, on_record=advance)
+    with training_bar(console, DEMO.run_count, "training") as advance:
+        rows, paths = run_demo(DEMO, output, workers=workers, on_record=advance)
     console.rule("3. What came out")
-    console.print(terminal(rows, "Accuracy on the test images"))
-    console.print(f"[dim]{LEGEND}.", highlight=False)
-    for row in rows[1:]:
-        console.print(finding(row), highlight=False)
+    show_scores(console, rows, "Accuracy on the test images")
     console.print(
         "The test images are one fixed set, so the intervals speak of initial weights and order "
         "of images, not of other test images; a small network on small images says little about "
         "large ones.",
         highlight=False,
     )
-    for path in paths:
-        console.print(f"wrote {path.resolve()}", highlight=False, soft_wrap=True)
+    say_written(console, *paths)
     console.print(f"in {time.perf_counter() - start:.0f} s", highlight=False)
     return True

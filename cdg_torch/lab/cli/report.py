@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from rich.console import Console
+import typer
 
 
-def report(sources: Sequence[Path], output: Path | None) -> bool:
-    """Write the report of some JSON lines files, or of all in a folder.
+def report(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Records, or folders of them.", exists=True)
+    ],
+    output: Annotated[Path | None, typer.Option(help="Folder; by default beside them.")] = None,
+) -> bool:
+    """Turn records of training runs into tables and figures."""
+    from rich.console import Console
 
-    Returns
-    -------
-    bool
-        Whether there was any file.
-    """
+    from cdg_torch.lab.output import say_written
     from cdg_torch.lab.train.report import write_report
 
     console = Console()
@@ -27,6 +29,5 @@ def report(sources: Sequence[Path], output: Path | None) -> bool:
     if not files:
         console.print(f"no .jsonl file in {', '.join(map(str, sources))}", soft_wrap=True)
         return False
-    written = write_report(files, output or files[0].parent)
-    console.print(f"wrote {written.resolve()}", highlight=False, soft_wrap=True)
+    say_written(console, write_report(files, output or files[0].parent))
     return True

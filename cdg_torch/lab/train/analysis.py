@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MethodScore:
     """One method at one batch size.
 
     ``comparison`` and ``corrected_p`` are None for the baseline itself.
@@ -47,10 +47,10 @@ class Row:
         return 1.0 if self.model == "dcgan" else 100.0
 
 
-def _bare(records: Sequence[Record]) -> Row:
+def _bare(records: Sequence[Record]) -> MethodScore:
     run = records[0]["run"]
     scores = {record["run"]["seed"]: record["results"]["test"] for record in records}
-    return Row(
+    return MethodScore(
         data=run["data"],
         model=run["model"],
         batch=run["batch"],
@@ -63,7 +63,7 @@ def _bare(records: Sequence[Record]) -> Row:
     )
 
 
-def summarise(records: Iterable[Record]) -> list[Row]:
+def summarise(records: Iterable[Record]) -> list[MethodScore]:
     """Return one row per method and batch size from the final runs, compared with the baselines.
 
     A method's baseline is the first one of the same optimizer, data, network and batch that has
@@ -96,7 +96,7 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     return rows
 
 
-def _baseline(row: Row, rows: Sequence[Row]) -> Row | None:
+def _baseline(row: MethodScore, rows: Sequence[MethodScore]) -> MethodScore | None:
     """Return the first row of the same task, batch and optimizer whose gradients are raw."""
     place = (row.data, row.model, row.batch, row.method.optimizer)
     return next(
@@ -110,7 +110,7 @@ def _baseline(row: Row, rows: Sequence[Row]) -> Row | None:
     )
 
 
-def finding(row: Row) -> str:
+def finding(row: MethodScore) -> str:
     """Return what the comparison says, in one sentence, and no more than it says.
 
     Called different are only methods whose interval excludes 0 *and* whose corrected p-value is

@@ -13,7 +13,7 @@ from cdg_theory.checks import described, one_of
 from cdg_torch.attachment import Rule, attach, attached
 from cdg_torch.lab.baselines import along_kernel, along_raster, gradient_centralization
 from cdg_torch.lab.train.directions import transform_gradients
-from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+from cdg_torch.layers import convolution_weights
 from cdg_torch.schedules import CosineMetric, LinearMetric
 
 if TYPE_CHECKING:
@@ -45,13 +45,8 @@ SCHEDULES: dict[str, Callable[[Handle, int], MetricSchedule]] = {
 def _rules(model: nn.Module, method: Method) -> list[Rule]:
     """Return one rule for each convolution that the method's metric acts on."""
     rules: list[Rule] = []
-    place = 0
-    for slot in parameter_slots(model):
-        output = output_axis(slot.layer, slot.role) if slot.role == "weight" else None
-        if output is None or not isinstance(slot.layer, CONVOLUTIONS):
-            continue
-        place += 1
-        if method.layers != "all" and (place == 1) != (method.layers == "first"):
+    for place, (slot, output) in enumerate(convolution_weights(model)):
+        if method.layers != "all" and (place == 0) != (method.layers == "first"):
             continue
         # Axes 0 and 1 of a convolution's weight are its channels, whichever way round.
         axis = 1 - output.dim if method.direction == "input" else output.dim

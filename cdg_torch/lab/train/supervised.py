@@ -14,7 +14,7 @@ from cdg_torch.correlation import channel_correlation, correlation_scale
 from cdg_torch.extras import optional
 from cdg_torch.lab.train.data import load
 from cdg_torch.lab.train.models import build
-from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+from cdg_torch.layers import convolution_weights
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.data import Dataset, Split
@@ -57,13 +57,9 @@ def layer_correlations(model: nn.Module, initial: dict[str, Tensor]) -> list[dic
     nothing; ``scale`` is the spread that white noise would show.
     """
     rows: list[dict[str, Any]] = []
-    for slot in parameter_slots(model):
-        axis = output_axis(slot.layer, slot.role)
+    for slot, axis in convolution_weights(model):
         weight = slot.parameter
-        if axis is None or weight is None or slot.role != "weight":
-            continue
-        if not isinstance(slot.layer, CONVOLUTIONS):
-            continue
+        assert weight is not None
         tensors = {"weights": weight.detach(), "change": weight.detach() - initial[slot.name]}
         for direction, dim, groups in (
             ("output", axis.dim, axis.groups),

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cdg_torch.lab.output import ResultTable
+
 if TYPE_CHECKING:
-    from rich.table import Table
+    from cdg_torch.lab.train.analysis import MethodScore
 
-    from cdg_torch.lab.train.analysis import Row
-
-HEADER = (
-    "method",
-    "rate",
-    "test",
-    "difference",
-    "p",
-    "effect",
-    "ms/step",
-)
+HEADER = ("method", "rate", "test", "difference", "p", "effect", "ms/step")
 
 LEGEND = (
     "rate: learning rate chosen on validation images; test: accuracy or mean intersection over "
@@ -30,7 +22,7 @@ LEGEND = (
 """What the columns mean."""
 
 
-def cells(row: Row) -> tuple[str, ...]:
+def cells(row: MethodScore) -> tuple[str, ...]:
     """Return the row as text: means with 95 % intervals."""
     scale = row.scale
     score = f"{scale * row.score.mean:.2f} ± {scale * row.score.half_width:.2f}"
@@ -46,23 +38,6 @@ def cells(row: Row) -> tuple[str, ...]:
     return row.method.name, f"{row.lr:g}", score, difference, p_value, effect, cost
 
 
-def terminal(rows: Sequence[Row], title: str) -> Table:
-    """Return a table for the terminal."""
-    from rich.table import Table
-
-    table = Table(title=title)
-    for index, name in enumerate(HEADER):
-        table.add_column(name, justify="left" if index == 0 else "right")
-    for row in rows:
-        table.add_row(*cells(row))
-    return table
-
-
-def markdown(rows: Sequence[Row]) -> str:
-    """Return a table for the documentation."""
-    lines = [
-        "| " + " | ".join(HEADER) + " |",
-        "| --- |" + " ---: |" * (len(HEADER) - 1),
-        *("| " + " | ".join(cells(row)) + " |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
+def score_table(rows: Sequence[MethodScore], title: str = "") -> ResultTable:
+    """Return the table of a comparison."""
+    return ResultTable(HEADER, [cells(row) for row in rows], title)

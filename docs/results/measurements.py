@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from cdg_theory import Metric
-from cdg_torch.lab.train.data import Dataset, load
+from cdg_torch.lab.train.data import Dataset, load_dataset
 from cdg_torch.lab.train.models import build
 from cdg_torch.lab.train.networks import correlations, load_weights
 from cdg_torch.lab.train.noise import measure_noise
@@ -53,7 +53,7 @@ def noise() -> str:
     """Return the table of gradient noise during training on the digits."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    dataset = load("digits", {})
+    dataset = load_dataset("digits", {})
     model = build("tiny-cnn", 1, 10)
     lines = [
         "| epoch | metric | layer | n | noise / signal | variance kept | predicted | "

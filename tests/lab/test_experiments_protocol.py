@@ -67,7 +67,7 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
 
 def test_selection_never_sees_the_test(monkeypatch) -> None:
     from cdg_torch.lab.train import supervised
-    from cdg_torch.lab.train.training import train
+    from cdg_torch.lab.train.training import train_run
 
     seen = []
     measure = supervised.evaluate
@@ -79,11 +79,11 @@ def test_selection_never_sees_the_test(monkeypatch) -> None:
     monkeypatch.setattr(supervised, "evaluate", spy)
     small = replace(EXPERIMENT, options={"train": 16, "validation": 16}, epochs=2)
     run = small.select_runs()[0]
-    dataset = supervised.load("digits", dict(small.options))
-    assert "test" not in train(run)["results"]
+    dataset = supervised.load_dataset("digits", dict(small.options))
+    assert "test" not in train_run(run)["results"]
     assert not any(images is dataset.test.images for images in seen)
     seen.clear()
-    train(replace(run, stage="final"))
+    train_run(replace(run, stage="final"))
     assert sum(images is dataset.test.images for images in seen) == 1
     assert seen[-1] is dataset.test.images
 

@@ -43,9 +43,9 @@ def _start_worker() -> None:
 
 
 def _train(run: Run, device: str) -> Record:
-    from cdg_torch.lab.train.training import train
+    from cdg_torch.lab.train.training import train_run
 
-    return train(run, device)
+    return train_run(run, device)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,12 +55,17 @@ class Dataset:
         """Whether every pixel has a class of its own."""
         return self.train.targets.ndim == 3
 
+    def _map(self, change: Callable[[Split], Split]) -> Dataset:
+        parts = {name: change(getattr(self, name)) for name in ("train", "validation", "test")}
+        return replace(self, **parts)
+
     def to(self, device: str) -> Dataset:
         """Return the data set on a device."""
-        train, validation, test = (
-            part.to(device) for part in (self.train, self.validation, self.test)
-        )
-        return Dataset(self.name, train, validation, test, self.classes)
+        return self._map(lambda part: part.to(device))
+
+    def map_images(self, change: Callable[[Tensor], Tensor]) -> Dataset:
+        """Return the data set with other images."""
+        return self._map(lambda part: Split(change(part.images), part.targets))
 
 
 def split_dataset(
@@ -91,16 +97,7 @@ def standardised(dataset: Dataset) -> Dataset:
     reference = dataset.train.images.to(torch.float32)
     spread, mean = torch.std_mean(reference, dim=(0, 2, 3), keepdim=True)
     spread = spread.clamp_min(1e-6)
-
-    def scale(split: Split) -> Split:
-        return Split((split.images.to(torch.float32) - mean) / spread, split.targets)
-
-    return replace(
-        dataset,
-        train=scale(dataset.train),
-        validation=scale(dataset.validation),
-        test=scale(dataset.test),
-    )
+    return dataset.map_images(lambda images: (images.to(torch.float32) - mean) / spread)
 
 
 def as_split(images: np.ndarray, labels: np.ndarray) -> Split:

@@ -176,7 +176,7 @@ def _scaling(found: Measurements, device: Device, effort: Effort, watch: Watcher
         watch("scaling in n", done, len(effort.channels))
 
 
-def run(found: Measurements, effort: Effort, watch: Watcher, device: str = "cpu") -> None:
+def measure(found: Measurements, effort: Effort, watch: Watcher, device: str = "cpu") -> None:
     """Measure everything that ``effort`` asks for; memory on the CPU only.
 
     Raises

@@ -32,7 +32,7 @@ def bench(
 
     from cdg_torch.lab.bench.figures import draw_cost, draw_scaling
     from cdg_torch.lab.bench.measurements import Machine, Measurements
-    from cdg_torch.lab.bench.run import FULL, QUICK, check_device, run
+    from cdg_torch.lab.bench.run import FULL, QUICK, check_device, measure
     from cdg_torch.lab.files import write_text
     from cdg_torch.lab.output import progress_bar, say_written
 
@@ -50,7 +50,7 @@ def bench(
             def watch(what: str, done: int, total: int) -> None:
                 progress.update(task, description=what, completed=done, total=total)
 
-            run(found, QUICK if quick else FULL, watch, device)
+            measure(found, QUICK if quick else FULL, watch, device)
     finally:
         torch.set_num_threads(before)
     console.print(*found.tables())

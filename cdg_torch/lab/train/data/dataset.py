@@ -56,8 +56,8 @@ class Dataset:
         return self.train.targets.ndim == 3
 
     def _map(self, change: Callable[[Split], Split]) -> Dataset:
-        parts = {name: change(getattr(self, name)) for name in ("train", "validation", "test")}
-        return replace(self, **parts)
+        train, validation, test = map(change, (self.train, self.validation, self.test))
+        return replace(self, train=train, validation=validation, test=test)
 
     def to(self, device: str) -> Dataset:
         """Return the data set on a device."""

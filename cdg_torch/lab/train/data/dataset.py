@@ -68,10 +68,16 @@ class Dataset:
         return self._map(lambda part: Split(change(part.images), part.targets))
 
 
+def drawn(pool: Split, *counts: int, seed: int = SPLIT_SEED) -> list[Split]:
+    """Return disjoint parts of so many images, always the same ones."""
+    order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))
+    return [pool.take(part) for part in torch.split(order[: sum(counts)], counts)]  # type: ignore[no-untyped-call]
+
+
 def split_dataset(
     name: str, pool: Split, test: Split, *, train: int, validation: int, classes: int
 ) -> Dataset:
-    """Draw disjoint training and validation images from the pool, always the same ones.
+    """Draw disjoint training and validation images from the pool, and standardise all images.
 
     Raises
     ------
@@ -84,9 +90,8 @@ def split_dataset(
             f"of {name}; ask for fewer"
         )
         raise ValueError(msg)
-    order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(SPLIT_SEED))
-    chosen, held_out = order[:train], order[train : train + validation]
-    return Dataset(name, pool.take(chosen), pool.take(held_out), test, classes)
+    own, held_out = drawn(pool, train, validation)
+    return standardised(Dataset(name, own, held_out, test, classes))
 
 
 def standardised(dataset: Dataset) -> Dataset:

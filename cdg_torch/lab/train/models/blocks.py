@@ -1,0 +1,19 @@
+"""What the networks are built of: a convolution, its normalisation, and a rectifier."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def normalised(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    """Return a convolution that keeps the size (but for its stride), and its normalisation.
+
+    No bias: the normalisation would remove it again.
+    """
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+    return [convolution, nn.BatchNorm2d(outputs)]
+
+
+def rectified(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    """Return the same, and a rectifier."""
+    return [*normalised(inputs, outputs, kernel, stride), nn.ReLU(inplace=True)]

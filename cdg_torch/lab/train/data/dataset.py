@@ -71,7 +71,7 @@ class Dataset:
 def drawn(pool: Split, *counts: int, seed: int = SPLIT_SEED) -> list[Split]:
     """Return disjoint parts of so many images, always the same ones."""
     order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))
-    return [pool.take(part) for part in torch.split(order[: sum(counts)], counts)]  # type: ignore[no-untyped-call]
+    return [pool.take(part) for part in torch.split(order[: sum(counts)], list(counts))]
 
 
 def split_dataset(

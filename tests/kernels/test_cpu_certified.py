@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from cdg_theory import Metric, certify
 from cdg_torch.lab.verify.matrix import LAYOUTS, solver
 from cdg_torch.lab.verify.paths import DTYPES, PATHS
-from tests.tools.kernel_cases import MEMBERS
+from tests.tools.kernel_cases import MEMBERS, SMOOTHING
 from tests.tools.strategies import channel_counts, metrics, seeds
 
 PATH = PATHS["cpu"]
@@ -37,7 +37,7 @@ def test_certificate_holds_for_any_weights(metric, n, seed) -> None:
         assert verdict.holds, str(verdict)
 
 
-@pytest.mark.parametrize("member", [name for name in MEMBERS if "l2" not in name])
+@pytest.mark.parametrize("member", SMOOTHING)
 def test_eight_eps_at_4096_channels(member) -> None:
     verdict = certificate(MEMBERS[member], 4096, "float32", columns=8)
     assert verdict.holds, str(verdict)

@@ -9,7 +9,7 @@ from cdg_torch import Metric, metric_operand
 from cdg_torch.gradient import write_gradients
 from cdg_torch.operators import along_channels, from_operand, write_operator
 from cdg_torch.solve import Job
-from tests.tools.kernel_cases import GENERAL_CYCLE, MEMBERS
+from tests.tools.kernel_cases import GENERAL_CYCLE, MEMBERS, MODERATE
 
 METRIC = MEMBERS[GENERAL_CYCLE]
 

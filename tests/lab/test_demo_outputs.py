@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from cdg_torch.lab.cli.demo import demo
+from cdg_torch.lab.cli.experiments import demo
 from cdg_torch.lab.train import demo as demonstration
 from cdg_torch.lab.train.tables import cells, score_table
 

@@ -10,6 +10,7 @@ from cdg_torch.lab.train.analysis import finding, summarise
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import Experiment, choose_rates
 from cdg_torch.lab.train.runs import Run
+from tests.tools.records import record
 
 BASE = Method(name="SGD")
 SMOOTH = Method(name="H⁰", metric=Metric.reweighted_h0(4.0))
@@ -22,22 +23,6 @@ EXPERIMENT = Experiment(
     batches=(4, 8),
     final_seeds=10,
 )
-
-
-def record(run: Run, score: float, loss: float = 1.0) -> dict:
-    results = {
-        "curve": [{"epoch": 1, "train_loss": 1.0, "score": score, "loss": loss}],
-        "validation": score,
-        "diverged": False,
-    }
-    if run.stage == "final":
-        results |= {"test": score}
-    return {
-        "key": run.key,
-        "run": run.as_dict(),
-        "results": results,
-        "timing": {"seconds_per_step": 1e-3},
-    }
 
 
 def test_every_method_has_the_same_grid_budget_and_seeds() -> None:

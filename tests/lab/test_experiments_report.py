@@ -13,6 +13,7 @@ from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import Experiment
 from cdg_torch.lab.train.report import write_report
 from cdg_torch.lab.train.runs import Run
+from tests.tools.records import record
 
 EXPERIMENT = Experiment(
     name="report",
@@ -24,18 +25,6 @@ EXPERIMENT = Experiment(
     final_seeds=6,
 )
 RATES = {("SGD", 8): 0.1, ("H⁰", 8): 0.01}
-
-
-def record(run: Run, score: float) -> dict:
-    results = {
-        "curve": [{"epoch": 1, "train_loss": 1.0, "score": score, "loss": 1.0}],
-        "validation": score,
-        "diverged": False,
-    }
-    if run.stage == "final":
-        results |= {"test": score, "test_loss": 1.0, "correlations": []}
-    timing = {"seconds_per_step": 1e-3}
-    return {"key": run.key, "run": run.as_dict(), "results": results, "timing": timing}
 
 
 def score_of(run: Run) -> float:

@@ -1,4 +1,4 @@
-"""The command ``cdg``: one module per subcommand, whose function is the command."""
+"""The command ``cdg``: every subcommand is the function of its name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import typer
 
 from cdg_torch.lab.cli.bench import bench
 from cdg_torch.lab.cli.correlation import correlation
-from cdg_torch.lab.cli.demo import demo
-from cdg_torch.lab.cli.report import report
-from cdg_torch.lab.cli.train import train
+from cdg_torch.lab.cli.experiments import demo, report, train
 from cdg_torch.lab.cli.verify import verify
 
 __all__ = ["app", "main"]

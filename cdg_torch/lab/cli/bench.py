@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+
+from cdg_torch.lab.files import write_text
+from cdg_torch.lab.output import progress_bar, say_written
 
 
 def _device(device: str) -> str:
@@ -28,13 +32,10 @@ def bench(
     Writes cost.json, cost.inc, cost.png and scaling.png, on a GPU cost-cuda.json and so on.
     """
     import torch
-    from rich.console import Console
 
     from cdg_torch.lab.bench.figures import draw_cost, draw_scaling
     from cdg_torch.lab.bench.measurements import Machine, Measurements
     from cdg_torch.lab.bench.run import FULL, QUICK, check_device, measure
-    from cdg_torch.lab.files import write_text
-    from cdg_torch.lab.output import progress_bar, say_written
 
     check_device(device)
     console = Console()

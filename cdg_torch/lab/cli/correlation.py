@@ -9,6 +9,7 @@ from statistics import median
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from cdg_torch.lab.output import ResultTable, say_written
 from cdg_torch.lab.train.networks import (
@@ -45,8 +46,6 @@ def correlation(
     ] = None,
 ) -> bool:
     """Print the channel correlation of a trained network's weights."""
-    from rich.console import Console
-
     console = Console()
     rows = correlations(load_weights(file), transposed=transposed or ())
     if not rows:

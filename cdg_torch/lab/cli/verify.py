@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
 from cdg_theory import ledger
 from cdg_torch.lab.files import write_text
@@ -104,7 +105,6 @@ def verify(
 ) -> bool:
     """Check every theorem, and every torch path against exact arithmetic."""
     import torch
-    from rich.console import Console
 
     from cdg_torch.lab.verify import Verification
     from cdg_torch.lab.verify.paths import PATHS

@@ -1,4 +1,4 @@
-"""What the commands show: tables, for the terminal and as Markdown, and how far the work is."""
+"""Terminal output: tables, which are Markdown as well, progress bars, names of written files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ResultTable:
 
 
 def progress_bar(console: Console) -> Progress:
-    """Return a bar that says what is done, how much of it, in what time, and how long yet."""
+    """Return a progress bar: task, how much is done, time elapsed, time left."""
     from rich import progress
 
     return progress.Progress(

@@ -1,4 +1,4 @@
-"""What the gradient in a metric costs, against the floor and against what else there is.
+"""The benchmark: what the gradient in a metric costs, beside a pass over memory and other methods.
 
 ``workloads``     the gradients of real networks, as lists of shapes
 ``candidates``    what is timed: ours, and what users would take instead

@@ -1,4 +1,4 @@
-"""What is timed: every candidate turns a list of gradients into a call that treats all of them.
+"""The timed methods: each turns a list of gradients into a call that treats all of them.
 
 Baselines are written as a user would, for whole lists and in place where they can be; whatever
 depends on shapes alone (inverses, filters) is made beforehand and not timed.
@@ -37,7 +37,7 @@ SIGMA = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way to treat gradients.
+    """One timed method, and how it is prepared for a list of gradients.
 
     ===========  ======================================================================
     field        meaning
@@ -60,18 +60,18 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """Group and name: no other candidate for the device has the same."""
+        """Group and name, unique on a device."""
         return f"{self.group}: {self.name}"
 
     @property
     def short_name(self) -> str:
-        """What tables without groups call it."""
+        """The name in tables without groups."""
         family = {"floor": "floor", CPU: "ours", GPU: "ours", PLAIN: "PyTorch reference"}
         return f"{family[self.group]}, {self.name}" if self.group in family else self.name
 
 
 def floor(grads: list[Tensor]) -> Call:
-    """Read once, write once: multiply every gradient by a number, in place."""
+    """Return the floor: every gradient times a number, in place; one read, one write."""
 
     def call() -> None:
         for g in grads:
@@ -81,7 +81,7 @@ def floor(grads: list[Tensor]) -> Call:
 
 
 def floor_of_lists(grads: list[Tensor]) -> Call:
-    """Read once, write once, without a launch for each gradient."""
+    """Return the floor without a launch for each gradient."""
     return lambda: torch._foreach_mul_(grads, 0.999)
 
 
@@ -97,7 +97,7 @@ def _ours(metric: Metric, chosen: Backend) -> Prepare:
 
 
 def _out_of_place(metric: Metric) -> Prepare:
-    """Do what an attached optimizer does unless asked for in-place work, with its buffers."""
+    """Write to buffers, as an attached optimizer does unless told ``inplace=True``."""
 
     def prepare(grads: list[Tensor]) -> Call:
         buffers = Buffers()

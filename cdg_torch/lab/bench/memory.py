@@ -1,4 +1,4 @@
-"""The extra memory of a candidate: its highest resident memory above what was resident before.
+"""The extra memory of a candidate: peak resident memory above what was resident before.
 
 Each runs in a process of its own, since memory that one call has freed would hide what the
 next one takes. Linux only: elsewhere there is no resettable high-water mark.

@@ -90,7 +90,7 @@ DEVICES = {
 
 
 def check_device(device: str) -> str:
-    """Return the kind of device.
+    """Check the kind of device and return it.
 
     Raises
     ------

@@ -13,7 +13,7 @@ __all__ = ["app", "main"]
 
 
 def _end(held: object, **_options: object) -> None:
-    """Make a command that returns False a failed one."""
+    """Exit with status 1 if the command returned False."""
     if held is False:
         raise typer.Exit(code=1)
 

@@ -23,7 +23,7 @@ Workers = Annotated[int | None, typer.Option(min=0, help="Processes; one per cor
 
 @contextmanager
 def training_bar(console: Console, total: int, text: str) -> Iterator[Callable[[Record], None]]:
-    """Show a bar with the time left; yields what to call for every finished run."""
+    """Show a progress bar; yield what to call with the record of every finished run."""
     with progress_bar(console) as progress:
         task = progress.add_task(text, total=total)
 

@@ -1,4 +1,4 @@
-"""From records to the rows of a table: means, intervals, paired differences, costs."""
+"""Statistics of the records: per method a mean, its interval, the paired difference, the cost."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _baseline(row: MethodScore, rows: Sequence[MethodScore]) -> MethodScore | No
 
 
 def finding(row: MethodScore) -> str:
-    """Return what the comparison says, in one sentence, and no more than it says.
+    """Return the result of the comparison in one sentence, claiming no more than was tested.
 
     Called different are only methods whose interval excludes 0 *and* whose corrected p-value is
     at most 0.05.

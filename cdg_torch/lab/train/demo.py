@@ -1,4 +1,4 @@
-"""The demonstration: real images, three optimizers, ten seeds, and what can be said of them."""
+"""The demonstration: plain SGD against the paper's two metrics on handwritten digits, ten seeds."""
 
 from __future__ import annotations
 

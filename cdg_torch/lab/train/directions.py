@@ -1,4 +1,4 @@
-"""An optimizer that steps along what a function makes of its gradients: for the baselines.
+"""Steps along transformed gradients: how the baselines get into an optimizer.
 
 For the experiments only: no closures, no option but the map itself. What a user attaches to an
 optimizer is :func:`cdg_torch.attach`.

@@ -33,7 +33,7 @@ def _prepared(data: str, options: tuple[tuple[str, Any], ...]) -> tuple[Dataset,
 
 @torch.no_grad()
 def _score(make: nn.Module, features: nn.Module, real: Tensor, seed: int) -> float:
-    """Return minus the distance between real images and as many made ones.
+    """Return minus the Fréchet distance between real images and as many generated ones.
 
     A generator that has broken down draws NaN, which is counted as grey.
     """

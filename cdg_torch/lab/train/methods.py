@@ -1,4 +1,4 @@
-"""What is compared: a base optimizer, a metric, and where and along which axis it acts."""
+"""The compared methods: a base optimizer, a metric, and along which axis and where it acts."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ class Method:
         return optimizer
 
     def make_schedule(self, optimizer: Optimizer, steps: int) -> MetricSchedule | None:
-        """Return what is to be stepped after each of so many steps; None if nothing moves."""
+        """Return the schedule of the metric over so many steps; None if the metric stays."""
         if self.schedule is None:
             return None
         handle = attached(optimizer)

@@ -1,4 +1,4 @@
-"""Channel correlation of networks that somebody trained: from a file of weights to a table."""
+"""Channel correlation of trained networks, read from a file of weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An experiment as data, and the protocol every one follows.
+"""An experiment as data, and the protocol that all experiments follow.
 
 1. *Select*: each method is trained with each learning rate of one grid, on the same few seeds;
    the rate with the best mean validation score is its own. The test images are not looked at.

@@ -180,7 +180,7 @@ def _section(name: str, records: Sequence[Record], folder: Path) -> str:
 
 
 def _place(record: Record) -> tuple[object, ...]:
-    """Return what records are sorted by: not by completion, as in their file."""
+    """Return the sort key of a record, which does not depend on the order of completion."""
     run = record["run"]
     method = run["method"]
     smoothed = "metric" in method or "centralize" in method

@@ -52,8 +52,8 @@ def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> dict[str, floa
 def layer_correlations(model: nn.Module, initial: dict[str, Tensor]) -> list[dict[str, Any]]:
     """Return, for each convolution, the correlation of its weights and of what training added.
 
-    Along output and input channels, between neighbours and between all pairs, each in units of
-    nothing; ``scale`` is the spread that white noise would show.
+    Along output and input channels, between neighbours and between all pairs, from −1 to 1;
+    ``scale`` is the spread that white noise would show.
     """
     rows: list[dict[str, Any]] = []
     for slot, axis in convolution_weights(model):

@@ -1,4 +1,4 @@
-"""What the training loop needs of a network: its images, one step, and how it is judged."""
+"""A prepared training: images, one step, validation and test."""
 
 from __future__ import annotations
 

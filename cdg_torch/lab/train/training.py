@@ -1,4 +1,4 @@
-"""From a run to its record: the loop, the same for every method and every network."""
+"""The training loop, the same for every method and network: from a run to its record."""
 
 from __future__ import annotations
 

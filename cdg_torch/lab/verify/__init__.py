@@ -1,4 +1,4 @@
-r"""The project's certificate: every theorem, and every torch path against exact arithmetic.
+r"""Verification: every theorem, and every torch path certified against exact arithmetic.
 
 ``paths``   the ways to the gradient that torch users can take
 ``matrix``  the matrix of paths, metrics, dtypes, layouts and sizes, and how one is certified

@@ -91,7 +91,7 @@ LAYOUTS: dict[str, Layout] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one certificate is about; the fields are keys of this module's tables."""
+    """Path, metric, n, dtype and layout of one certificate, as keys of this module's tables."""
 
     path: str
     metric: str
@@ -123,7 +123,7 @@ class CaseResult:
 
     @property
     def holds(self) -> bool:
-        """Whether there are none."""
+        """Whether no finding fails."""
         return not self.failures
 
 

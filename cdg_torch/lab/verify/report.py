@@ -1,4 +1,4 @@
-r"""All results of a verification together: the verdict, the table, JSON and Markdown."""
+r"""The results of a verification: the verdict, tables, JSON and Markdown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CaseGroup:
 
 @dataclass(slots=True)
 class Verification:
-    """What was checked, in the order in which it was.
+    """The results of a verification, in the order in which they came.
 
     ================  =====================================================================
     field             meaning
@@ -124,7 +124,7 @@ class Verification:
         return json.dumps(content, indent=1, ensure_ascii=False)
 
     def to_markdown(self) -> str:
-        """Return a report for people."""
+        """Return the report as Markdown."""
         lines = [
             "# Verification",
             "",

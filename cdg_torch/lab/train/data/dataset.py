@@ -1,4 +1,4 @@
-"""A data set as tensors in memory, split once and for all."""
+"""A data set as tensors in memory, with a fixed split."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Dataset:
         return self._map(lambda part: part.to(device))
 
     def map_images(self, change: Callable[[Tensor], Tensor]) -> Dataset:
-        """Return the data set with other images."""
+        """Return the data set with a function applied to all images."""
         return self._map(lambda part: Split(change(part.images), part.targets))
 
 

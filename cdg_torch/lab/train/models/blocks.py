@@ -1,4 +1,4 @@
-"""What the networks are built of: a convolution, its normalisation, and a rectifier."""
+"""Building blocks of the networks: convolution, batch normalisation, ReLU."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def normalised(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> l
 
 
 def rectified(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    """Return the same, and a rectifier."""
+    """Return the same with a ReLU after it."""
     return [*normalised(inputs, outputs, kernel, stride), nn.ReLU(inplace=True)]

@@ -71,6 +71,8 @@ def test_every_option_changes_the_training(change) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"direction": "kernel", "metric": METRIC, "match_norm": True}, "along channels only"),
+        ({"centralize": True, "metric": METRIC}, "exclude each other"),
         ({"schedule": "linear"}, "schedule is served for a metric along channels only"),
         ({"metric": METRIC, "direction": "raster", "layers": "first"}, "layers is served"),
         ({"metric": METRIC, "layers": "last"}, "layers must be one of 'all', 'first', 'rest'"),

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cdg_torch.lab.cli.experiments import demo
 from cdg_torch.lab.train import demo as demonstration
-from cdg_torch.lab.train.tables import cells, score_table
+from cdg_torch.lab.train.analysis import cells, score_table
 
 SMALL = replace(
     demonstration.DEMO,

@@ -36,8 +36,7 @@ def training_bar(console: Console, total: int, text: str) -> Iterator[Callable[[
 
 def show_scores(console: Console, rows: Sequence[MethodScore], title: str) -> None:
     """Print the table of an experiment, what its columns mean, and what every comparison says."""
-    from cdg_torch.lab.train.analysis import finding
-    from cdg_torch.lab.train.tables import LEGEND, score_table
+    from cdg_torch.lab.train.analysis import LEGEND, finding, score_table
 
     console.print(score_table(rows, title))
     console.print(f"[dim]{LEGEND}.", highlight=False)

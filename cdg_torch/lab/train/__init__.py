@@ -16,8 +16,8 @@ module              holds
 ``protocol``        an experiment: rates chosen on validation, the test touched once
 ``specs``           experiments declared in TOML
 ``statistics``      paired comparisons with intervals
-``analysis``        rows of a table, and what they say
-``tables, plots``   how they look
+``analysis``        the table of a comparison, and what it says
+``plots``           learning curves and correlations
 ``report``          all of it as Markdown
 ``noise``           gradient noise before and after, against theorem 8
 ``networks``        channel correlation of networks that others trained

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from cdg_torch.attachment import Handle
     from cdg_torch.schedules import MetricSchedule
 
 Direction = Literal["output", "input", "kernel", "raster"]
@@ -28,18 +28,15 @@ Layers = Literal["all", "first", "rest"]
 
 # The learning rate comes from the run; everything else is the same for every method.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr=lr, momentum=0.9),
-    "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr=lr),
-    "adam-half": lambda parameters, lr: torch.optim.Adam(parameters, lr=lr, betas=(0.5, 0.999)),
-    "adamw": lambda parameters, lr: torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01),
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+    "adam": torch.optim.Adam,
+    "adam-half": partial(torch.optim.Adam, betas=(0.5, 0.999)),
+    "adamw": partial(torch.optim.AdamW, weight_decay=0.01),
 }
 
 
 # How far towards no smoothing the metric moves over all steps of a run.
-SCHEDULES: dict[str, Callable[[Handle, int], MetricSchedule]] = {
-    "linear": lambda handle, steps: LinearMetric(handle, steps=steps),
-    "cosine": lambda handle, steps: CosineMetric(handle, steps=steps),
-}
+SCHEDULES = {"linear": LinearMetric, "cosine": CosineMetric}
 
 
 def _rules(model: nn.Module, method: Method) -> list[Rule]:
@@ -182,23 +179,21 @@ class Method:
 
     def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:
         """Return the optimizer for a model, with the metric attached."""
-        optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr)
+        optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr=lr)
+        metric = self.metric
         if self.centralize:
             transform_gradients(
-                optimizer, model, lambda gradient, dim: gradient_centralization(gradient, dim=dim)
+                optimizer, model, lambda g, dim: gradient_centralization(g, dim=dim)
             )
-        elif self.metric is None:
-            pass
-        elif self.direction in {"kernel", "raster"}:
+        elif metric is not None and self.direction in {"kernel", "raster"}:
             along = along_kernel if self.direction == "kernel" else along_raster
-            metric = self.metric
-            transform_gradients(optimizer, model, lambda gradient, _: along(gradient, metric))
-        else:
+            transform_gradients(optimizer, model, lambda g, _: along(g, metric))
+        elif metric is not None:
             everywhere = self.direction == "output" and self.layers == "all"
             attach(
                 optimizer,
                 model,
-                self.metric if everywhere else None,
+                metric if everywhere else None,
                 rules=[] if everywhere else _rules(model, self),
                 where=self.where,
                 match_norm=self.match_norm,
@@ -211,4 +206,4 @@ class Method:
             return None
         handle = attached(optimizer)
         assert handle is not None  # a schedule needs a metric, see above
-        return SCHEDULES[self.schedule](handle, steps)
+        return SCHEDULES[self.schedule](handle, steps=steps)

@@ -12,11 +12,10 @@ from cdg_torch.lab.drawing import HUES, figure_of
 from cdg_torch.lab.files import write_text
 from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train import store
-from cdg_torch.lab.train.analysis import MethodScore, finding, summarise
+from cdg_torch.lab.train.analysis import LEGEND, MethodScore, finding, score_table, summarise
 from cdg_torch.lab.train.plots import draw_training
 from cdg_torch.lab.train.protocol import choose_rates, trials
 from cdg_torch.lab.train.statistics import corrected
-from cdg_torch.lab.train.tables import LEGEND, score_table
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record

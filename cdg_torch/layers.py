@@ -195,3 +195,19 @@ def parameter_slots(model: nn.Module) -> Iterator[Slot]:
                 yield from walk(child, prefix if name == inner else f"{prefix}{name}.")
 
     yield from walk(model, "")
+
+
+def convolution_weights(model: nn.Module) -> Iterator[tuple[Slot, OutputAxis]]:
+    """Yield the weight of every convolution of the model, with its output-channel axis.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ConvTranspose2d(4, 6, 2), nn.Linear(6, 2))
+    >>> [(slot.name, axis.dim) for slot, axis in convolution_weights(model)]
+    [('0.weight', 0), ('1.weight', 1)]
+    """
+    for slot in parameter_slots(model):
+        if slot.role == "weight" and isinstance(slot.layer, CONVOLUTIONS):
+            axis = output_axis(slot.layer, slot.role)
+            assert axis is not None
+            yield slot, axis

@@ -78,6 +78,11 @@ class MetricSchedule:
     handle
         What :func:`cdg_torch.attach` returned.
 
+    Raises
+    ------
+    TypeError
+        If ``handle`` is anything else.
+
     Examples
     --------
     >>> import torch, cdg_torch

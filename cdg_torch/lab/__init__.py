@@ -5,5 +5,7 @@
 ``verify``     every code path against exact arithmetic, every theorem
 ``cli``        the command ``cdg``
 ``baselines``  what else is done to gradients, to compare with
+``output``     tables and progress bars on the terminal
+``drawing``    figures in one style
 ``files``      results are written whole or not at all
 """

@@ -1,4 +1,4 @@
-r"""What else is done to gradients in this spirit: to compare with, as users would write it.
+r"""Other transforms of gradients to compare with: smoothing, centralization, other directions.
 
 =============================  ================================================================
 ``laplacian_smoothing``        Osher et al. (2018): smooths the rasterised tensor, by FFT

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing: a file is replaced whole, or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def unwritable(path: Path, error: OSError) -> tuple[int, str]:
-    """Return the arguments of the OSError that says what was not written, and what to do."""
+    """Return errno and message of the error for a file that could not be written."""
     cause = error.strerror or str(error)
     return (
         error.errno or errno.EIO,
@@ -25,7 +25,7 @@ def unwritable(path: Path, error: OSError) -> tuple[int, str]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file beside ``path`` that takes its place when it is complete and on the disk.
+    """Write to a temporary file that replaces ``path`` when it is complete and on the disk.
 
     A full disk, or a kill at any moment, leaves ``path`` as it was. Missing folders are made.
 
@@ -52,3 +52,9 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, or not at all."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")

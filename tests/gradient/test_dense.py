@@ -8,28 +8,10 @@ from hypothesis import strategies as st
 
 from cdg_theory import Metric
 from cdg_torch import apply_metric, riemannian_gradient
+from tests.tools.dense_oracle import gram, in_blocks
 from tests.tools.strategies import channel_counts, gradients, metrics, seeds
 
 UNIT_ROUNDOFF = {torch.float64: 2.0**-53, torch.float32: 2.0**-24}
-
-
-def gram(metric: Metric, n: int) -> np.ndarray:
-    """Write M entry by entry from its definition, with no code of the library."""
-    laplacian = np.zeros((n, n))
-    edges = n if metric.boundary == "periodic" else n - 1
-    for i in range(edges):
-        j = (i + 1) % n
-        laplacian[i, i] += 1
-        laplacian[j, j] += 1
-        laplacian[i, j] -= 1
-        laplacian[j, i] -= 1
-    spacing = {"normalized": n * n, "unit": 1}[metric.spacing]
-    mean = np.full((n, n), 1 / n)
-    return (
-        metric.mean * mean
-        + metric.fluctuation * (np.eye(n) - mean)
-        + metric.derivative * spacing * laplacian
-    )
 
 
 @st.composite
@@ -47,13 +29,6 @@ def cases(draw):
     return draw(st.sampled_from([dense, sparse])), dim, groups, draw(metrics(decades=2.0))
 
 
-def in_blocks(matrix: np.ndarray, tensor: torch.Tensor, dim: int, groups: int) -> np.ndarray:
-    rows = np.moveaxis(tensor.double().numpy(), dim, 0)
-    blocks = rows.reshape(groups, len(matrix), *rows.shape[1:])
-    product = np.einsum("ij,gj...->gi...", matrix, blocks)
-    return np.moveaxis(product.reshape(rows.shape), 0, dim)
-
-
 @given(case=cases())
 def test_agrees_with_dense_linear_algebra(case) -> None:
     tensor, dim, groups, metric = case
@@ -64,7 +39,7 @@ def test_agrees_with_dense_linear_algebra(case) -> None:
         result = transform(tensor, metric, dim=dim, groups=groups)
         assert result.shape == tensor.shape
         assert result.dtype == tensor.dtype
-        expected = in_blocks(operator, tensor, dim, groups)
+        expected = in_blocks(lambda rows, own=operator: own @ rows, tensor, dim, groups)
         # One rounding to the storage type, and the error of the dense inverse in float64
         # (Higham, Accuracy and Stability, 14.1: n·u·cond·‖M⁻¹‖, with a modest constant).
         largest = np.abs(tensor.double().numpy()).max() * np.abs(operator).sum(1).max()

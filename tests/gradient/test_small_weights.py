@@ -8,41 +8,16 @@ from hypothesis import given
 
 from cdg_theory import Metric
 from cdg_torch import apply_metric, backend, riemannian_gradient
+from tests.tools.exact_oracle import exact_solution
 from tests.tools.kernel_cases import MEMBERS
 from tests.tools.strategies import channel_counts, gradients, metrics
-
-
-def gram(metric: Metric, n: int) -> list[list[Fraction]]:
-    alpha, beta, gamma = map(Fraction, (metric.mean, metric.fluctuation, metric.derivative))
-    c = gamma * (n * n if metric.spacing == "normalized" else 1)
-    rows = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]
-    for i in range(n if metric.boundary == "periodic" else n - 1):
-        j = (i + 1) % n
-        for a, b, sign in ((i, i, 1), (j, j, 1), (i, j, -1), (j, i, -1)):
-            rows[a][b] += sign * c
-    return rows
-
-
-def solve(matrix: list[list[Fraction]], rhs: list[Fraction]) -> list[Fraction]:
-    """Eliminate without pivoting: the matrix is positive definite and nothing is rounded."""
-    n = len(rhs)
-    rows = [[*row, b] for row, b in zip(matrix, rhs, strict=True)]
-    for i in range(n):
-        for j in range(i + 1, n):
-            factor = rows[j][i] / rows[i][i]
-            rows[j] = [x - factor * y for x, y in zip(rows[j], rows[i], strict=True)]
-    x = [Fraction(0)] * n
-    for i in reversed(range(n)):
-        known = sum((rows[i][j] * x[j] for j in range(i + 1, n)), Fraction(0))
-        x[i] = (rows[i][n] - known) / rows[i][i]
-    return x
 
 
 @given(data_n=channel_counts(12), metric=metrics(decades=12.0), g=gradients(12, columns=()))
 def test_gradient_against_rationals(data_n, metric, g) -> None:
     n = data_n
     g = g[:n]
-    exact = solve(gram(metric, n), [Fraction(x) for x in g])
+    exact = [Fraction(int(x.p), int(x.q)) for x in exact_solution(g[:, None], metric).entries()]
     k = riemannian_gradient(torch.tensor(g), metric)
     error = max(abs(Fraction(x) - y) for x, y in zip(k.tolist(), exact, strict=True))
     # What a backward stable solve may lose: rounding of the fluctuation, amplified by 1/λ₂, and

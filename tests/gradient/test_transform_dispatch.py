@@ -12,13 +12,13 @@ from cdg_torch.gradient import write_gradients
 from cdg_torch.solve import Job, backends, plan
 from cdg_torch.solve.backends import choose
 from cdg_torch.solve.coefficients import PULL, SCALE, SUMS, SWEEPS, kind_of
-from tests.tools.kernel_cases import MEMBERS
+from tests.tools.kernel_cases import DTYPES, GENERAL, MEMBERS, SOBOLEV
 
-METRIC = MEMBERS["sobolev"]
+METRIC = MEMBERS[SOBOLEV]
 
 
 def test_tensors_in_main_memory_go_to_the_cpu_kernels() -> None:
-    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+    for dtype in DTYPES:
         assert choose(torch.empty(3, dtype=dtype)) == "cpu"
     assert choose(torch.empty(3, device="meta")) == "reference"
 
@@ -100,7 +100,7 @@ def test_float16_needs_a_processor_that_converts_it(
 
 
 def test_a_mixed_list() -> None:
-    metrics = [METRIC, Metric.l2(), MEMBERS["general"], Metric.reweighted_h0(3.0), METRIC]
+    metrics = [METRIC, Metric.l2(), MEMBERS[GENERAL], Metric.reweighted_h0(3.0), METRIC]
     tensors = [
         torch.randn(5, 6, dtype=torch.float64),
         torch.randn(3, 2),
@@ -128,7 +128,7 @@ def test_a_list_that_was_checked_does_not_vouch_for_another() -> None:
 
 
 def test_lists_of_equal_shapes_keep_their_own_metrics() -> None:
-    other, third = MEMBERS["general"], Metric.reweighted_h0(3.0)
+    other, third = MEMBERS[GENERAL], Metric.reweighted_h0(3.0)
     for metrics in ([METRIC, other], [METRIC, third], [other, third], [METRIC] * 2, [third, third]):
         tensors = [torch.randn(4, 3), torch.randn(4, 3)]
         expected = [

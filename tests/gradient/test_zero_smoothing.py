@@ -7,15 +7,14 @@ import torch
 import cdg_torch
 from cdg_theory import Metric, discrete
 from cdg_torch import apply_metric, riemannian_gradient
+from tests.tools.kernel_cases import DTYPES
 
 # Signed zeros, subnormals, infinities and NaN must survive too.
 AWKWARD = [0.0, -0.0, 1.0, -3.5, 6e-8, 65504.0, float("inf"), float("-inf"), float("nan")]
 
 
 @pytest.mark.parametrize("metric", [Metric.l2(), Metric.reweighted_h0(1.0)], ids=str)
-@pytest.mark.parametrize(
-    "dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16], ids=str
-)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("transform", [riemannian_gradient, apply_metric])
 def test_bitwise_identity(metric, dtype, transform) -> None:
     gradient = torch.tensor(AWKWARD, dtype=dtype).repeat(4, 1)

@@ -7,9 +7,9 @@ import cdg_torch
 from cdg_torch.gradient import write_gradients
 from cdg_torch.solve import Job
 from cdg_torch.solve.columns import blocks, is_injective
-from tests.tools.kernel_cases import MEMBERS
+from tests.tools.kernel_cases import GENERAL, L2, MEMBERS
 
-METRIC = MEMBERS["general"]
+METRIC = MEMBERS[GENERAL]
 
 # Name: (a tensor with that layout, from a generator).
 LAYOUTS = {
@@ -69,7 +69,7 @@ def test_a_view_leaves_its_surroundings_alone(member) -> None:
     outside = torch.ones_like(base, dtype=torch.bool)
     outside[2:20, 3:8, 1:-1] = False
     assert torch.equal(base[outside], before[outside])
-    assert torch.equal(base, before) == (member == "l2")
+    assert torch.equal(base, before) == (member == L2)
 
 
 def test_a_gradient_of_one_layout_into_a_buffer_of_another() -> None:

@@ -11,12 +11,19 @@ from hypothesis import strategies as st
 import cdg_torch
 from cdg_torch.solve.cpu.single import BLOCK
 from cdg_torch.solve.cpu.vectors import LANES
-from tests.tools.kernel_cases import DOUBLE_PER_ROW, MEMBERS, NARROW, error_in_eps, oracle
+from tests.tools.kernel_cases import (
+    DOUBLE_PER_ROW,
+    DTYPES,
+    L2,
+    MEMBERS,
+    NARROW,
+    error_in_eps,
+    oracle,
+)
 from tests.tools.strategies import channel_counts, seeds
 
 ROWS = [1, 2, 3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 61, 131]
 COLUMNS = [1, LANES - 1, LANES, LANES + 1, 2 * LANES + 3]
-DTYPES = [torch.float32, torch.bfloat16, torch.float16, torch.float64]
 
 
 def gradient(shape, dtype, seed=0):
@@ -63,7 +70,7 @@ def test_no_smoothing_changes_no_bit(dtype) -> None:
     g = gradient((33, 2 * LANES + 5), dtype)
     g[:, 0] = torch.tensor([float("nan"), float("inf"), -0.0]).to(dtype).repeat(11)
     with cdg_torch.backend("cpu"):
-        k = cdg_torch.riemannian_gradient(g, MEMBERS["l2"])
+        k = cdg_torch.riemannian_gradient(g, MEMBERS[L2])
     assert torch.equal(k.isnan(), g.isnan())
     assert torch.equal(k.nan_to_num(), g.nan_to_num())
     assert torch.equal(k.signbit(), g.signbit())

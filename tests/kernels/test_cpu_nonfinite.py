@@ -5,12 +5,12 @@ import torch
 
 import cdg_torch
 from cdg_torch.solve.cpu.vectors import LANES
-from tests.tools.kernel_cases import MEMBERS
+from tests.tools.kernel_cases import DTYPES, MEMBERS, SMOOTHING
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("member", [name for name in MEMBERS if "l2" not in name])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("member", SMOOTHING)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_only_its_own_column(member, bad, dtype) -> None:
     width = 2 * LANES + 5
     clean = torch.randn(20, width).to(dtype)

@@ -15,9 +15,9 @@ import torch
 import cdg_torch
 from cdg_torch.solve.cpu import run_cpu
 from cdg_torch.solve.cpu import threads as module
-from tests.tools.kernel_cases import MEMBERS
+from tests.tools.kernel_cases import GENERAL_CYCLE, MEMBERS
 
-METRIC = MEMBERS["general, cycle"]
+METRIC = MEMBERS[GENERAL_CYCLE]
 
 
 @pytest.fixture

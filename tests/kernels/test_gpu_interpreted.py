@@ -12,8 +12,14 @@ import cdg_torch
 from cdg_torch.solve.columns import Part, block_table
 from cdg_torch.solve.gpu import run_gpu
 from tests.tools.kernel_cases import (
+    GENERAL,
+    GENERAL_CYCLE,
+    H0,
+    L2,
     MEMBERS,
     NARROW,
+    SOBOLEV,
+    SOBOLEV_CYCLE,
     check_nearly_constant_columns,
     error_in_eps,
     oracle,
@@ -53,12 +59,12 @@ def test_equals_the_reference(member) -> None:
     check(member, torch.float32, shapes)
 
 
-@pytest.mark.parametrize("member", ["h0", "sobolev", "general"])
+@pytest.mark.parametrize("member", [H0, SOBOLEV, GENERAL])
 def test_several_tensors_of_several_tiles(member) -> None:
     check(member, torch.float32, [(2, 33), (3, 34)])
 
 
-@pytest.mark.parametrize("member", ["sobolev", "sobolev, cycle", "general", "general, cycle"])
+@pytest.mark.parametrize("member", [SOBOLEV, SOBOLEV_CYCLE, GENERAL, GENERAL_CYCLE])
 def test_blocks_and_segments_hand_on_what_they_end_with(member) -> None:
     # One row more than whole blocks, and one less.
     check(member, torch.float32, [(65, 1), (63, 1)])
@@ -70,12 +76,12 @@ def test_a_nearly_constant_column_keeps_its_fluctuation(fluctuation) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-@pytest.mark.parametrize("member", ["l2", "h0", "sobolev", "general, cycle"])
+@pytest.mark.parametrize("member", [L2, H0, SOBOLEV, GENERAL_CYCLE])
 def test_equals_the_reference_at_16_bits(member, dtype) -> None:
     check(member, dtype, [(3, 5)])
 
 
-@pytest.mark.parametrize("member", ["h0", "sobolev", "general, cycle"])
+@pytest.mark.parametrize("member", [H0, SOBOLEV, GENERAL_CYCLE])
 def test_axes_groups_and_layouts(member) -> None:
     metric = MEMBERS[member]
     cases = [
@@ -95,10 +101,10 @@ def test_axes_groups_and_layouts(member) -> None:
 
 
 def test_new_addresses_are_seen_and_other_metrics_too() -> None:
-    metric = MEMBERS["general"]
+    metric = MEMBERS[GENERAL]
     for seed in range(3):
         kept = [torch.randn(5, 4, device=DEVICE) + seed for _ in range(2)]
-        for chosen in (metric, MEMBERS["h0"]):
+        for chosen in (metric, MEMBERS[H0]):
             for g in kept:
                 k = cdg_torch.riemannian_gradient(g, chosen)
                 assert error_in_eps(k, oracle(g, chosen)) <= NARROW
@@ -106,7 +112,7 @@ def test_new_addresses_are_seen_and_other_metrics_too() -> None:
 
 def test_addresses_are_laid_out_as_on_the_device() -> None:
     # A capture refuses to copy what has to be rearranged first.
-    blocks = block_table([Part((4, 3), (3, 1), MEMBERS["h0"], 0, 1)] * 3, 4, double=False)
+    blocks = block_table([Part((4, 3), (3, 1), MEMBERS[H0], 0, 1)] * 3, 4, double=False)
     lists = np.arange(6).reshape(2, 3) << 20
     found = run_gpu._addresses(blocks, *lists)
     assert found.flags.c_contiguous
@@ -115,7 +121,7 @@ def test_addresses_are_laid_out_as_on_the_device() -> None:
 
 # The interpreter is NumPy, which remarks upon inf - inf.
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-@pytest.mark.parametrize("member", ["h0", "sobolev, cycle", "general"])
+@pytest.mark.parametrize("member", [H0, SOBOLEV_CYCLE, GENERAL])
 def test_only_its_own_column_is_spoiled(member) -> None:
     clean = gradient((131, 4))
     for bad in (float("nan"), float("inf")):
@@ -129,12 +135,12 @@ def test_only_its_own_column_is_spoiled(member) -> None:
 
 def test_float64_is_left_to_the_reference() -> None:
     with pytest.raises(ValueError, match=r"gpu backend cannot serve a torch.float64 tensor"):
-        cdg_torch.riemannian_gradient(gradient((3, 2), torch.float64), MEMBERS["h0"])
+        cdg_torch.riemannian_gradient(gradient((3, 2), torch.float64), MEMBERS[H0])
 
 
 @pytest.mark.skipif(DEVICE != "cuda", reason="CUDA graphs need a GPU")
 def test_a_cuda_graph_replays_the_step() -> None:
-    metric = MEMBERS["sobolev"]
+    metric = MEMBERS[SOBOLEV]
     g = gradient((64, 100))
     cdg_torch.riemannian_gradients_([g.clone()], metric)
     graph = torch.cuda.CUDAGraph()

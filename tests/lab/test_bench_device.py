@@ -6,8 +6,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from cdg_torch.lab.bench.methods import METRICS
-from cdg_torch.lab.bench.record import Machine, Record
+from cdg_torch.lab.bench.candidates import METRICS
+from cdg_torch.lab.bench.measurements import Machine, Measurements
 from cdg_torch.lab.bench.steps import measure_steps
 from cdg_torch.lab.bench.timing import rounds
 from cdg_torch.lab.cli import app
@@ -18,7 +18,7 @@ def test_ratios_are_those_of_the_clock() -> None:
     times = {"floor": 2.0, "slow": 7.0, "quick": 1.0}
     names = {name: (lambda name=name: name) for name in times}
     floor = names.pop("floor")
-    *_, samples = rounds(names, floor, 3, clock=lambda call: times[call()])
+    samples = rounds(names, floor, 3, clock=lambda call: times[call()])
     assert {name: own.ratios for name, own in samples.items()} == {
         "slow": [3.5] * 3,
         "quick": [0.5] * 3,
@@ -26,7 +26,7 @@ def test_ratios_are_those_of_the_clock() -> None:
 
 
 def test_a_share_is_the_transform_over_the_pass_before_it() -> None:
-    record = Record("cdg bench", Machine.here())
+    record = Measurements("cdg bench", Machine.here())
 
     def clock(call) -> float:
         call()

@@ -2,13 +2,14 @@
 
 import io
 import json
+import sys
 from dataclasses import replace
 
 from rich.console import Console
 
-from cdg_torch.lab.cli.demo import demo
+from cdg_torch.lab.cli.experiments import demo
 from cdg_torch.lab.train import demo as demonstration
-from cdg_torch.lab.train.tables import cells, markdown, terminal
+from cdg_torch.lab.train.analysis import cells, score_table
 
 SMALL = replace(
     demonstration.DEMO,
@@ -36,12 +37,13 @@ def test_records_figure_and_table(tmp_path) -> None:
     assert cells(rows[0])[2].startswith(f"{100 * sum(tested) / 2:.2f} ±")
     assert [row.method.name for row in rows] == [method.name for method in SMALL.methods]
     out = io.StringIO()
-    Console(file=out, width=100).print(terminal(rows, "title"))
+    Console(file=out, width=100).print(score_table(rows, "title"))
     for row in rows:
         assert all(cell in out.getvalue() for cell in cells(row))
-        assert " | ".join(cells(row)) in markdown(rows)
+        assert " | ".join(cells(row)) in score_table(rows).markdown()
 
 
-def test_a_failed_verification_stops_before_training(tmp_path) -> None:
-    assert not demo(tmp_path, verify=lambda: False, workers=0)
+def test_a_failed_verification_stops_before_training(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sys.modules[demo.__module__], "verify", lambda **_: False)
+    assert not demo(tmp_path, workers=0)
     assert list(tmp_path.iterdir()) == []

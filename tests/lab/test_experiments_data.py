@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cdg_torch.lab.train.data import load
+from cdg_torch.lab.train.data import load_dataset
 from cdg_torch.lab.train.data.cifar import read_records
 from cdg_torch.lab.train.data.fashion import fashion_pool, read_idx
 
@@ -51,11 +51,13 @@ def test_broken_idx_is_refused(tmp_path, content, message) -> None:
 
 
 def test_fashion_keeps_its_own_test(fashion_folder) -> None:
-    dataset = load("fashion", {"folder": str(fashion_folder), "train": 40, "validation": 20})
+    dataset = load_dataset(
+        "fashion", {"folder": str(fashion_folder), "train": 40, "validation": 20}
+    )
     assert tuple(dataset.train.images.shape) == (40, 1, 28, 28)
     assert torch.equal(dataset.test.targets, torch.arange(20) % 10)
     with pytest.raises(FileNotFoundError, match="apt-get install dataset-fashion-mnist"):
-        load("fashion", {"folder": "/nowhere"})
+        load_dataset("fashion", {"folder": "/nowhere"})
 
 
 def test_smaller_sides_are_averages_of_blocks(fashion_folder) -> None:
@@ -63,14 +65,14 @@ def test_smaller_sides_are_averages_of_blocks(fashion_folder) -> None:
     blocks = full.double().reshape(20, 1, 14, 2, 14, 2).mean((3, 5))
     assert (half.double() - blocks).abs().max() <= 0.5
     options = {"folder": str(fashion_folder), "side": 14, "size": 24, "train": 3, "validation": 2}
-    assert tuple(load("canvases", options).train.images.shape) == (3, 1, 24, 24)
+    assert tuple(load_dataset("canvases", options).train.images.shape) == (3, 1, 24, 24)
     with pytest.raises(ValueError, match="must be 28, 14 or 7, got 10"):
         fashion_pool(str(fashion_folder), 10)
 
 
 def test_fewer_test_images_are_the_first(fashion_folder) -> None:
     options = {"folder": str(fashion_folder), "train": 40, "validation": 20, "test": 5}
-    assert load("fashion", options).test.targets.tolist() == [0, 1, 2, 3, 4]
+    assert load_dataset("fashion", options).test.targets.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_cifar_records(tmp_path) -> None:
@@ -98,7 +100,7 @@ def test_image_folder_reads_classes_by_name(tmp_path) -> None:
                 colour = np.full((20, 30, 3), 80 * label + index, np.uint8)
                 Image.fromarray(colour).save(folder / f"{index}.png")
     options = {"folder": str(tmp_path), "size": 8, "train": 4, "validation": 2}
-    dataset = load("images", options)
+    dataset = load_dataset("images", options)
     assert dataset.classes == 2
     assert tuple(dataset.train.images.shape) == (4, 3, 8, 8)
     assert dataset.test.targets.tolist() == [0, 0, 0, 1, 1, 1]
@@ -123,7 +125,7 @@ def test_masks_keep_their_classes(tmp_path) -> None:
         "validation": 2,
         "test": 2,
     }
-    dataset = load("masks", options)
+    dataset = load_dataset("masks", options)
     assert dataset.per_pixel
     # Image values are 50 times the class, up to the standardisation: an order-preserving map.
     flat = dataset.test.images[:, 0].flatten()
@@ -131,12 +133,12 @@ def test_masks_keep_their_classes(tmp_path) -> None:
     assert all(level.numel() == 1 for level in levels)
     assert levels[0] < levels[1] < levels[2]
     with pytest.raises(ValueError, match="one class below 2 per pixel"):
-        load("masks", {**options, "classes": 2})
+        load_dataset("masks", {**options, "classes": 2})
 
 
 def test_canvases_label_what_is_seen(fashion_folder) -> None:
     options = {"folder": str(fashion_folder), "train": 3, "validation": 2, "test": 2}
-    dataset = load("canvases", options)
+    dataset = load_dataset("canvases", options)
     assert tuple(dataset.train.images.shape) == (3, 1, 64, 64)
     assert tuple(dataset.train.targets.shape) == (3, 64, 64)
     background = dataset.train.targets == 10
@@ -148,7 +150,7 @@ def test_canvases_label_what_is_seen(fashion_folder) -> None:
 
 def test_more_images_than_there_are_is_refused() -> None:
     with pytest.raises(ValueError, match="ask for fewer"):
-        load("digits", {"train": 1200})
+        load_dataset("digits", {"train": 1200})
 
 
 @pytest.mark.skipif(

@@ -40,15 +40,3 @@ def test_the_optimizer_steps_along_it_and_the_gradient_is_raw_again(method) -> N
     torch.testing.assert_close(before - weight.detach(), 0.5 * expected)
     linear = model[-1]
     assert linear.weight.grad is not None
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"direction": "kernel", "metric": SMOOTHER, "match_norm": True}, "along channels only"),
-        ({"centralize": True, "metric": SMOOTHER}, "exclude each other"),
-    ],
-)
-def test_options_that_exclude_each_other_are_refused(fields, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        Method(name="x", **fields)

@@ -11,7 +11,7 @@ from cdg_theory import Metric
 from cdg_torch.lab.train.frechet import frechet_distance
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.runs import Run
-from cdg_torch.lab.train.training import train
+from cdg_torch.lab.train.training import train_run
 
 
 def test_frechet_equals_the_definition_with_a_matrix_root() -> None:
@@ -49,18 +49,18 @@ def blobs(monkeypatch):
 
 def test_a_generator_comes_closer_and_is_repeatable(blobs) -> None:
     torch.set_num_threads(1)
-    first = train(blobs)["results"]
+    first = train_run(blobs)["results"]
     assert not first["diverged"]
     assert first["validation"] > first["curve"][0]["score"]
-    assert train(blobs)["results"] == first
+    assert train_run(blobs)["results"] == first
     smooth = Method(name="H⁰", optimizer="adam-half", metric=Metric.reweighted_h0(4.0))
-    assert train(replace(blobs, method=smooth))["results"]["test"] != first["test"]
+    assert train_run(replace(blobs, method=smooth))["results"]["test"] != first["test"]
 
 
 def test_a_generator_that_breaks_is_a_result(blobs) -> None:
     sgd = Method(name="SGD")
-    results = train(replace(blobs, method=sgd, lr=1e30, stage="select"))["results"]
+    results = train_run(replace(blobs, method=sgd, lr=1e30, stage="select"))["results"]
     assert results["diverged"]
     assert "test" not in results
     # It counts, with the distance of grey images: far, and finite.
-    assert results["validation"] < train(blobs)["results"]["validation"]
+    assert results["validation"] < train_run(blobs)["results"]["validation"]

@@ -8,7 +8,7 @@ from torch import nn
 
 from cdg_theory import Metric, discrete
 from cdg_torch.gradient import riemannian_gradient
-from cdg_torch.lab.train.data import Split, load
+from cdg_torch.lab.train.data import Split, load_dataset
 from cdg_torch.lab.train.models import build
 from cdg_torch.lab.train.noise import _moments, measure_noise
 
@@ -57,7 +57,7 @@ def test_a_linear_classifier_of_noise_shows_what_theory_predicts() -> None:
 def test_l2_changes_nothing_and_more_images_mean_less_noise() -> None:
     torch.manual_seed(0)
     model = build("tiny-cnn", 1, 10)
-    train = load("digits", {}).train
+    train = load_dataset("digits", {}).train
     rows = {
         batch: measure_noise(model, train, Metric.l2(), batch=batch, batches=40)
         for batch in (8, 64)

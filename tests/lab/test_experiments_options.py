@@ -14,7 +14,7 @@ from cdg_torch.lab.train.methods import SCHEDULES, Method
 from cdg_torch.lab.train.models import build
 from cdg_torch.lab.train.protocol import Experiment, conduct
 from cdg_torch.lab.train.runs import Run
-from cdg_torch.lab.train.training import train
+from cdg_torch.lab.train.training import train_run
 
 METRIC = Metric.reweighted_h0(4.0)
 SMOOTH = Method(name="H⁰", metric=METRIC)
@@ -51,7 +51,7 @@ def test_a_schedule_reaches_no_smoothing_with_the_last_step(schedule, monkeypatc
         return make(optimizer, *arguments)
 
     monkeypatch.setattr(torch.optim.SGD, "step", spy)
-    train(replace(RUN, method=replace(SMOOTH, schedule=schedule)))
+    train_run(replace(RUN, method=replace(SMOOTH, schedule=schedule)))
     assert metrics[0] == METRIC
     assert metrics[len(metrics) // 2] == blend(METRIC, 0.5)
     assert 1 < metrics[-1].fluctuation < 1.5
@@ -65,12 +65,14 @@ def test_a_schedule_reaches_no_smoothing_with_the_last_step(schedule, monkeypatc
 def test_every_option_changes_the_training(change) -> None:
     other = replace(RUN, method=replace(SMOOTH, **change))
     assert other.key != RUN.key
-    assert train(other)["results"] != train(RUN)["results"]
+    assert train_run(other)["results"] != train_run(RUN)["results"]
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"direction": "kernel", "metric": METRIC, "match_norm": True}, "along channels only"),
+        ({"centralize": True, "metric": METRIC}, "exclude each other"),
         ({"schedule": "linear"}, "schedule is served for a metric along channels only"),
         ({"metric": METRIC, "direction": "raster", "layers": "first"}, "layers is served"),
         ({"metric": METRIC, "layers": "last"}, "layers must be one of 'all', 'first', 'rest'"),
@@ -89,7 +91,7 @@ def test_augmentation_where_it_would_spoil_the_target_is_refused(model, monkeypa
     monkeypatch.setitem(data.DATASETS, "pixels", lambda: dataset)
     run = replace(RUN, data="pixels", options={}, model=model, augment=True)
     with pytest.raises(ValueError, match=r"augment .* drop it"):
-        train(run)
+        train_run(run)
 
 
 EXPERIMENT = Experiment(

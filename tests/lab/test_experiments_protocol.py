@@ -10,6 +10,7 @@ from cdg_torch.lab.train.analysis import finding, summarise
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import Experiment, choose_rates
 from cdg_torch.lab.train.runs import Run
+from tests.tools.records import record
 
 BASE = Method(name="SGD")
 SMOOTH = Method(name="H⁰", metric=Metric.reweighted_h0(4.0))
@@ -22,22 +23,6 @@ EXPERIMENT = Experiment(
     batches=(4, 8),
     final_seeds=10,
 )
-
-
-def record(run: Run, score: float, loss: float = 1.0) -> dict:
-    results = {
-        "curve": [{"epoch": 1, "train_loss": 1.0, "score": score, "loss": loss}],
-        "validation": score,
-        "diverged": False,
-    }
-    if run.stage == "final":
-        results |= {"test": score}
-    return {
-        "key": run.key,
-        "run": run.as_dict(),
-        "results": results,
-        "timing": {"seconds_per_step": 1e-3},
-    }
 
 
 def test_every_method_has_the_same_grid_budget_and_seeds() -> None:
@@ -67,7 +52,7 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
 
 def test_selection_never_sees_the_test(monkeypatch) -> None:
     from cdg_torch.lab.train import supervised
-    from cdg_torch.lab.train.training import train
+    from cdg_torch.lab.train.training import train_run
 
     seen = []
     measure = supervised.evaluate
@@ -79,11 +64,11 @@ def test_selection_never_sees_the_test(monkeypatch) -> None:
     monkeypatch.setattr(supervised, "evaluate", spy)
     small = replace(EXPERIMENT, options={"train": 16, "validation": 16}, epochs=2)
     run = small.select_runs()[0]
-    dataset = supervised.load("digits", dict(small.options))
-    assert "test" not in train(run)["results"]
+    dataset = supervised.load_dataset("digits", dict(small.options))
+    assert "test" not in train_run(run)["results"]
     assert not any(images is dataset.test.images for images in seen)
     seen.clear()
-    train(replace(run, stage="final"))
+    train_run(replace(run, stage="final"))
     assert sum(images is dataset.test.images for images in seen) == 1
     assert seen[-1] is dataset.test.images
 

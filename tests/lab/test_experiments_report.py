@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 
 from cdg_theory import Metric
+from cdg_torch.lab.drawing import HUES
 from cdg_torch.lab.train import plots, store
 from cdg_torch.lab.train.analysis import summarise
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import Experiment
 from cdg_torch.lab.train.report import write_report
 from cdg_torch.lab.train.runs import Run
+from tests.tools.records import record
 
 EXPERIMENT = Experiment(
     name="report",
@@ -23,18 +25,6 @@ EXPERIMENT = Experiment(
     final_seeds=6,
 )
 RATES = {("SGD", 8): 0.1, ("H⁰", 8): 0.01}
-
-
-def record(run: Run, score: float) -> dict:
-    results = {
-        "curve": [{"epoch": 1, "train_loss": 1.0, "score": score, "loss": 1.0}],
-        "validation": score,
-        "diverged": False,
-    }
-    if run.stage == "final":
-        results |= {"test": score, "test_loss": 1.0, "correlations": []}
-    timing = {"seconds_per_step": 1e-3}
-    return {"key": run.key, "run": run.as_dict(), "results": results, "timing": timing}
 
 
 def score_of(run: Run) -> float:
@@ -96,7 +86,7 @@ def test_runs_at_a_rate_that_is_no_longer_chosen_do_not_count() -> None:
 
 
 def test_every_method_is_drawn_however_many(tmp_path, monkeypatch) -> None:
-    many = tuple(Method(name=f"m{index}") for index in range(len(plots.HUES) + 2))
+    many = tuple(Method(name=f"m{index}") for index in range(len(HUES) + 2))
     rates = {(method.name, 8): 0.1 for method in many}
     experiment = replace(EXPERIMENT, methods=many)
     drawn = []

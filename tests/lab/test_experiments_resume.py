@@ -101,10 +101,3 @@ def test_kill_and_resume(tmp_path, undisturbed, workers) -> None:
     keys = [json.loads(line)["key"] for line in path.read_bytes().splitlines()]
     assert len(keys) == len(set(keys)) == EXPERIMENT.run_count
     assert repeatable(path) == undisturbed
-
-
-def test_a_foreign_line_is_refused(tmp_path) -> None:
-    path = tmp_path / "results.jsonl"
-    path.write_text("not a record\n")
-    with pytest.raises(ValueError, match=r"line 1 of .* is not a record"):
-        store.read(path)

@@ -7,11 +7,11 @@ import torch
 
 from cdg_theory import Metric
 from cdg_torch.attachment import attached
-from cdg_torch.lab.train.data import load
+from cdg_torch.lab.train.data import load_dataset
 from cdg_torch.lab.train.methods import OPTIMIZERS, Method
 from cdg_torch.lab.train.models import MODELS, build
 from cdg_torch.lab.train.runs import Run
-from cdg_torch.lab.train.training import train
+from cdg_torch.lab.train.training import train_run
 
 RUN = Run(
     data="digits",
@@ -26,7 +26,7 @@ RUN = Run(
 
 def test_the_same_run_gives_the_same_results() -> None:
     torch.set_num_threads(1)
-    first, second = train(RUN), train(RUN)
+    first, second = train_run(RUN), train_run(RUN)
     assert first["results"] == second["results"]
     assert first["key"] == second["key"] == RUN.key
 
@@ -35,28 +35,28 @@ def test_the_same_run_gives_the_same_results() -> None:
 def test_what_the_run_says_matters(change) -> None:
     other = replace(RUN, **change)
     assert other.key != RUN.key
-    assert train(other)["results"] != train(RUN)["results"]
+    assert train_run(other)["results"] != train_run(RUN)["results"]
 
 
 def test_the_seed_fixes_initial_weights_for_every_method() -> None:
     """Pairing by seed means something: the loss of the first batch is the same."""
     one_step = {"options": {"train": 8, "validation": 16}, "epochs": 1}
     losses = {
-        train(replace(RUN, method=method, **one_step))["results"]["curve"][0]["train_loss"]
+        train_run(replace(RUN, method=method, **one_step))["results"]["curve"][0]["train_loss"]
         for method in (RUN.method, Method(name="SGD"), Method(name="Adam", optimizer="adam"))
     }
     assert len(losses) == 1
 
 
 def test_a_diverged_run_is_a_result() -> None:
-    results = train(replace(RUN, lr=1e30, epochs=3))["results"]
+    results = train_run(replace(RUN, lr=1e30, epochs=3))["results"]
     assert results["diverged"]
     assert 0 <= results["test"] <= 1
     assert len(results["curve"]) < 3
 
 
 def test_splits_are_disjoint_and_standardised() -> None:
-    dataset = load("digits", {})
+    dataset = load_dataset("digits", {})
     parts = [dataset.train, dataset.validation, dataset.test]
     assert [len(part) for part in parts] == [1000, 200, 597]
     images = [{image.numpy().tobytes() for image in part.images} for part in parts]

@@ -19,12 +19,16 @@ def gram(metric, n):
     return weights + metric.derivative * scale * laplacian
 
 
-def solve(grad, metric, dim=0, groups=1):
-    """Return M⁻¹g, column by column and group by group, in float64."""
-    blocks = np.split(np.asarray(grad, dtype=np.float64), groups, axis=dim)
+def in_blocks(act, tensor, dim=0, groups=1):
+    """Return what a map of (n, columns) matrices makes of a tensor, group by group, in float64."""
     solved = []
-    for block in blocks:
+    for block in np.split(np.asarray(tensor, dtype=np.float64), groups, axis=dim):
         rows = np.moveaxis(block, dim, 0)
-        flat = np.linalg.solve(gram(metric, rows.shape[0]), rows.reshape(rows.shape[0], -1))
+        flat = act(rows.reshape(len(rows), -1))
         solved.append(np.moveaxis(flat.reshape(rows.shape), 0, dim))
     return np.concatenate(solved, axis=dim)
+
+
+def solve(grad, metric, dim=0, groups=1):
+    """Return M⁻¹g."""
+    return in_blocks(lambda rows: np.linalg.solve(gram(metric, len(rows)), rows), grad, dim, groups)

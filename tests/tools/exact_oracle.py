@@ -41,11 +41,16 @@ def exact_gram(metric: Metric, n: int, c: flint.fmpq | None = None) -> flint.fmp
     return flint.fmpq_mat(rows)
 
 
+def exact_solution(g: NDArray[np.float64], metric: Metric) -> flint.fmpq_mat:
+    """M⁻¹g for a matrix of columns, in rational numbers."""
+    right = flint.fmpq_mat(*g.shape, [rational(value) for value in g.ravel()])
+    return exact_gram(metric, len(g)).solve(right)
+
+
 def exact_gradient(g: NDArray[np.float64], metric: Metric) -> NDArray[np.float64]:
-    """M⁻¹g for a matrix of columns, solved in rational numbers, rounded once."""
+    """M⁻¹g for a matrix of columns, rounded once."""
     n, columns = g.shape
-    right = flint.fmpq_mat(n, columns, [rational(value) for value in g.ravel()])
-    k = exact_gram(metric, n).solve(right)
+    k = exact_solution(g, metric)
     return np.array([[int(k[i, j].p) / int(k[i, j].q) for j in range(columns)] for i in range(n)])
 
 

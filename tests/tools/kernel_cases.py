@@ -7,21 +7,16 @@ from torch import Tensor
 
 import cdg_torch
 from cdg_torch import Metric
+from cdg_torch.lab.verify import paths
+from cdg_torch.lab.verify.matrix import METRICS
 
-# One metric for every path through the kernels: scale, pull, sums, sweeps; path and cycle.
-MEMBERS = {
-    "l2": Metric.l2(),
-    "multiple of l2": Metric(2.0, 2.0, 0.0),
-    "h0": Metric(0.5, 7.0, 0.0),
-    "sobolev": Metric(2.0, 0.0, 0.3),
-    "sobolev, cycle": Metric(2.0, 0.0, 0.3, boundary="periodic"),
-    "general": Metric(0.5, 1.0, 0.1),
-    "general, cycle": Metric(0.5, 1.0, 0.1, boundary="periodic"),
-    "general, short range": Metric(0.5, 3.0, 2.0, spacing="unit"),
-    "general, short range, cycle": Metric(0.5, 3.0, 2.0, boundary="periodic", spacing="unit"),
-    "nearly sobolev": Metric(2.0, 1e-9, 3.0, spacing="unit"),
-    "nearly sobolev, cycle": Metric(2.0, 1e-9, 3.0, boundary="periodic", spacing="unit"),
-}
+MEMBERS = METRICS
+DTYPES = list(paths.DTYPES.values())
+SMOOTHING = [name for name, metric in MEMBERS.items() if not metric.is_multiple_of_l2]
+# Times n², the largest weight would take subnormal numbers for normal ones.
+MODERATE = [name for name, metric in MEMBERS.items() if metric.derivative < 1e12]
+L2, H0, GENERAL, GENERAL_CYCLE = "L²", "H⁰ λ=0.1, α=2", "H¹ λ=0.1", "H¹ λ=2 periodic unit"
+SOBOLEV, SOBOLEV_CYCLE = "Sobolev λ=0.11", "Sobolev λ=0.11 periodic"
 
 
 def oracle(g: Tensor, metric: Metric, dim: int = 0, groups: int = 1) -> Tensor:

@@ -80,19 +80,19 @@ def triton(folder) -> None:
 
 
 def matplotlib(folder) -> None:
-    from cdg_torch.lab.train.plots import figure_of
+    from cdg_torch.lab.drawing import figure_of
 
     with figure_of(1.0, 1.0, folder / "figure.png"):
         pass
 
 
 def pillow(folder) -> None:
-    from cdg_torch.lab.train.data import load
+    from cdg_torch.lab.train.data import load_dataset
 
     for name in ("train/cats", "train/dogs"):
         (folder / name).mkdir(parents=True)
         (folder / name / "one.png").touch()
-    load("images", {"folder": str(folder), "train": 1, "validation": 1})
+    load_dataset("images", {"folder": str(folder), "train": 1, "validation": 1})
 
 
 def safetensors(folder) -> None:
@@ -105,18 +105,18 @@ def safetensors(folder) -> None:
 
 def sklearn(folder) -> None:
     del folder
-    from cdg_torch.lab.train.data import load
+    from cdg_torch.lab.train.data import load_dataset
 
-    load("digits", {})
+    load_dataset("digits", {})
 
 
 def torchmetrics(folder) -> None:
     del folder
-    from cdg_torch.lab.train.data import load
+    from cdg_torch.lab.train.data import load_dataset
     from cdg_torch.lab.train.models import build
     from cdg_torch.lab.train.supervised import evaluate
 
-    data = load("canvases", {"train": 2, "validation": 2, "test": 2})
+    data = load_dataset("canvases", {"train": 2, "validation": 2, "test": 2})
     evaluate(build("unet", 1, data.classes), data.test, data)
 
 

@@ -1,10 +1,10 @@
-"""What the gradient in a metric costs, against the floor and against what else there is.
+"""The benchmark: what the gradient in a metric costs, beside a pass over memory and other methods.
 
-``workloads``  the gradients of real networks, as lists of shapes
-``methods``    what is timed: ours, and what users would take instead
-``timing``     interleaved rounds, each sample between two samples of the floor
-``memory``     the extra memory of a method, in a process of its own
-``record``     the measurements as data: JSON, tables, Markdown
-``figures``    the measurements as pictures
-``run``        all of it in one run
+``workloads``     the gradients of real networks, as lists of shapes
+``candidates``    what is timed: ours, and what users would take instead
+``timing``        interleaved rounds, each sample between two samples of the floor
+``memory``        the extra memory of a candidate, in a process of its own
+``measurements``  what came out, as data: JSON, tables, Markdown
+``figures``       the measurements as pictures
+``run``           all of it in one run, on the CPU or on a GPU
 """

@@ -1,18 +1,32 @@
-"""All measurements in one run."""
+"""All measurements in one run, on the CPU or on a GPU."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import torch
+from torch import Tensor
 
+from cdg_theory.checks import one_of
+from cdg_torch.lab.bench.candidates import CANDIDATES, Candidate, floor, floor_of_lists
+from cdg_torch.lab.bench.measurements import Cost, Measurements, Watcher
 from cdg_torch.lab.bench.memory import extra_mebibytes
-from cdg_torch.lab.bench.methods import METHODS, Method, floor
-from cdg_torch.lab.bench.record import Record, Report, Row
 from cdg_torch.lab.bench.steps import measure_steps
-from cdg_torch.lab.bench.timing import Samples, rounds
+from cdg_torch.lab.bench.timing import (
+    Call,
+    Clock,
+    captured,
+    device_seconds,
+    host_seconds,
+    rounds,
+    seconds,
+)
 from cdg_torch.lab.bench.workloads import gradients, scaling_gradient
+
+# The workload on which what is slow is measured as well, and memory.
+FIRST = "ResNet-18"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +42,7 @@ class Effort:
 
 
 QUICK = Effort(
-    rounds={"ResNet-18": 7},
+    rounds={FIRST: 7},
     slow_rounds=3,
     steps=((8, 64, 4),),
     channels=(64, 512, 4096, 16384),
@@ -36,112 +50,149 @@ QUICK = Effort(
     memory=False,
 )
 FULL = Effort(
-    rounds={"ResNet-18": 60, "ResNet-50": 30, "DenseNet-201": 30},
+    rounds={FIRST: 60, "ResNet-50": 30, "DenseNet-201": 30},
     slow_rounds=20,
     steps=((8, 64, 25), (32, 224, 4)),
     channels=(64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384),
     scaling_rounds=12,
     memory=True,
 )
-# A dense inverse beyond this takes minutes to make.
-DENSE_LIMIT = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """How calls are timed on a kind of device.
+
+    ===========  ====================================================================
+    field        meaning
+    ===========  ====================================================================
+    ``name``     what torch calls it
+    ``floor``    reads and writes all gradients once: what ratios are to
+    ``clock``    how long a call takes
+    ``timed``    from a call to what is timed in its place
+    ``host``     how long a call keeps the host, if the two are not the same
+    ``size``     numbers of a gradient that no cache holds
+    ===========  ====================================================================
+    """
+
+    name: str
+    floor: Callable[[list[Tensor]], Call]
+    clock: Clock
+    timed: Callable[[Call], Call]
+    host: Clock | None
+    size: int
+
+
+DEVICES = {
+    "cpu": Device("cpu", floor, seconds, lambda call: call, None, 1 << 22),
+    "cuda": Device("cuda", floor_of_lists, device_seconds, captured, host_seconds, 1 << 26),
+}
+
+
+def check_device(device: str) -> str:
+    """Check the kind of device and return it.
+
+    Raises
+    ------
+    ValueError
+        If it is neither ``"cpu"`` nor ``"cuda"``, or there is no GPU.
+    """
+    one_of("device", device, tuple(DEVICES))
+    if device == "cuda" and not torch.cuda.is_available():
+        msg = "device is 'cuda', and torch sees no GPU here; leave it out for the CPU"
+        raise ValueError(msg)
+    return device
 
 
 def _measure(
-    record: Record, workload: str, chosen: list[Method], count: int, report: Report
+    found: Measurements,
+    device: Device,
+    workload: str,
+    candidates: Sequence[Candidate],
+    count: int,
+    watch: Watcher,
 ) -> None:
-    """Time methods on the gradients of a network; all of them share the gradients."""
-    grads = gradients(workload)
+    """Time candidates on the gradients of a network; all of them share the gradients."""
+    grads = gradients(workload, device.name)
     fresh = [g.clone() for g in grads]
-    record.tensors[workload] = len(grads)
-    record.numbers[workload] = sum(g.numel() for g in grads)
-    calls = {}
-    for method in chosen:
-        call = method.prepare(grads)
-        if call is not None:
-            calls[f"{method.group}: {method.name}"] = call
+    found.tensors[workload] = len(grads)
+    found.numbers[workload] = sum(g.numel() for g in grads)
+    prepared = {candidate.key: candidate.prepare(grads) for candidate in candidates}
+    calls = {key: call for key, call in prepared.items() if call is not None}
+    chosen = [candidate for candidate in candidates if candidate.key in calls]
+    host = {key: 1e3 * device.host(call) for key, call in calls.items()} if device.host else {}
+    timed = {c.key: calls[c.key] if c.slow else device.timed(calls[c.key]) for c in chosen}
+    samples = rounds(
+        timed,
+        device.timed(device.floor(grads)),
+        count,
+        refresh=partial(torch._foreach_copy_, grads, fresh),
+        clock=device.clock,
+        watch=partial(watch, workload),
+    )
+    for candidate in chosen:
+        own = samples[candidate.key]
+        cost = Cost(
+            workload=workload,
+            group=candidate.group,
+            name=candidate.name,
+            **own.quartiles(),
+            milliseconds=1e3 * own.median_seconds,
+            host_milliseconds=host.get(candidate.key),
+        )
+        if candidate.group == "floor":
+            found.floors[workload] = cost.milliseconds
+        found.rows.append(cost)
 
-    def refresh() -> None:
-        torch._foreach_copy_(grads, fresh)
 
-    samples: dict[str, Samples] = {}
-    for index, found in enumerate(rounds(calls, floor(grads), count, refresh=refresh)):
-        samples = found
-        report(workload, index + 1, count)
-    for method in chosen:
-        own = samples.get(f"{method.group}: {method.name}")
-        if own is None:
-            continue
-        quartiles, milliseconds = own.quartiles(), 1e3 * own.median_seconds
-        if method.group == "floor":
-            record.floors[workload] = milliseconds
-        record.rows.append(Row(workload, method.group, method.name, *quartiles, milliseconds))
-
-
-def _memory(record: Record, report: Report) -> None:
-    threads = torch.get_num_threads()
+def _memory(found: Measurements, watch: Watcher) -> None:
+    """Add the extra memory to the costs on the first workload."""
     # An optimizer's first step makes its state, which is not what is asked about.
-    chosen = [i for i, method in enumerate(METHODS) if method.group not in {"floor", "optimizer"}]
-    for done, index in enumerate(chosen):
-        method = METHODS[index]
-        found = extra_mebibytes(index, threads=threads)
-        for place, row in enumerate(record.rows):
-            if (row.workload, row.group, row.name) == ("ResNet-18", method.group, method.name):
-                values = (row.low, row.median, row.high, row.milliseconds, found)
-                record.rows[place] = Row(row.workload, row.group, row.name, *values)
-        report("memory", done + 1, len(chosen))
+    rows = [row for row in found.rows if row.workload == FIRST]
+    rows = [row for row in rows if row.group not in {"floor", "optimizer"}]
+    for done, row in enumerate(rows, 1):
+        row.mebibytes = extra_mebibytes(row.group, row.name, threads=torch.get_num_threads())
+        watch("memory", done, len(rows))
 
 
-def _scaling(record: Record, effort: Effort, report: Report) -> None:
-    by_name = {f"{method.group}: {method.name}": method for method in METHODS}
-    chosen = {
-        "floor, g.mul_(c)": "floor: g.mul_(c)",
-        "ours, H⁰": "ours, CPU kernels: H⁰",
-        "ours, Sobolev": "ours, CPU kernels: Sobolev",
-        "ours, general": "ours, CPU kernels: general",
-        "PyTorch reference, Sobolev": "ours, PyTorch reference: Sobolev",
-        "two torch.cumsum": "Sobolev otherwise: two torch.cumsum",
-        "SciPy DCT": "Sobolev otherwise: SciPy DCT",
-        "dense inverse, cached": "Sobolev otherwise: dense inverse, cached",
-        "Laplacian smoothing, FFT": "neighbours: Laplacian smoothing, FFT",
-    }
-    for done, n in enumerate(effort.channels):
-        grads = [scaling_gradient(n)]
-        fresh = grads[0].clone()
-        calls = {}
-        for name, key in chosen.items():
-            if "dense" in name and n > DENSE_LIMIT:
-                continue
-            call = by_name[key].prepare(grads)
-            assert call is not None
-            calls[name] = call
-        samples: dict[str, Samples] = {}
-        for found in rounds(
+def _scaling(found: Measurements, device: Device, effort: Effort, watch: Watcher) -> None:
+    """Time one gradient after the other, of equal size and with ever more output channels."""
+    for done, n in enumerate(effort.channels, 1):
+        grad = scaling_gradient(n, size=device.size, device=device.name)
+        calls = {
+            candidate.short_name: device.timed(call)
+            for candidate in CANDIDATES[device.name]
+            if candidate.scales and n <= candidate.most and (call := candidate.prepare([grad]))
+        }
+        samples = rounds(
             calls,
-            floor(grads),
+            device.timed(device.floor([grad])),
             effort.scaling_rounds,
-            refresh=partial(grads[0].copy_, fresh),
-        ):
-            samples = found
+            refresh=partial(grad.copy_, grad.clone()),
+            clock=device.clock,
+        )
         for name, own in samples.items():
-            nanoseconds = 1e9 * own.median_seconds / grads[0].numel()
-            record.scaling.setdefault(name, {})[n] = nanoseconds
-        report("scaling in n", done + 1, len(effort.channels))
+            found.scaling.setdefault(name, {})[n] = 1e9 * own.median_seconds / grad.numel()
+        watch("scaling in n", done, len(effort.channels))
 
 
-def run(record: Record, effort: Effort, report: Report) -> None:
-    """Measure everything that ``effort`` asks for into ``record``.
+def measure(found: Measurements, effort: Effort, watch: Watcher, device: str = "cpu") -> None:
+    """Measure everything that ``effort`` asks for; memory on the CPU only.
 
-    ``report(what, done, total)`` is called as the work goes on.
+    Raises
+    ------
+    ValueError
+        If there is no such device.
     """
+    on = DEVICES[check_device(device)]
+    fast = [candidate for candidate in CANDIDATES[device] if not candidate.slow]
+    slow = [candidate for candidate in CANDIDATES[device] if candidate.slow]
     for workload, count in effort.rounds.items():
-        fast = [method for method in METHODS if not method.slow]
-        _measure(record, workload, fast, count, report)
-        if workload == "ResNet-18":
-            slow = [method for method in METHODS if method.slow]
-            _measure(record, workload, slow, effort.slow_rounds, report)
-    if effort.memory:
-        _memory(record, report)
+        _measure(found, on, workload, fast, count, watch)
+        if workload == FIRST:
+            _measure(found, on, workload, slow, effort.slow_rounds, watch)
+    if effort.memory and device == "cpu":
+        _memory(found, watch)
     for batch, size, count in effort.steps:
-        measure_steps(record, batch, size, count, report)
-    _scaling(record, effort, report)
+        measure_steps(found, batch, size, count, watch, device=device, clock=on.clock)
+    _scaling(found, on, effort, watch)

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch.nn import functional
 
 from cdg_torch.gradient import riemannian_gradients_
-from cdg_torch.lab.bench.methods import METRICS
-from cdg_torch.lab.bench.record import Record, Report, Share
-from cdg_torch.lab.bench.timing import Samples, seconds
+from cdg_torch.lab.bench.candidates import METRICS
+from cdg_torch.lab.bench.measurements import Measurements, StepShare, Watcher
+from cdg_torch.lab.bench.timing import Clock, Samples, seconds
 from cdg_torch.lab.bench.workloads import image_network
-from cdg_torch.layers import CONVOLUTIONS
+from cdg_torch.layers import convolution_weights
 
 
 def measure_steps(
-    record: Record,
+    found: Measurements,
     batch: int,
     size: int,
     count: int,
-    report: Report,
+    watch: Watcher,
     *,
     device: str = "cpu",
-    clock: Callable[[Callable[[], object]], float] = seconds,
+    clock: Clock = seconds,
 ) -> None:
     """Time each metric's transform ``count`` times on ResNet-18, images of ``size`` × ``size``."""
     torch.manual_seed(0)
     model = image_network().to(device)
-    modules = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
-    weights = [m.get_parameter("weight") for m in modules]
+    weights = [slot.parameter for slot, _ in convolution_weights(model)]
     images = torch.randn(batch, 3, size, size).to(device)
     labels = torch.randint(1000, (batch,)).to(device)
 
@@ -46,13 +44,20 @@ def measure_steps(
     for index in range(count + 1):
         for name, metric in METRICS.items():
             passing = clock(pass_)
-            grads = [weight.grad for weight in weights if weight.grad is not None]
+            grads = [w.grad for w in weights if w is not None and w.grad is not None]
             own = clock(partial(riemannian_gradients_, grads, metric))
             if index:  # the first round warms up
                 step.seconds.append(passing)
                 shares[name].seconds.append(own)
                 shares[name].ratios.append(own / passing)
-        report(f"steps, batch {batch} of {size}×{size}", index, count)
+        watch(f"steps, batch {batch} of {size}×{size}", index, count)
     for name, samples in shares.items():
-        times = (1e3 * samples.median_seconds, 1e3 * step.median_seconds)
-        record.shares.append(Share(batch, size, name, *samples.quartiles(), *times))
+        share = StepShare(
+            batch=batch,
+            size=size,
+            metric=name,
+            **samples.quartiles(),
+            milliseconds=1e3 * samples.median_seconds,
+            step_milliseconds=1e3 * step.median_seconds,
+        )
+        found.shares.append(share)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cdg_torch.lab.train.models.resnet import resnet18, resnet50
-from cdg_torch.layers import CONVOLUTIONS
+from cdg_torch.layers import convolution_weights
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -18,8 +18,8 @@ Shapes = tuple[tuple[int, ...], ...]
 def _shapes_of(build: Callable[[], nn.Module]) -> Shapes:
     with torch.device("meta"):
         model = build()
-    modules = [m for m in model.modules() if isinstance(m, CONVOLUTIONS)]
-    return tuple(tuple(module.get_parameter("weight").shape) for module in modules)
+    weights = (slot.parameter for slot, _ in convolution_weights(model))
+    return tuple(tuple(weight.shape) for weight in weights if weight is not None)
 
 
 def image_network() -> nn.Module:
@@ -48,7 +48,7 @@ WORKLOADS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def gradients(name: str, *, dtype: torch.dtype = torch.float32) -> list[Tensor]:
+def gradients(name: str, device: str = "cpu") -> list[Tensor]:
     """Return random gradients for the convolutions of a network of ``WORKLOADS``.
 
     Examples
@@ -60,7 +60,7 @@ def gradients(name: str, *, dtype: torch.dtype = torch.float32) -> list[Tensor]:
     """
     generator = torch.Generator().manual_seed(0)
     shapes = _shapes_of(WORKLOADS[name])
-    return [torch.randn(shape, generator=generator).to(dtype) for shape in shapes]
+    return [torch.randn(shape, generator=generator).to(device) for shape in shapes]
 
 
 def scaling_gradient(n: int, *, size: int = 1 << 22, device: str = "cpu") -> Tensor:

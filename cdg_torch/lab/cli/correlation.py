@@ -2,59 +2,52 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import Annotated
 
+import typer
 from rich.console import Console
-from rich.table import Table
 
-if TYPE_CHECKING:
-    from cdg_torch.lab.train.networks import Correlation
+from cdg_torch.lab.output import ResultTable, say_written
+from cdg_torch.lab.train.networks import (
+    DIRECTIONS,
+    Correlation,
+    correlations,
+    draw_correlations,
+    load_weights,
+)
 
-_SHOWN = ("output", "input", "kernel 1", "kernel 2", "kernel 3")
 
-
-def _cell(row: Correlation | None) -> str:
-    return "–" if row is None else f"{row.neighbours:+.3f} | {row.all_pairs:+.3f}"
-
-
-def _table(rows: Sequence[Correlation], title: str) -> Table:
-    directions = [d for d in _SHOWN if any(row.direction == d for row in rows)]
-    table = Table(title=title, title_justify="left")
-    table.add_column("tensor")
-    table.add_column("shape")
-    for direction in directions:
-        table.add_column(direction, justify="right")
-    table.add_column("noise", justify="right")
-    by_name: dict[str, dict[str, Correlation]] = {}
+def _table(rows: Sequence[Correlation], title: str) -> ResultTable:
+    directions = [d for d in DIRECTIONS if any(row.direction == d for row in rows)]
+    by_name: dict[str, dict[str, Correlation]] = defaultdict(dict)
     for row in rows:
-        by_name.setdefault(row.name, {})[row.direction] = row
+        by_name[row.name][row.direction] = row
+    cells = []
     for name, axes in by_name.items():
         some = next(iter(axes.values()))
+        values = [
+            f"{axes[d].neighbours:+.3f} | {axes[d].all_pairs:+.3f}" if d in axes else "–"
+            for d in directions
+        ]
         noise = f"{some.neighbours_scale:.3f} | {some.all_pairs_scale:.3f}"
-        cells = [_cell(axes.get(direction)) for direction in directions]
-        table.add_row(name, "×".join(map(str, some.shape)), *cells, noise)
-    return table
+        cells.append([name, "×".join(map(str, some.shape)), *values, noise])
+    return ResultTable(("tensor", "shape", *directions, "noise"), cells, title, left=(0, 1))
 
 
-def correlation(file: Path, *, figure: Path | None = None, transposed: Sequence[str] = ()) -> bool:
-    """Print the correlations of a file of weights, and draw them; return whether there were any.
-
-    Parameters
-    ----------
-    file
-        A state dict: ``.pt``, ``.pth`` or ``.safetensors``.
-    figure
-        Where to draw, if anywhere.
-    transposed
-        Patterns of the names of transposed convolutions' weights.
-    """
-    from cdg_torch.lab.train.networks import correlations, draw_correlations, load_weights
-
+def correlation(
+    file: Annotated[Path, typer.Argument(help="Weights: .pt, .pth or .safetensors.")],
+    figure: Annotated[Path | None, typer.Option(help="Draw a PNG there.")] = None,
+    transposed: Annotated[
+        list[str] | None, typer.Option(help="Names of transposed convolutions, as patterns.")
+    ] = None,
+) -> bool:
+    """Print the channel correlation of a trained network's weights."""
     console = Console()
-    rows = correlations(load_weights(file), transposed=transposed)
+    rows = correlations(load_weights(file), transposed=transposed or ())
     if not rows:
         console.print(
             f"{file} holds no convolution: no tensor of three to five axes.", soft_wrap=True
@@ -66,8 +59,7 @@ def correlation(file: Path, *, figure: Path | None = None, transposed: Sequence[
         "axis shown. Neighbours depend on the order of channels, all pairs do not.",
         highlight=False,
     )
-    directions = list(dict.fromkeys(row.direction for row in rows))
-    for direction in directions:
+    for direction in dict.fromkeys(row.direction for row in rows):
         own = [row for row in rows if row.direction == direction]
         console.print(
             f"{direction}: median over {len(own)} tensors, neighbours "
@@ -77,5 +69,5 @@ def correlation(file: Path, *, figure: Path | None = None, transposed: Sequence[
         )
     if figure is not None:
         draw_correlations(rows, file.name, figure)
-        console.print(f"wrote {figure.resolve()}", highlight=False, soft_wrap=True)
+        say_written(console, figure)
     return True

@@ -1,4 +1,4 @@
-"""Does it generalise better? Training runs that anybody can repeat, and what to make of them.
+"""Training experiments that anybody can repeat: which metrics generalise better, and how surely.
 
 ==================  =====================================================================
 module              holds
@@ -7,16 +7,17 @@ module              holds
 ``models``          the networks, one family per file
 ``methods``         what is compared: a base optimizer, a metric, a direction
 ``runs``            one training run as data, and its identity
-``supervised``      the loop for classification and segmentation
-``gan``             the loop for a DCGAN, with the distance of ``frechet``
-``training``        from a run to its record, by either
+``task``            what the loop needs: images, one step, validation and test
+``supervised``      the task of classification and segmentation
+``gan``             the task of a DCGAN, with the distance of ``frechet``
+``training``        the loop: from a run to its record
 ``store``           records as JSON lines: appended whole, found again after a kill
 ``harness``         runs spread over processes
 ``protocol``        an experiment: rates chosen on validation, the test touched once
 ``specs``           experiments declared in TOML
 ``statistics``      paired comparisons with intervals
-``analysis``        rows of a table, and what they say
-``tables, plots``   how they look
+``analysis``        the table of a comparison, and what it says
+``plots``           learning curves and correlations
 ``report``          all of it as Markdown
 ``noise``           gradient noise before and after, against theorem 8
 ``networks``        channel correlation of networks that others trained

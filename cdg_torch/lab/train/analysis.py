@@ -1,4 +1,4 @@
-"""From records to the rows of a table: means, intervals, paired differences, costs."""
+"""Statistics of the records: per method a mean, its interval, the paired difference, the cost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
+from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import choose_rates
 from cdg_torch.lab.train.statistics import (
@@ -21,9 +22,20 @@ from cdg_torch.lab.train.statistics import (
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record
 
+HEADER = ("method", "rate", "test", "difference", "p", "effect", "ms/step")
+
+LEGEND = (
+    "rate: learning rate chosen on validation images; test: accuracy or mean intersection over "
+    "union in percent, or minus the Fréchet distance, mean ± 95 % interval over seeds; "
+    "difference: to the baseline, in points, paired by seed, ± 95 % interval; p: sign flips, "
+    "corrected over the table; effect: mean difference over its standard deviation; ms/step: "
+    "median, with other trainings running beside it"
+)
+"""What the columns mean."""
+
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MethodScore:
     """One method at one batch size.
 
     ``comparison`` and ``corrected_p`` are None for the baseline itself.
@@ -47,10 +59,10 @@ class Row:
         return 1.0 if self.model == "dcgan" else 100.0
 
 
-def _bare(records: Sequence[Record]) -> Row:
+def _bare(records: Sequence[Record]) -> MethodScore:
     run = records[0]["run"]
     scores = {record["run"]["seed"]: record["results"]["test"] for record in records}
-    return Row(
+    return MethodScore(
         data=run["data"],
         model=run["model"],
         batch=run["batch"],
@@ -63,7 +75,7 @@ def _bare(records: Sequence[Record]) -> Row:
     )
 
 
-def summarise(records: Iterable[Record]) -> list[Row]:
+def summarise(records: Iterable[Record]) -> list[MethodScore]:
     """Return one row per method and batch size from the final runs, compared with the baselines.
 
     A method's baseline is the first one of the same optimizer, data, network and batch that has
@@ -96,7 +108,7 @@ def summarise(records: Iterable[Record]) -> list[Row]:
     return rows
 
 
-def _baseline(row: Row, rows: Sequence[Row]) -> Row | None:
+def _baseline(row: MethodScore, rows: Sequence[MethodScore]) -> MethodScore | None:
     """Return the first row of the same task, batch and optimizer whose gradients are raw."""
     place = (row.data, row.model, row.batch, row.method.optimizer)
     return next(
@@ -110,8 +122,8 @@ def _baseline(row: Row, rows: Sequence[Row]) -> Row | None:
     )
 
 
-def finding(row: Row) -> str:
-    """Return what the comparison says, in one sentence, and no more than it says.
+def finding(row: MethodScore) -> str:
+    """Return the result of the comparison in one sentence, claiming no more than was tested.
 
     Called different are only methods whose interval excludes 0 *and* whose corrected p-value is
     at most 0.05.
@@ -141,3 +153,24 @@ def finding(row: Row) -> str:
         f"{row.method.name}: {points}, {verdict} than the baseline "
         f"(corrected p = {row.corrected_p:.3f}, {comparison.pairs} seeds)."
     )
+
+
+def cells(row: MethodScore) -> tuple[str, ...]:
+    """Return the row as text: means with 95 % intervals."""
+    scale = row.scale
+    score = f"{scale * row.score.mean:.2f} ± {scale * row.score.half_width:.2f}"
+    if row.diverged:
+        score += f" ({row.diverged} diverged)"
+    difference, p_value, effect = "–", "–", "–"
+    if row.comparison is not None:
+        interval = row.comparison.difference
+        difference = f"{scale * interval.mean:+.2f} ± {scale * interval.half_width:.2f}"
+        p_value = f"{row.corrected_p:.3f}"
+        effect = f"{row.comparison.effect:+.2f}"
+    cost = f"{1000 * row.seconds_per_step:.2f}"
+    return row.method.name, f"{row.lr:g}", score, difference, p_value, effect, cost
+
+
+def score_table(rows: Sequence[MethodScore], title: str = "") -> ResultTable:
+    """Return the table of a comparison."""
+    return ResultTable(HEADER, [cells(row) for row in rows], title)

@@ -1,4 +1,4 @@
-"""An optimizer that steps along what a function makes of its gradients: for the baselines.
+"""Steps along transformed gradients: how the baselines get into an optimizer.
 
 For the experiments only: no closures, no option but the map itself. What a user attaches to an
 optimizer is :func:`cdg_torch.attach`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+from cdg_torch.layers import convolution_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,11 +29,9 @@ def transform_gradients(
         From a gradient and its output-channel axis to what the optimizer is fed.
     """
     weights: list[tuple[nn.Parameter, int]] = []
-    for slot in parameter_slots(model):
-        axis = output_axis(slot.layer, slot.role)
-        if axis is not None and slot.role == "weight" and isinstance(slot.layer, CONVOLUTIONS):
-            assert slot.parameter is not None
-            weights.append((slot.parameter, axis.dim))
+    for slot, axis in convolution_weights(model):
+        assert slot.parameter is not None
+        weights.append((slot.parameter, axis.dim))
     raw: list[Tensor | None] = []
 
     def before(*_arguments: Any) -> None:

@@ -6,18 +6,16 @@ The score is minus the Fréchet distance, so that here too the larger is the bet
 from __future__ import annotations
 
 import functools
-import math
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cdg_torch.lab.train.data import Split, load
+from cdg_torch.lab.train.data import load_dataset
 from cdg_torch.lab.train.frechet import classifier_features, features_of, frechet_distance
 from cdg_torch.lab.train.models.dcgan import LATENT, discriminator, generator
+from cdg_torch.lab.train.task import Task
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.data import Dataset
@@ -27,24 +25,15 @@ if TYPE_CHECKING:
 @functools.lru_cache(maxsize=1)
 def _prepared(data: str, options: tuple[tuple[str, Any], ...]) -> tuple[Dataset, nn.Module]:
     """Return the images in (−1, 1), and the features that distances are taken in."""
-    dataset = load(data, dict(options))
+    dataset = load_dataset(data, dict(options))
     low, high = dataset.train.images.min(), dataset.train.images.max()
-
-    def scaled(split: Split) -> Split:
-        return Split(2 * (split.images - low) / (high - low) - 1, split.targets)
-
-    ready = replace(
-        dataset,
-        train=scaled(dataset.train),
-        validation=scaled(dataset.validation),
-        test=scaled(dataset.test),
-    )
+    ready = dataset.map_images(lambda images: 2 * (images - low) / (high - low) - 1)
     return ready, classifier_features(ready.train)
 
 
 @torch.no_grad()
 def _score(make: nn.Module, features: nn.Module, real: Tensor, seed: int) -> float:
-    """Return minus the distance between real images and as many made ones.
+    """Return minus the Fréchet distance between real images and as many generated ones.
 
     A generator that has broken down draws NaN, which is counted as grey.
     """
@@ -57,8 +46,8 @@ def _score(make: nn.Module, features: nn.Module, real: Tensor, seed: int) -> flo
     return -frechet_distance(features_of(features, real), drawn)
 
 
-def train_gan(run: Run, device: str) -> tuple[dict[str, Any], list[float]]:
-    """Train a generator; return its results and the seconds per step of each epoch.
+def gan_task(run: Run, device: str) -> Task:
+    """Return the generator of a run, with its discriminator and its images.
 
     The losses are the usual logistic ones; the generator's asks to be taken for real. A step is
     one of the discriminator and one of the generator.
@@ -79,49 +68,30 @@ def train_gan(run: Run, device: str) -> tuple[dict[str, Any], list[float]]:
     make_step = run.method.make_optimizer(make, run.lr)
     judge_step = run.method.make_optimizer(judge, run.lr)
     source = torch.Generator().manual_seed(run.seed)
-    steps = len(dataset.train) // run.batch
-    schedules = [
-        schedule
-        for optimizer in (make_step, judge_step)
-        if (schedule := run.method.make_schedule(optimizer, run.epochs * steps)) is not None
-    ]
+    steps = run.epochs * (len(dataset.train) // run.batch)
+    schedules = [run.method.make_schedule(each, steps) for each in (make_step, judge_step)]
 
-    def latent() -> Tensor:
-        return torch.randn(run.batch, LATENT, 1, 1, generator=source).to(device)
+    def step(index: Tensor) -> float:
+        latent = torch.randn(run.batch, LATENT, 1, 1, generator=source).to(device)
+        real, made = dataset.train.images[index], make(latent)
+        judged = functional.softplus(-judge(real)) + functional.softplus(judge(made.detach()))
+        judge_step.zero_grad()
+        judged.mean().backward()  # type: ignore[no-untyped-call]
+        judge_step.step()
+        taken = functional.softplus(-judge(made)).mean()
+        make_step.zero_grad()
+        taken.backward()  # type: ignore[no-untyped-call]
+        make_step.step()
+        for schedule in filter(None, schedules):
+            schedule.step()
+        return taken.item()
 
-    curve: list[dict[str, float]] = []
-    seconds: list[float] = []
-    diverged = False
-    for epoch in range(run.epochs):
-        order = torch.randperm(len(dataset.train), generator=source)
-        total, start = 0.0, time.perf_counter()
-        for index in order[: steps * run.batch].split(run.batch):  # type: ignore[no-untyped-call]
-            real, made = dataset.train.images[index.to(device)], make(latent())
-            judged = functional.softplus(-judge(real)) + functional.softplus(judge(made.detach()))
-            judge_step.zero_grad()
-            judged.mean().backward()  # type: ignore[no-untyped-call]
-            judge_step.step()
-            taken = functional.softplus(-judge(made)).mean()
-            make_step.zero_grad()
-            taken.backward()  # type: ignore[no-untyped-call]
-            make_step.step()
-            for schedule in schedules:
-                schedule.step()
-            total += taken.item()
-        seconds.append((time.perf_counter() - start) / steps)
+    def validate() -> dict[str, float]:
         score = _score(make, features, dataset.validation.images, run.seed)
-        curve.append(
-            {"epoch": epoch + 1, "train_loss": total / steps, "score": score, "loss": -score}
-        )
-        diverged = not math.isfinite(total)
-        if diverged:
-            break
-    results: dict[str, Any] = {
-        "curve": curve,
-        "validation": curve[-1]["score"],
-        "diverged": diverged,
-        "correlations": [],
-    }
-    if run.stage == "final":
-        results["test"] = _score(make, features, dataset.test.images, run.seed + 1)
-    return results, seconds
+        return {"score": score, "loss": -score}
+
+    def test() -> dict[str, Any]:
+        score = _score(make, features, dataset.test.images, run.seed + 1)
+        return {"test": score, "correlations": []}
+
+    return Task(dataset, source, step, validate, test)

@@ -1,4 +1,4 @@
-"""Runs spread over processes; finished ones are never repeated, and none is lost."""
+"""Training runs in parallel processes; finished runs are kept and never repeated."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def available_devices() -> list[str]:
 
 
 def _start_worker() -> None:
-    """Use one thread, and die with the parent: a killed harness leaves nobody training."""
+    """Use one thread, and end with the parent: a killed harness leaves no process training."""
     import torch
 
     torch.set_num_threads(1)
@@ -43,9 +43,9 @@ def _start_worker() -> None:
 
 
 def _train(run: Run, device: str) -> Record:
-    from cdg_torch.lab.train.training import train
+    from cdg_torch.lab.train.training import train_run
 
-    return train(run, device)
+    return train_run(run, device)
 
 
 @contextmanager

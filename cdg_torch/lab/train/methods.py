@@ -1,9 +1,10 @@
-"""What is compared: a base optimizer, a metric, and where and along which axis it acts."""
+"""The compared methods: a base optimizer, a metric, and along which axis and where it acts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
@@ -13,14 +14,13 @@ from cdg_theory.checks import described, one_of
 from cdg_torch.attachment import Rule, attach, attached
 from cdg_torch.lab.baselines import along_kernel, along_raster, gradient_centralization
 from cdg_torch.lab.train.directions import transform_gradients
-from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+from cdg_torch.layers import convolution_weights
 from cdg_torch.schedules import CosineMetric, LinearMetric
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from cdg_torch.attachment import Handle
     from cdg_torch.schedules import MetricSchedule
 
 Direction = Literal["output", "input", "kernel", "raster"]
@@ -28,30 +28,22 @@ Layers = Literal["all", "first", "rest"]
 
 # The learning rate comes from the run; everything else is the same for every method.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr=lr, momentum=0.9),
-    "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr=lr),
-    "adam-half": lambda parameters, lr: torch.optim.Adam(parameters, lr=lr, betas=(0.5, 0.999)),
-    "adamw": lambda parameters, lr: torch.optim.AdamW(parameters, lr=lr, weight_decay=0.01),
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+    "adam": torch.optim.Adam,
+    "adam-half": partial(torch.optim.Adam, betas=(0.5, 0.999)),
+    "adamw": partial(torch.optim.AdamW, weight_decay=0.01),
 }
 
 
 # How far towards no smoothing the metric moves over all steps of a run.
-SCHEDULES: dict[str, Callable[[Handle, int], MetricSchedule]] = {
-    "linear": lambda handle, steps: LinearMetric(handle, steps=steps),
-    "cosine": lambda handle, steps: CosineMetric(handle, steps=steps),
-}
+SCHEDULES = {"linear": LinearMetric, "cosine": CosineMetric}
 
 
 def _rules(model: nn.Module, method: Method) -> list[Rule]:
     """Return one rule for each convolution that the method's metric acts on."""
     rules: list[Rule] = []
-    place = 0
-    for slot in parameter_slots(model):
-        output = output_axis(slot.layer, slot.role) if slot.role == "weight" else None
-        if output is None or not isinstance(slot.layer, CONVOLUTIONS):
-            continue
-        place += 1
-        if method.layers != "all" and (place == 1) != (method.layers == "first"):
+    for place, (slot, output) in enumerate(convolution_weights(model)):
+        if method.layers != "all" and (place == 0) != (method.layers == "first"):
             continue
         # Axes 0 and 1 of a convolution's weight are its channels, whichever way round.
         axis = 1 - output.dim if method.direction == "input" else output.dim
@@ -187,23 +179,21 @@ class Method:
 
     def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:
         """Return the optimizer for a model, with the metric attached."""
-        optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr)
+        optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr=lr)
+        metric = self.metric
         if self.centralize:
             transform_gradients(
-                optimizer, model, lambda gradient, dim: gradient_centralization(gradient, dim=dim)
+                optimizer, model, lambda g, dim: gradient_centralization(g, dim=dim)
             )
-        elif self.metric is None:
-            pass
-        elif self.direction in {"kernel", "raster"}:
+        elif metric is not None and self.direction in {"kernel", "raster"}:
             along = along_kernel if self.direction == "kernel" else along_raster
-            metric = self.metric
-            transform_gradients(optimizer, model, lambda gradient, _: along(gradient, metric))
-        else:
+            transform_gradients(optimizer, model, lambda g, _: along(g, metric))
+        elif metric is not None:
             everywhere = self.direction == "output" and self.layers == "all"
             attach(
                 optimizer,
                 model,
-                self.metric if everywhere else None,
+                metric if everywhere else None,
                 rules=[] if everywhere else _rules(model, self),
                 where=self.where,
                 match_norm=self.match_norm,
@@ -211,9 +201,9 @@ class Method:
         return optimizer
 
     def make_schedule(self, optimizer: Optimizer, steps: int) -> MetricSchedule | None:
-        """Return what is to be stepped after each of so many steps; None if nothing moves."""
+        """Return the schedule of the metric over so many steps; None if the metric stays."""
         if self.schedule is None:
             return None
         handle = attached(optimizer)
         assert handle is not None  # a schedule needs a metric, see above
-        return SCHEDULES[self.schedule](handle, steps)
+        return SCHEDULES[self.schedule](handle, steps=steps)

@@ -1,4 +1,4 @@
-"""Channel correlation of networks that somebody trained: from a file of weights to a table."""
+"""Channel correlation of trained networks, read from a file of weights."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from torch import Tensor
 
 from cdg_torch.correlation import channel_correlation, correlation_scale
 from cdg_torch.extras import optional
+from cdg_torch.lab.drawing import HUES, figure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+DIRECTIONS = ("output", "input", "kernel 1", "kernel 2", "kernel 3")
+"""The axes of a convolution's weight, in the order in which they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +138,9 @@ def correlations(
 
 def draw_correlations(rows: Sequence[Correlation], title: str, path: Path) -> None:
     """Draw the correlation of every tensor along every axis, as PNG."""
-    from cdg_torch.lab.train.plots import HUES, figure_of
-
     names = list(dict.fromkeys(row.name for row in rows))
-    directions = sorted({row.direction for row in rows}, key=_order)
+    found = {row.direction for row in rows}
+    directions = [d for d in DIRECTIONS if d in found]
     with figure_of(max(7, 0.25 * len(names)), 6, path) as figure:
         panels: Any = figure.subplots(2, 1, sharex=True)
         for axes, field, label in (
@@ -154,10 +158,3 @@ def draw_correlations(rows: Sequence[Correlation], title: str, path: Path) -> No
         step = max(1, len(names) // 40)
         panels[1].set_xticks(range(0, len(names), step), names[::step], rotation=90, fontsize=7)
         figure.suptitle(title)
-
-
-def _order(direction: str) -> tuple[int, str]:
-    return ("output", "input").index(direction) if direction in {
-        "output",
-        "input",
-    } else 2, direction

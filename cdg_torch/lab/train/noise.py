@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from cdg_theory import discrete
 from cdg_torch.gradient import riemannian_gradient
-from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+from cdg_torch.layers import convolution_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -88,13 +88,7 @@ def measure_noise(
     if batches < 2:
         msg = f"batches must be >= 2 to estimate a variance, got {batches}"
         raise ValueError(msg)
-    slots = [
-        (slot, axis)
-        for slot in parameter_slots(model)
-        if isinstance(slot.layer, CONVOLUTIONS)
-        and slot.role == "weight"
-        and (axis := output_axis(slot.layer, "weight")) is not None
-    ]
+    slots = list(convolution_weights(model))
     weights = [slot.parameter for slot, _ in slots]
     drawn: list[list[Tensor]] = [[] for _ in slots]
     generator = torch.Generator().manual_seed(seed)

@@ -1,31 +1,21 @@
-"""Figures: learning curves and channel correlations, drawn without a display."""
+"""Figures of an experiment: learning curves and channel correlations."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdg_torch.extras import optional
-from cdg_torch.lab.files import replacing
+from cdg_torch.lab.drawing import HUES, figure_of
 from cdg_torch.lab.train.statistics import mean_interval
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from cdg_torch.lab.train.runs import Record
-
-HUES = (
-    *("#1b1b1f", "#2f6fde", "#d1495b", "#3a7d44", "#b07d12", "#7b4fb5"),
-    *("#2a9d9d", "#8d6e63", "#e07a1f", "#6b7c93", "#c05fb0", "#7a9e1f"),
-)
-"""One for each method, black for the first; after the last, from the front again."""
-
-STYLE: dict[Any, Any] = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def _by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -102,20 +92,3 @@ def draw_training(records: Sequence[Record], title: str, path: Path) -> None:
         handles, names = loss.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)))
         figure.suptitle(title)
-
-
-@contextmanager
-def figure_of(width: float, height: float, path: Path) -> Iterator[Any]:
-    """Yield a figure of so many inches, and write it to ``path`` as PNG when it is drawn.
-
-    No display, no global state of matplotlib; the same bytes for the same drawing.
-    """
-    with optional():
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure
-        with replacing(path) as beside:
-            figure.savefig(beside, dpi=130, metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""An experiment as data, and the protocol every one follows.
+"""An experiment as data, and the protocol that all experiments follow.
 
 1. *Select*: each method is trained with each learning rate of one grid, on the same few seeds;
    the rate with the best mean validation score is its own. The test images are not looked at.
@@ -206,17 +206,21 @@ class Experiment:
         return cells * (len(self.rates) * self.select_seeds + self.final_seeds)
 
 
+def trials(records: Iterable[Record]) -> dict[Cell, dict[float, list[dict[str, Any]]]]:
+    """Return the results of the runs that choose learning rates, by method and batch, by rate."""
+    found: dict[Cell, dict[float, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        run = record["run"]
+        if run["stage"] == "select":
+            found[run["method"]["name"], run["batch"]][run["lr"]].append(record["results"])
+    return found
+
+
 def choose_rates(records: Iterable[Record]) -> dict[Cell, float]:
     """Return the learning rate of each method and batch: best mean validation score.
 
     Equal scores are told apart by the validation loss, NaN being the worst.
     """
-    trials: dict[Cell, dict[float, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        run = record["run"]
-        if run["stage"] == "select":
-            cell = (run["method"]["name"], run["batch"])
-            trials[cell][run["lr"]].append(record["results"])
 
     def merit(results: list[dict[str, Any]]) -> tuple[float, float]:
         loss = fmean(result["curve"][-1]["loss"] for result in results)
@@ -225,7 +229,7 @@ def choose_rates(records: Iterable[Record]) -> dict[Cell, float]:
 
     return {
         cell: max(by_rate, key=lambda rate: merit(by_rate[rate]))
-        for cell, by_rate in trials.items()
+        for cell, by_rate in trials(records).items()
     }
 
 

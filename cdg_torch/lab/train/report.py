@@ -6,15 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cdg_torch.lab.files import replacing
+from cdg_torch.lab.drawing import HUES, figure_of
+from cdg_torch.lab.files import write_text
+from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train import store
-from cdg_torch.lab.train.analysis import Row, finding, summarise
-from cdg_torch.lab.train.plots import HUES, draw_training, figure_of
-from cdg_torch.lab.train.protocol import choose_rates
-from cdg_torch.lab.train.statistics import corrected, mean_interval
-from cdg_torch.lab.train.tables import LEGEND, markdown
+from cdg_torch.lab.train.analysis import LEGEND, MethodScore, finding, score_table, summarise
+from cdg_torch.lab.train.plots import draw_training
+from cdg_torch.lab.train.protocol import choose_rates, trials
+from cdg_torch.lab.train.statistics import corrected
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _STAGES = ("select", "final")
 
 
-def draw_differences(rows: Sequence[Row], title: str, path: Path) -> bool:
+def draw_differences(rows: Sequence[MethodScore], title: str, path: Path) -> bool:
     """Draw the paired difference of every method to its baseline, one panel per batch size.
 
     Returns
@@ -59,7 +60,7 @@ def draw_differences(rows: Sequence[Row], title: str, path: Path) -> bool:
     return True
 
 
-def _bootstrap_line(row: Row) -> str:
+def _bootstrap_line(row: MethodScore) -> str:
     assert row.comparison is not None
     interval = row.comparison.bootstrap
     low, high = row.scale * interval.low, row.scale * interval.high
@@ -68,48 +69,39 @@ def _bootstrap_line(row: Row) -> str:
 
 def _selection(records: Sequence[Record]) -> str:
     """Return the mean validation score of every method at every learning rate, as Markdown."""
-    scores: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        run = record["run"]
-        if run["stage"] == "select":
-            scores[run["method"]["name"]][run["lr"]].append(record["results"]["validation"])
-    rates = sorted({rate for by_rate in scores.values() for rate in by_rate})
-    lines = [
-        "| method | " + " | ".join(f"{rate:g}" for rate in rates) + " |",
-        "| --- |" + " ---: |" * len(rates),
+    found = trials(records)
+    rates = sorted({rate for by_rate in found.values() for rate in by_rate})
+    rows = [
+        [name, *(f"{_validation(by_rate[r]):.4f}" if r in by_rate else "–" for r in rates)]
+        for (name, _), by_rate in found.items()
     ]
-    for name, by_rate in scores.items():
-        cells = [
-            f"{sum(by_rate[rate]) / len(by_rate[rate]):.4f}" if rate in by_rate else "–"
-            for rate in rates
-        ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return ResultTable(("method", *(f"{rate:g}" for rate in rates)), rows).markdown()
+
+
+def _validation(results: Sequence[dict[str, Any]]) -> float:
+    return fmean(result["validation"] for result in results)
 
 
 def _correlation_table(records: Sequence[Record]) -> str:
     """Return what training added to the weights: mean correlation over layers and seeds."""
-    values: dict[str, dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         if record["run"]["stage"] == "final":
             for row in record["results"]["correlations"]:
                 if row["change"] == row["change"]:
-                    place = (row["direction"], row["pairs"])
+                    place = f"{row['direction']}, {row['pairs']}"
                     values[record["run"]["method"]["name"]][place].append(row["change"])
     if not values:
         return ""
-    places = [(d, p) for d in ("output", "input") for p in ("neighbours", "all")]
-    lines = [
-        "| method | " + " | ".join(f"{d}, {p}" for d, p in places) + " |",
-        "| --- |" + " ---: |" * len(places),
-    ]
-    for name, by_place in values.items():
-        cells = [
-            f"{mean_interval(by_place[place]).mean:+.3f}" if len(by_place[place]) > 1 else "–"
-            for place in places
+    places = [f"{d}, {p}" for d in ("output", "input") for p in ("neighbours", "all")]
+    rows = [
+        [
+            name,
+            *(f"{fmean(own[p]):+.3f}" if len(own[p]) > 1 else "–" for p in places),
         ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        for name, own in values.items()
+    ]
+    return ResultTable(("method", *places), rows).markdown()
 
 
 def _setting(records: Sequence[Record]) -> str:
@@ -127,7 +119,7 @@ def _setting(records: Sequence[Record]) -> str:
     )
 
 
-def _reach(rows: Sequence[Row]) -> str:
+def _reach(rows: Sequence[MethodScore]) -> str:
     """Return how small a p-value these comparisons can give, in one sentence."""
     compared = [row.comparison for row in rows if row.comparison is not None]
     if not compared:
@@ -142,23 +134,15 @@ def _reach(rows: Sequence[Row]) -> str:
 
 def _ranking(records: Sequence[Record]) -> str:
     """Return methods by their best mean validation score, as Markdown: what a search found."""
-    scores: dict[tuple[str, int], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for record in records:
-        run = record["run"]
-        cell = (run["method"]["name"], run["batch"])
-        scores[cell][run["lr"]].append(record["results"]["validation"])
-    chosen = choose_rates(records)
-    best = {cell: scores[cell][rate] for cell, rate in chosen.items()}
-    lines = [
-        "| method | batch | rate | validation | seeds |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
-    for cell in sorted(best, key=lambda cell: -fmean(best[cell])):
-        name, batch = cell
-        lines.append(
-            f"| {name} | {batch} | {chosen[cell]:g} | {fmean(best[cell]):.4f} | {len(best[cell])} |"
+    found = trials(records)
+    best = {cell: (rate, found[cell][rate]) for cell, rate in choose_rates(records).items()}
+    rows = [
+        (name, str(batch), f"{rate:g}", f"{_validation(results):.4f}", str(len(results)))
+        for (name, batch), (rate, results) in sorted(
+            best.items(), key=lambda entry: -_validation(entry[1][1])
         )
-    return "\n".join(lines) + "\n"
+    ]
+    return ResultTable(("method", "batch", "rate", "validation", "seeds"), rows).markdown()
 
 
 def _marked(name: str, text: str) -> str:
@@ -175,8 +159,8 @@ def _section(name: str, records: Sequence[Record], folder: Path) -> str:
         return "\n".join(parts)
     for batch in sorted({row.batch for row in rows}):
         parts.append(f"### Batch {batch}\n")
-        table = markdown([row for row in rows if row.batch == batch])
-        parts.append(_marked(f"{name} {batch}", table))
+        table = score_table([row for row in rows if row.batch == batch])
+        parts.append(_marked(f"{name} {batch}", table.markdown()))
     parts.append(_reach(rows))
     lines = [f"- {_bootstrap_line(row)}" for row in rows if row.comparison is not None]
     parts.append(_marked(f"{name} findings", "\n".join(lines) + "\n"))
@@ -188,14 +172,14 @@ def _section(name: str, records: Sequence[Record], folder: Path) -> str:
     parts.append(f"![Learning curves and correlations]({name}-training.png)\n")
     parts.append(f"Validation score by learning rate, batch {smallest}:\n")
     parts.append(_selection(shown))
-    if table := _correlation_table(shown):
+    if added := _correlation_table(shown):
         parts.append("Correlation of what training added to the weights, mean over layers:\n")
-        parts.append(table)
+        parts.append(added)
     return "\n".join(parts)
 
 
 def _place(record: Record) -> tuple[object, ...]:
-    """Return what records are sorted by: not by completion, as in their file."""
+    """Return the sort key of a record, which does not depend on the order of completion."""
     run = record["run"]
     method = run["method"]
     smoothed = "metric" in method or "centralize" in method
@@ -220,6 +204,5 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
         sections.append(_section(path.stem, records, folder))
     report = folder / "report.md"
     head = f"# Results\n\nWritten by `cdg report`. {LEGEND[0].upper()}{LEGEND[1:]}.\n\n"
-    with replacing(report) as beside:
-        beside.write_text(head + "\n".join(sections), encoding="utf-8")
+    write_text(report, head + "\n".join(sections))
     return report

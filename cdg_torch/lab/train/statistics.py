@@ -1,4 +1,4 @@
-"""Paired comparisons: the same seeds under every method, so that differences are per seed."""
+"""Paired comparisons by seed: intervals, an exact permutation test, corrected p-values."""
 
 from __future__ import annotations
 

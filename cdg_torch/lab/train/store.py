@@ -1,4 +1,4 @@
-"""Records as JSON lines: each appended whole, and found again after a kill at any moment."""
+"""Records as JSON lines: appended whole, and read again after a kill at any moment."""
 
 from __future__ import annotations
 

@@ -1,20 +1,19 @@
-"""Classification and segmentation: the loop, the same for every method."""
+"""Classification and segmentation: the step, and how networks are judged."""
 
 from __future__ import annotations
 
-import math
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cdg_torch.correlation import channel_correlation, correlation_scale
+from cdg_torch.correlation import Pairs, channel_correlation, correlation_scale
 from cdg_torch.extras import optional
-from cdg_torch.lab.train.data import load
+from cdg_torch.lab.train.data import load_dataset
 from cdg_torch.lab.train.models import build
-from cdg_torch.layers import CONVOLUTIONS, output_axis, parameter_slots
+from cdg_torch.lab.train.task import Task
+from cdg_torch.layers import convolution_weights
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.data import Dataset, Split
@@ -53,37 +52,26 @@ def evaluate(model: nn.Module, split: Split, dataset: Dataset) -> dict[str, floa
 def layer_correlations(model: nn.Module, initial: dict[str, Tensor]) -> list[dict[str, Any]]:
     """Return, for each convolution, the correlation of its weights and of what training added.
 
-    Along output and input channels, between neighbours and between all pairs, each in units of
-    nothing; ``scale`` is the spread that white noise would show.
+    Along output and input channels, between neighbours and between all pairs, from −1 to 1;
+    ``scale`` is the spread that white noise would show.
     """
     rows: list[dict[str, Any]] = []
-    for slot in parameter_slots(model):
-        axis = output_axis(slot.layer, slot.role)
+    for slot, axis in convolution_weights(model):
         weight = slot.parameter
-        if axis is None or weight is None or slot.role != "weight":
-            continue
-        if not isinstance(slot.layer, CONVOLUTIONS):
-            continue
+        assert weight is not None
         tensors = {"weights": weight.detach(), "change": weight.detach() - initial[slot.name]}
-        for direction, dim, groups in (
-            ("output", axis.dim, axis.groups),
-            ("input", 1 - axis.dim, 1),
-        ):
+        along = {"output": (axis.dim, axis.groups), "input": (1 - axis.dim, 1)}
+        for direction, (dim, groups) in along.items():
             if weight.shape[dim] < 2 * groups:
                 continue
-            for pairs in ("neighbours", "all"):
-                row: dict[str, Any] = {
-                    "layer": slot.name,
-                    "direction": direction,
-                    "pairs": pairs,
-                    "scale": correlation_scale(
-                        tuple(weight.shape), dim, groups=groups, pairs=pairs
-                    ),
+            for pairs in get_args(Pairs):
+                found = {
+                    what: float(channel_correlation(tensor, dim, groups=groups, pairs=pairs))
+                    for what, tensor in tensors.items()
                 }
-                for what, tensor in tensors.items():
-                    value = channel_correlation(tensor, dim, groups=groups, pairs=pairs)
-                    row[what] = float(value)
-                rows.append(row)
+                scale = correlation_scale(tuple(weight.shape), dim, groups=groups, pairs=pairs)
+                where = {"layer": slot.name, "direction": direction, "pairs": pairs}
+                rows.append({**where, "scale": scale, **found})
     return rows
 
 
@@ -100,18 +88,17 @@ def _augmented(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.stack(pieces)
 
 
-def train_supervised(run: Run, device: str) -> tuple[dict[str, Any], list[float]]:
-    """Train one network; return its results and the seconds per step of each epoch.
+def supervised_task(run: Run, device: str) -> Task:
+    """Return the network of a run, with its optimizer and its images.
 
-    The learning rate falls to 0 along half a cosine. A loss that is not finite ends the training:
-    the run counts with the score it then has.
+    The learning rate falls to 0 along half a cosine.
 
     Raises
     ------
     ValueError
         If images are to be augmented whose pixels have classes of their own.
     """
-    dataset = load(run.data, dict(run.options)).to(device)
+    dataset = load_dataset(run.data, dict(run.options)).to(device)
     if run.augment and dataset.per_pixel:
         msg = f"augment moves the images of {run.data} and not the classes of their pixels; drop it"
         raise ValueError(msg)
@@ -119,46 +106,32 @@ def train_supervised(run: Run, device: str) -> tuple[dict[str, Any], list[float]
     model = build(run.model, dataset.in_channels, dataset.classes).to(device)
     initial = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer = run.method.make_optimizer(model, run.lr)
-    steps = len(dataset.train) // run.batch
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, run.epochs * steps)
-    smoothing = run.method.make_schedule(optimizer, run.epochs * steps)
+    steps = run.epochs * (len(dataset.train) // run.batch)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    smoothing = run.method.make_schedule(optimizer, steps)
     generator = torch.Generator().manual_seed(run.seed)
 
-    curve: list[dict[str, float]] = []
-    seconds: list[float] = []
-    diverged = False
-    for epoch in range(run.epochs):
-        order = torch.randperm(len(dataset.train), generator=generator).to(device)
-        total = torch.zeros((), device=device)
-        start = time.perf_counter()
-        # The last, smaller batch is left out: every step has the same noise.
-        for index in order[: steps * run.batch].split(run.batch):  # type: ignore[no-untyped-call]
-            images, targets = dataset.train.images[index], dataset.train.targets[index]
-            if run.augment:
-                images = _augmented(images, generator)
-            loss = functional.cross_entropy(model(images), targets)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            scheduler.step()
-            if smoothing is not None:
-                smoothing.step()
-            total += loss.detach()
-        mean_loss = total.item() / steps
-        seconds.append((time.perf_counter() - start) / steps)
-        diverged = not math.isfinite(mean_loss)
-        validation = evaluate(model, dataset.validation, dataset)
-        curve.append({"epoch": epoch + 1, "train_loss": mean_loss, **validation})
-        if diverged:
-            break
+    def step(index: Tensor) -> Tensor:
+        images, targets = dataset.train.images[index], dataset.train.targets[index]
+        if run.augment:
+            images = _augmented(images, generator)
+        loss = functional.cross_entropy(model(images), targets)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        scheduler.step()
+        if smoothing is not None:
+            smoothing.step()
+        return loss.detach()
 
-    results: dict[str, Any] = {
-        "curve": curve,
-        "validation": curve[-1]["score"],
-        "diverged": diverged,
-    }
-    if run.stage == "final":
-        test = evaluate(model, dataset.test, dataset)
-        results["test"], results["test_loss"] = test["score"], test["loss"]
-        results["correlations"] = layer_correlations(model, initial)
-    return results, seconds
+    def test() -> dict[str, Any]:
+        found = evaluate(model, dataset.test, dataset)
+        return {
+            "test": found["score"],
+            "test_loss": found["loss"],
+            "correlations": layer_correlations(model, initial),
+        }
+
+    return Task(
+        dataset, generator, step, lambda: evaluate(model, dataset.validation, dataset), test
+    )

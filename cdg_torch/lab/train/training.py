@@ -1,24 +1,48 @@
-"""From a run to its record, whatever is trained."""
+"""The training loop, the same for every method and network: from a run to its record."""
 
 from __future__ import annotations
 
+import math
 import statistics
+import time
+from typing import Any
 
 import torch
 
-from cdg_torch.lab.train.gan import train_gan
+from cdg_torch.lab.train.gan import gan_task
 from cdg_torch.lab.train.runs import Record, Run
-from cdg_torch.lab.train.supervised import train_supervised
+from cdg_torch.lab.train.supervised import supervised_task
 
 
-def train(run: Run, device: str = "cpu") -> Record:
+def train_run(run: Run, device: str = "cpu") -> Record:
     """Train once and return the record.
 
     The seed decides the initial weights and the order of the batches; with one thread on a CPU
-    the record's ``results`` are the same every time, to the last bit.
+    the record's ``results`` are the same every time, to the last bit. A loss that is not finite
+    ends the training: the run counts with the score it then has.
     """
-    loop = train_gan if run.model == "dcgan" else train_supervised
-    results, seconds = loop(run, device)
+    task = (gan_task if run.model == "dcgan" else supervised_task)(run, device)
+    images = len(task.dataset.train)
+    steps = images // run.batch
+    curve: list[dict[str, float]] = []
+    seconds: list[float] = []
+    diverged = False
+    for epoch in range(run.epochs):
+        order = torch.randperm(images, generator=task.generator).to(device)
+        total: Any = 0.0
+        start = time.perf_counter()
+        # The last, smaller batch is left out: every step has the same noise.
+        for index in order[: steps * run.batch].split(run.batch):  # type: ignore[no-untyped-call]
+            total += task.step(index)
+        mean_loss = float(total) / steps
+        seconds.append((time.perf_counter() - start) / steps)
+        curve.append({"epoch": epoch + 1, "train_loss": mean_loss, **task.validate()})
+        diverged = not math.isfinite(mean_loss)
+        if diverged:
+            break
+    results = {"curve": curve, "validation": curve[-1]["score"], "diverged": diverged}
+    if run.stage == "final":
+        results |= task.test()
     return {
         "key": run.key,
         "run": run.as_dict(),

@@ -1,4 +1,4 @@
-r"""The project's certificate: every theorem, and every torch path against exact arithmetic.
+r"""Verification: every theorem, and every torch path certified against exact arithmetic.
 
 ``paths``   the ways to the gradient that torch users can take
 ``matrix``  the matrix of paths, metrics, dtypes, layouts and sizes, and how one is certified
@@ -10,6 +10,6 @@ r"""The project's certificate: every theorem, and every torch path against exact
 from __future__ import annotations
 
 from cdg_torch.lab.verify.matrix import Case, CaseResult, cases, run_cases
-from cdg_torch.lab.verify.report import Report, TableRow
+from cdg_torch.lab.verify.report import CaseGroup, Verification
 
-__all__ = ["Case", "CaseResult", "Report", "TableRow", "cases", "run_cases"]
+__all__ = ["Case", "CaseGroup", "CaseResult", "Verification", "cases", "run_cases"]

@@ -31,8 +31,10 @@ COLUMNS = 20
 #: Besides theorem 7's bound: the error allowed on any drawn gradient, in ulp of the largest entry.
 FIGURES = {"float64": math.inf, "float32": 8.0, "bfloat16": 1.0, "float16": 1.0}
 
+#: At least one metric for every path through the kernels: scaling, pull, sums, sweeps; path, cycle.
 METRICS: dict[str, Metric] = {
     "L²": Metric.l2(),
+    "2 L²": Metric(2.0, 2.0),
     "H⁰ λ=10": Metric.reweighted_h0(10.0),
     "H⁰ λ=0.1, α=2": Metric(2.0, 0.1, 0.0),
     "Sobolev λ=0.11": Metric.sobolev(0.11),
@@ -40,6 +42,7 @@ METRICS: dict[str, Metric] = {
     "Sobolev λ=50 unit": Metric.sobolev(50.0, spacing="unit"),
     "H¹ λ=0.1": Metric.ordinary_sobolev(0.1),
     "H¹ λ=2 periodic unit": Metric.ordinary_sobolev(2.0, boundary="periodic", spacing="unit"),
+    "(0.5, 3, 2) unit": Metric(0.5, 3.0, 2.0, spacing="unit"),
     "(1, 1e-12, 10)": Metric(1.0, 1e-12, 10.0),
     "(1, 1e-12, 10) periodic": Metric(1.0, 1e-12, 10.0, boundary="periodic"),
     "(3, 1e-12, 1e12)": Metric(3.0, 1e-12, 1e12),
@@ -88,7 +91,7 @@ LAYOUTS: dict[str, Layout] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one certificate is about; the fields are keys of this module's tables."""
+    """Path, metric, n, dtype and layout of one certificate, as keys of this module's tables."""
 
     path: str
     metric: str
@@ -120,7 +123,7 @@ class CaseResult:
 
     @property
     def holds(self) -> bool:
-        """Whether there are none."""
+        """Whether no finding fails."""
         return not self.failures
 
 

@@ -98,7 +98,7 @@ def _no_interpreter() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One implementation: what it is called, how it is called, what it serves.
+    """One implementation: its name, its function, and what it serves.
 
     ==============  ========================================================================
     field           meaning

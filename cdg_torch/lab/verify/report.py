@@ -1,15 +1,17 @@
-r"""All results of a verification together: the verdict, the table, JSON and Markdown."""
+r"""The results of a verification: the verdict, tables, JSON and Markdown."""
 
 from __future__ import annotations
 
 import json
 import platform
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 import cdg_theory
+from cdg_torch.lab.output import ResultTable
 
 if TYPE_CHECKING:
     from cdg_theory.certificates import Finding
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class TableRow:
+class CaseGroup:
     """All certificates of one path, metric and dtype."""
 
     path: str
@@ -27,17 +29,13 @@ class TableRow:
     results: tuple[CaseResult, ...]
 
     @property
-    def count(self) -> int:
-        """How many there are."""
-        return len(self.results)
-
-    @property
     def holds(self) -> bool:
         """Whether all of them hold."""
         return all(result.holds for result in self.results)
 
     @property
-    def _largest(self) -> tuple[Case, Finding]:
+    def largest(self) -> tuple[Case, Finding]:
+        """The case and finding with the largest error, or the largest that breaks its bound."""
         findings = (
             (result.case, finding)
             for result in self.results
@@ -47,20 +45,15 @@ class TableRow:
         return max(findings, key=lambda entry: (not entry[1].holds, entry[1].error_ulp))
 
     @property
-    def largest(self) -> Finding:
-        """The finding with the largest error, or the largest that breaks its bound."""
-        return self._largest[1]
-
-    @property
-    def place(self) -> str:
-        """Where that is."""
-        case, finding = self._largest
-        return f"n = {case.n}, {case.layout}, {finding.kind}, row {finding.row}"
+    def errors(self) -> str:
+        """The largest error and its bound, in ulp."""
+        _, finding = self.largest
+        return f"{finding.error_ulp:.2g} | {finding.bound_ulp:.2g}"
 
 
 @dataclass(slots=True)
-class Report:
-    """What was checked, in the order in which it was.
+class Verification:
+    """The results of a verification, in the order in which they came.
 
     ================  =====================================================================
     field             meaning
@@ -99,17 +92,13 @@ class Report:
         return bool(self.theorems or self.certificates) and not self.failures
 
     @property
-    def rows(self) -> list[TableRow]:
+    def groups(self) -> list[CaseGroup]:
         """The certificates by path, metric and dtype, in the order in which they ran."""
-        grouped: dict[tuple[str, str, str], list[CaseResult]] = {}
+        grouped: dict[tuple[str, str, str], list[CaseResult]] = defaultdict(list)
         for result in self.certificates:
-            case = result.case
-            grouped.setdefault((case.path, case.metric, case.dtype), []).append(result)
-
-        return [
-            TableRow(*key, tuple(results))
-            for key, results in sorted(grouped.items(), key=lambda entry: entry[0][0])
-        ]
+            grouped[result.case.path, result.case.metric, result.case.dtype].append(result)
+        keys = sorted(grouped, key=lambda key: key[0])
+        return [CaseGroup(*key, tuple(grouped[key])) for key in keys]
 
     def to_json(self) -> str:
         """Return everything as JSON, certificates as ``Certificate.from_json`` reads them."""
@@ -135,7 +124,7 @@ class Report:
         return json.dumps(content, indent=1, ensure_ascii=False)
 
     def to_markdown(self) -> str:
-        """Return a report for people."""
+        """Return the report as Markdown."""
         lines = [
             "# Verification",
             "",
@@ -147,24 +136,7 @@ class Report:
         if self.failures:
             lines += ["## Failures", "", *(f"- {line}" for line in self.failures), ""]
         if self.theorems:
-            refused = {
-                result.id: "no" if result.holds else "yes"
-                for result in self.theorems
-                if result.perturbed
-            }
-            lines += [
-                "## Theorems",
-                "",
-                "| theorem | kind | holds | perturbed statement refused | seconds |",
-                "| --- | --- | --- | --- | --- |",
-                *(
-                    f"| {r.id} | {r.kind} | {'yes' if r.holds else '**no**'} | "
-                    f"{refused.get(r.id, 'not run')} | {r.seconds:.2f} |"
-                    for r in self.theorems
-                    if not r.perturbed
-                ),
-                "",
-            ]
+            lines += ["## Theorems", "", self._theorem_table().markdown()]
         if self.left_out:
             lines += [f"Left out for lack of time: {', '.join(self.left_out)}.", ""]
         if self.certificates:
@@ -174,14 +146,39 @@ class Report:
                 "The largest error, in ulp at the largest entry of the exact column, and theorem "
                 "7's bound at the same place. Every entry was held against its own bound.",
                 "",
-                "| path | metric | dtype | cases | error | bound | where |",
-                "| --- | --- | --- | --- | --- | --- | --- |",
-                *(
-                    f"| {row.path} | {row.metric} | {row.dtype} | {row.count} | "
-                    f"{row.largest.error_ulp:.3g} | {row.largest.bound_ulp:.3g} | "
-                    f"{row.place} |"
-                    for row in self.rows
-                ),
-                "",
+                self._certificate_table().markdown(),
             ]
         return "\n".join(lines)
+
+    def _theorem_table(self) -> ResultTable:
+        refused = {r.id: "no" if r.holds else "yes" for r in self.theorems if r.perturbed}
+        rows = [
+            (
+                r.id,
+                r.kind,
+                "yes" if r.holds else "**no**",
+                refused.get(r.id, "not run"),
+                f"{r.seconds:.2f}",
+            )
+            for r in self.theorems
+            if not r.perturbed
+        ]
+        names = ("theorem", "kind", "holds", "perturbed statement refused", "seconds")
+        return ResultTable(names, rows, left=range(4))
+
+    def _certificate_table(self) -> ResultTable:
+        rows = []
+        for group in self.groups:
+            case, finding = group.largest
+            cells = (
+                group.path,
+                group.metric,
+                group.dtype,
+                str(len(group.results)),
+                f"{finding.error_ulp:.3g}",
+                f"{finding.bound_ulp:.3g}",
+                f"n = {case.n}, {case.layout}, {finding.kind}, row {finding.row}",
+            )
+            rows.append(cells)
+        names = ("path", "metric", "dtype", "cases", "error", "bound", "where")
+        return ResultTable(names, rows, left=(0, 1, 2, 6))

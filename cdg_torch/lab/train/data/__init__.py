@@ -12,7 +12,7 @@ from cdg_torch.lab.train.data.digits import digits
 from cdg_torch.lab.train.data.fashion import fashion
 from cdg_torch.lab.train.data.folders import image_folder, mask_folder
 
-__all__ = ["DATASETS", "Dataset", "Split", "load"]
+__all__ = ["DATASETS", "Dataset", "Split", "load_dataset"]
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "canvases": canvases,
@@ -30,7 +30,7 @@ def _load(name: str, options: tuple[tuple[str, object], ...]) -> Dataset:
     return DATASETS[name](**dict(options))
 
 
-def load(name: str, options: dict[str, object]) -> Dataset:
+def load_dataset(name: str, options: dict[str, object]) -> Dataset:
     """Return a data set; ``options`` are the keyword arguments of its loader.
 
     Raises
@@ -40,7 +40,7 @@ def load(name: str, options: dict[str, object]) -> Dataset:
 
     Examples
     --------
-    >>> len(load("digits", {"train": 100}).train)
+    >>> len(load_dataset("digits", {"train": 100}).train)
     100
     """
     if name not in DATASETS:

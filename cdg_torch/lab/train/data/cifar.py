@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset, standardised
+from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset
 
 _PIXELS = 3 * 32 * 32
 _TEN_TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
@@ -56,9 +56,7 @@ def cifar10(*, folder: str, train: int = 45_000, validation: int = 5_000) -> Dat
     """
     pool = read_records([Path(folder) / name for name in _TEN_TRAIN], labels=1)
     test = read_records([Path(folder) / "test_batch.bin"], labels=1)
-    return standardised(
-        split_dataset("cifar10", pool, test, train=train, validation=validation, classes=10)
-    )
+    return split_dataset("cifar10", pool, test, train=train, validation=validation, classes=10)
 
 
 def cifar100(*, folder: str, train: int = 45_000, validation: int = 5_000) -> Dataset:
@@ -69,8 +67,5 @@ def cifar100(*, folder: str, train: int = 45_000, validation: int = 5_000) -> Da
     FileNotFoundError, ValueError
         If a file is missing or broken, or more images are asked for than there are.
     """
-    pool = read_records([Path(folder) / "train.bin"], labels=2)
-    test = read_records([Path(folder) / "test.bin"], labels=2)
-    return standardised(
-        split_dataset("cifar100", pool, test, train=train, validation=validation, classes=100)
-    )
+    pool, test = (read_records([Path(folder) / f"{name}.bin"], 2) for name in ("train", "test"))
+    return split_dataset("cifar100", pool, test, train=train, validation=validation, classes=100)

@@ -1,7 +1,8 @@
-"""A data set as tensors in memory, split once and for all."""
+"""A data set as tensors in memory, with a fixed split."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,18 +55,29 @@ class Dataset:
         """Whether every pixel has a class of its own."""
         return self.train.targets.ndim == 3
 
+    def _map(self, change: Callable[[Split], Split]) -> Dataset:
+        train, validation, test = map(change, (self.train, self.validation, self.test))
+        return replace(self, train=train, validation=validation, test=test)
+
     def to(self, device: str) -> Dataset:
         """Return the data set on a device."""
-        train, validation, test = (
-            part.to(device) for part in (self.train, self.validation, self.test)
-        )
-        return Dataset(self.name, train, validation, test, self.classes)
+        return self._map(lambda part: part.to(device))
+
+    def map_images(self, change: Callable[[Tensor], Tensor]) -> Dataset:
+        """Return the data set with a function applied to all images."""
+        return self._map(lambda part: Split(change(part.images), part.targets))
+
+
+def drawn(pool: Split, *counts: int, seed: int = SPLIT_SEED) -> list[Split]:
+    """Return disjoint parts of so many images, always the same ones."""
+    order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(seed))
+    return [pool.take(part) for part in torch.split(order[: sum(counts)], list(counts))]
 
 
 def split_dataset(
     name: str, pool: Split, test: Split, *, train: int, validation: int, classes: int
 ) -> Dataset:
-    """Draw disjoint training and validation images from the pool, always the same ones.
+    """Draw disjoint training and validation images from the pool, and standardise all images.
 
     Raises
     ------
@@ -78,9 +90,8 @@ def split_dataset(
             f"of {name}; ask for fewer"
         )
         raise ValueError(msg)
-    order = torch.randperm(len(pool), generator=torch.Generator().manual_seed(SPLIT_SEED))
-    chosen, held_out = order[:train], order[train : train + validation]
-    return Dataset(name, pool.take(chosen), pool.take(held_out), test, classes)
+    own, held_out = drawn(pool, train, validation)
+    return standardised(Dataset(name, own, held_out, test, classes))
 
 
 def standardised(dataset: Dataset) -> Dataset:
@@ -91,16 +102,7 @@ def standardised(dataset: Dataset) -> Dataset:
     reference = dataset.train.images.to(torch.float32)
     spread, mean = torch.std_mean(reference, dim=(0, 2, 3), keepdim=True)
     spread = spread.clamp_min(1e-6)
-
-    def scale(split: Split) -> Split:
-        return Split((split.images.to(torch.float32) - mean) / spread, split.targets)
-
-    return replace(
-        dataset,
-        train=scale(dataset.train),
-        validation=scale(dataset.validation),
-        test=scale(dataset.test),
-    )
+    return dataset.map_images(lambda images: (images.to(torch.float32) - mean) / spread)
 
 
 def as_split(images: np.ndarray, labels: np.ndarray) -> Split:

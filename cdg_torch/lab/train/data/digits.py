@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import torch
-
 from cdg_torch.extras import optional
-from cdg_torch.lab.train.data.dataset import (
-    SPLIT_SEED,
-    Dataset,
-    as_split,
-    split_dataset,
-    standardised,
-)
+from cdg_torch.lab.train.data.dataset import SPLIT_SEED, Dataset, as_split, drawn, split_dataset
 
 TEST_IMAGES = 597
 
@@ -29,8 +21,6 @@ def digits(*, train: int = 1000, validation: int = 200) -> Dataset:
 
     bunch = load_digits()
     everything = as_split(bunch.images[:, None].astype("float32") / 16, bunch.target)
-    order = torch.randperm(len(everything), generator=torch.Generator().manual_seed(SPLIT_SEED + 1))
-    test, pool = everything.take(order[:TEST_IMAGES]), everything.take(order[TEST_IMAGES:])
-    return standardised(
-        split_dataset("digits", pool, test, train=train, validation=validation, classes=10)
-    )
+    counts = TEST_IMAGES, len(everything) - TEST_IMAGES
+    test, pool = drawn(everything, *counts, seed=SPLIT_SEED + 1)
+    return split_dataset("digits", pool, test, train=train, validation=validation, classes=10)

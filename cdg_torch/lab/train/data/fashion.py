@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset, standardised
+from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset
 
 DEFAULT_FOLDER = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package dataset-fashion-mnist puts the files."""
@@ -110,6 +110,4 @@ def fashion(
     """
     pool, held_out = fashion_pool(folder, side)
     held_out = held_out.take(torch.arange(min(test, len(held_out))))
-    return standardised(
-        split_dataset("fashion", pool, held_out, train=train, validation=validation, classes=10)
-    )
+    return split_dataset("fashion", pool, held_out, train=train, validation=validation, classes=10)

@@ -7,12 +7,13 @@ Everything is decoded once, to one size, and kept in memory as bytes: 1.3 millio
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cdg_torch.extras import optional
-from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, split_dataset, standardised
+from cdg_torch.lab.train.data.dataset import Dataset, Split, as_split, drawn, split_dataset
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm"}
 
@@ -24,14 +25,19 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
 
 
-def _decode(path: Path, size: int) -> NDArray[np.uint8]:
-    """Return the image as (3, size, size): shorter side resized to ``size``, centre cut out."""
+def _cut(path: Path, size: int, filter_: str, mode: str | None = None) -> NDArray[Any]:
+    """Return the centre of an image, its shorter side resized to ``size``, in a colour mode."""
     with optional():
         from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        square = ImageOps.fit(image.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
-    return np.asarray(square, np.uint8).transpose(2, 0, 1)
+        same = image if mode is None else image.convert(mode)
+        return np.asarray(ImageOps.fit(same, (size, size), Image.Resampling[filter_]))
+
+
+def _decode(path: Path, size: int) -> NDArray[np.uint8]:
+    """Return the image as (3, size, size)."""
+    return _cut(path, size, "BILINEAR", "RGB").astype(np.uint8).transpose(2, 0, 1)
 
 
 def _classes_of(folder: Path) -> list[str]:
@@ -72,20 +78,13 @@ def image_folder(
     classes = _classes_of(root / "train")
     pool = _labelled(root / "train", classes, size)
     final = _labelled(root / test, classes, size)
-    name = root.name
-    return standardised(
-        split_dataset(name, pool, final, train=train, validation=validation, classes=len(classes))
-    )
+    counts = {"train": train, "validation": validation, "classes": len(classes)}
+    return split_dataset(root.name, pool, final, **counts)
 
 
 def _mask(path: Path, size: int, classes: int) -> NDArray[np.int64]:
-    with optional():
-        from PIL import Image, ImageOps
-
-    with Image.open(path) as image:
-        # Nearest: a class between two classes would be a third one.
-        square = ImageOps.fit(image, (size, size), Image.Resampling.NEAREST)
-    mask = np.asarray(square)
+    # Nearest: a class between two classes would be a third one.
+    mask = _cut(path, size, "NEAREST")
     if mask.ndim != 2 or mask.max() >= classes:
         msg = (
             f"{path} should hold one class below {classes} per pixel, as grey values or palette "
@@ -122,21 +121,6 @@ def mask_folder(
         msg = f"test={test} images are wanted for the test, but {root} has {len(images)}"
         raise ValueError(msg)
     whole = as_split(np.stack(images), np.stack(masks))
-    everything = split_dataset(
-        root.name,
-        whole,
-        whole,
-        train=len(whole) - test,
-        validation=test,
-        classes=classes,
-    )
-    return standardised(
-        split_dataset(
-            root.name,
-            everything.train,
-            everything.validation,
-            train=train,
-            validation=validation,
-            classes=classes,
-        )
-    )
+    pool, final = drawn(whole, len(whole) - test, test)
+    counts = {"train": train, "validation": validation, "classes": classes}
+    return split_dataset(root.name, pool, final, **counts)

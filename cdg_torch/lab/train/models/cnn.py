@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from torch import nn
 
-
-def _block(inputs: int, outputs: int) -> list[nn.Module]:
-    # The bias would be removed again by the normalisation.
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+from cdg_torch.lab.train.models.blocks import rectified
 
 
 def tiny_cnn(in_channels: int, classes: int) -> nn.Module:
     """Return three 3×3 convolutions of 16 and 32 channels, for 8×8 images."""
     return nn.Sequential(
-        *_block(in_channels, 16),
-        *_block(16, 32),
+        *rectified(in_channels, 16),
+        *rectified(16, 32),
         nn.MaxPool2d(2),
-        *_block(32, 32),
+        *rectified(32, 32),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
         nn.Linear(32, classes),
@@ -27,11 +23,11 @@ def tiny_cnn(in_channels: int, classes: int) -> nn.Module:
 def small_cnn(in_channels: int, classes: int) -> nn.Module:
     """Return three 3×3 convolutions of 32 and 64 channels with pooling, for 28×28 images."""
     return nn.Sequential(
-        *_block(in_channels, 32),
+        *rectified(in_channels, 32),
         nn.MaxPool2d(2),
-        *_block(32, 64),
+        *rectified(32, 64),
         nn.MaxPool2d(2),
-        *_block(64, 64),
+        *rectified(64, 64),
         nn.AdaptiveAvgPool2d(2),
         nn.Flatten(),
         nn.Linear(256, classes),

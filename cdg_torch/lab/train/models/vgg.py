@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from cdg_torch.lab.train.models.blocks import rectified
+
 _WIDTHS = ((64,), (128,), (256, 256), (512, 512), (512, 512))
 
 
@@ -16,11 +18,7 @@ def vgg11(in_channels: int, classes: int) -> nn.Module:
     channels = in_channels
     for stage in _WIDTHS:
         for width in stage:
-            layers += [
-                nn.Conv2d(channels, width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(inplace=True),
-            ]
+            layers += rectified(channels, width)
             channels = width
         layers.append(nn.MaxPool2d(2))
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)]

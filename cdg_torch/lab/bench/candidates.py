@@ -1,4 +1,4 @@
-"""What is timed: every method turns a list of gradients into a call that treats all of them.
+"""The timed methods: each turns a list of gradients into a call that treats all of them.
 
 Baselines are written as a user would, for whole lists and in place where they can be; whatever
 depends on shapes alone (inverses, filters) is made beforehand and not timed.
@@ -7,6 +7,7 @@ depends on shapes alone (inverses, filters) is made beforehand and not timed.
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,10 +19,11 @@ from torch import Tensor
 from cdg_theory import Metric
 from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.gradient import riemannian_gradients_, write_gradients
+from cdg_torch.lab.bench.timing import Call
 from cdg_torch.solve import Job
 from cdg_torch.solve.backends import Backend, backend
 
-Call = Callable[[], object]
+Prepare = Callable[[list[Tensor]], Call | None]
 
 METRICS = {
     "H⁰": Metric.reweighted_h0(10.0),
@@ -34,20 +36,42 @@ SIGMA = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """One method: its group and name in tables, and how a list becomes a call.
+class Candidate:
+    """One timed method, and how it is prepared for a list of gradients.
 
-    ``prepare`` returns None where the method cannot run here.
+    ===========  ======================================================================
+    field        meaning
+    ===========  ======================================================================
+    ``group``    what it is compared under
+    ``name``     what tables call it
+    ``prepare``  from a list of gradients to a call; None where it cannot run here
+    ``slow``     takes long, so that fewer rounds must do; no CUDA graph holds it
+    ``scales``   is timed as n grows, too
+    ``most``     the largest n that can be prepared within minutes
+    ===========  ======================================================================
     """
 
     group: str
     name: str
-    prepare: Callable[[list[Tensor]], Call | None]
+    prepare: Prepare
     slow: bool = False
+    scales: bool = False
+    most: float = math.inf
+
+    @property
+    def key(self) -> str:
+        """Group and name, unique on a device."""
+        return f"{self.group}: {self.name}"
+
+    @property
+    def short_name(self) -> str:
+        """The name in tables without groups."""
+        family = {"floor": "floor", CPU: "ours", GPU: "ours", PLAIN: "PyTorch reference"}
+        return f"{family[self.group]}, {self.name}" if self.group in family else self.name
 
 
 def floor(grads: list[Tensor]) -> Call:
-    """Read once, write once: multiply every gradient by a number, in place."""
+    """Return the floor: every gradient times a number, in place; one read, one write."""
 
     def call() -> None:
         for g in grads:
@@ -56,15 +80,12 @@ def floor(grads: list[Tensor]) -> Call:
     return call
 
 
-def floor_on_gpu(grads: list[Tensor]) -> Call:
-    """Read once, write once, without a launch for each gradient."""
+def floor_of_lists(grads: list[Tensor]) -> Call:
+    """Return the floor without a launch for each gradient."""
     return lambda: torch._foreach_mul_(grads, 0.999)
 
 
-FLOOR = Method("floor", "g.mul_(c)", floor)
-
-
-def _ours(metric: Metric, chosen: Backend) -> Callable[[list[Tensor]], Call]:
+def _ours(metric: Metric, chosen: Backend) -> Prepare:
     def prepare(grads: list[Tensor]) -> Call:
         def call() -> None:
             with backend(chosen):
@@ -75,8 +96,8 @@ def _ours(metric: Metric, chosen: Backend) -> Callable[[list[Tensor]], Call]:
     return prepare
 
 
-def _out_of_place(metric: Metric) -> Callable[[list[Tensor]], Call]:
-    """Do what an attached optimizer does unless asked for in-place work, with its buffers."""
+def _out_of_place(metric: Metric) -> Prepare:
+    """Write to buffers, as an attached optimizer does unless told ``inplace=True``."""
 
     def prepare(grads: list[Tensor]) -> Call:
         buffers = Buffers()
@@ -90,7 +111,7 @@ def _out_of_place(metric: Metric) -> Callable[[list[Tensor]], Call]:
     return prepare
 
 
-def _each(function: Callable[[Tensor], object]) -> Callable[[list[Tensor]], Call]:
+def _each(function: Callable[[Tensor], object]) -> Prepare:
     def prepare(grads: list[Tensor]) -> Call:
         def call() -> None:
             for g in grads:
@@ -183,7 +204,7 @@ def _torchzero(grads: list[Tensor]) -> Call | None:
     return call
 
 
-def _sgd(**kwargs: bool) -> Callable[[list[Tensor]], Call]:
+def _sgd(**kwargs: bool) -> Prepare:
     def prepare(grads: list[Tensor]) -> Call:
         parameters: Sequence[torch.nn.Parameter] = [
             torch.nn.Parameter(torch.zeros_like(g)) for g in grads
@@ -195,40 +216,51 @@ def _sgd(**kwargs: bool) -> Callable[[list[Tensor]], Call]:
     return prepare
 
 
-METHODS: tuple[Method, ...] = (
-    FLOOR,
-    *(Method("ours, CPU kernels", name, _ours(m, "cpu")) for name, m in METRICS.items()),
-    Method("ours, CPU kernels", "Sobolev, gradients kept", _out_of_place(METRICS["Sobolev"])),
-    *(
-        Method("ours, PyTorch reference", name, _ours(m, "reference"), slow=True)
-        for name, m in METRICS.items()
-    ),
-    Method("H⁰ otherwise", "g.lerp_(g.mean(0), c)", _each(_lerp)),
-    Method("Sobolev otherwise", "two torch.cumsum", _each(_cumsums), slow=True),
-    Method("Sobolev otherwise", "SciPy DCT", _dct, slow=True),
-    Method("Sobolev otherwise", "dense inverse, cached", _dense, slow=True),
-    Method("neighbours", "Laplacian smoothing, FFT", _each(_laplacian), slow=True),
-    Method("neighbours", "Laplacian smoothing, torchzero", _torchzero, slow=True),
-    Method("neighbours", "gradient centralization", _each(_centralize)),
-    Method("optimizer", "SGD with momentum, foreach", _sgd(foreach=True)),
-    Method("optimizer", "SGD with momentum, fused", _sgd(fused=True)),
-)
+CPU, GPU, PLAIN = "ours, CPU kernels", "ours, GPU kernels", "ours, PyTorch reference"
+KEPT = "Sobolev, gradients kept"
 
-# ``slow`` methods are not captured in a graph.
-METHODS_ON_GPU: tuple[Method, ...] = (
-    Method("floor", "foreach_mul_(grads, c)", floor_on_gpu),
-    *(Method("ours, GPU kernels", name, _ours(m, "gpu")) for name, m in METRICS.items()),
-    Method("ours, GPU kernels", "Sobolev, gradients kept", _out_of_place(METRICS["Sobolev"])),
-    *(
-        Method("ours, PyTorch reference", name, _ours(METRICS[name], "reference"), slow=True)
-        for name in ("H⁰", "Sobolev")
+#: What is timed on each kind of device; first what everything is compared with.
+CANDIDATES: dict[str, tuple[Candidate, ...]] = {
+    "cpu": (
+        Candidate("floor", "g.mul_(c)", floor, scales=True),
+        *(
+            Candidate(CPU, name, _ours(m, "cpu"), scales="periodic" not in name)
+            for name, m in METRICS.items()
+        ),
+        Candidate(CPU, KEPT, _out_of_place(METRICS["Sobolev"])),
+        *(
+            Candidate(PLAIN, name, _ours(m, "reference"), slow=True, scales=name == "Sobolev")
+            for name, m in METRICS.items()
+        ),
+        Candidate("H⁰ otherwise", "g.lerp_(g.mean(0), c)", _each(_lerp)),
+        Candidate("Sobolev otherwise", "two torch.cumsum", _each(_cumsums), slow=True, scales=True),
+        Candidate("Sobolev otherwise", "SciPy DCT", _dct, slow=True, scales=True),
+        Candidate(
+            "Sobolev otherwise", "dense inverse, cached", _dense, slow=True, scales=True, most=2048
+        ),
+        Candidate(
+            "neighbours", "Laplacian smoothing, FFT", _each(_laplacian), slow=True, scales=True
+        ),
+        Candidate("neighbours", "Laplacian smoothing, torchzero", _torchzero, slow=True),
+        Candidate("neighbours", "gradient centralization", _each(_centralize)),
+        Candidate("optimizer", "SGD with momentum, foreach", _sgd(foreach=True)),
+        Candidate("optimizer", "SGD with momentum, fused", _sgd(fused=True)),
     ),
-    Method("one launch per gradient", "g.mul_(c)", floor),
-    Method("H⁰ otherwise", "g.lerp_(g.mean(0), c)", _each(_lerp)),
-    Method("Sobolev otherwise", "two torch.cumsum", _each(_cumsums)),
-    Method("Sobolev otherwise", "dense inverse, cached", _dense),
-    Method("neighbours", "Laplacian smoothing, FFT", _each(_laplacian)),
-    Method("neighbours", "gradient centralization", _each(_centralize)),
-    Method("optimizer", "SGD with momentum, foreach", _sgd(foreach=True)),
-    Method("optimizer", "SGD with momentum, fused", _sgd(fused=True)),
-)
+    "cuda": (
+        Candidate("floor", "foreach_mul_(grads, c)", floor_of_lists, scales=True),
+        *(Candidate(GPU, name, _ours(m, "gpu"), scales=True) for name, m in METRICS.items()),
+        Candidate(GPU, KEPT, _out_of_place(METRICS["Sobolev"]), scales=True),
+        *(
+            Candidate(PLAIN, name, _ours(METRICS[name], "reference"), slow=True)
+            for name in ("H⁰", "Sobolev")
+        ),
+        Candidate("one launch per gradient", "g.mul_(c)", floor),
+        Candidate("H⁰ otherwise", "g.lerp_(g.mean(0), c)", _each(_lerp)),
+        Candidate("Sobolev otherwise", "two torch.cumsum", _each(_cumsums), scales=True),
+        Candidate("Sobolev otherwise", "dense inverse, cached", _dense),
+        Candidate("neighbours", "Laplacian smoothing, FFT", _each(_laplacian), scales=True),
+        Candidate("neighbours", "gradient centralization", _each(_centralize)),
+        Candidate("optimizer", "SGD with momentum, foreach", _sgd(foreach=True)),
+        Candidate("optimizer", "SGD with momentum, fused", _sgd(fused=True)),
+    ),
+}

@@ -13,17 +13,21 @@ from pathlib import Path
 
 import torch
 
-# What is measured, how much of it is done, of how much.
-Report = Callable[[str, int, int], None]
+from cdg_torch.lab.output import ResultTable
 
+#: Told as the work goes on: what is measured, how much of it is done, of how much.
+Watcher = Callable[[str, int, int], None]
+
+# The columns of words in every table.
+WORDS = (0, 1)
 
 # If others keep more of a core busy, the figures say that they are not those of a quiet machine.
 BUSY = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One method on one workload: ratio to the floor (quartiles), milliseconds, extra MiB.
+@dataclass(slots=True)
+class Cost:
+    """One candidate on one workload: ratio to the floor (quartiles), milliseconds, extra MiB.
 
     ``host_milliseconds`` is how long a call on a GPU keeps the host, which may then go on.
     """
@@ -40,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class StepShare:
     """One metric's transform over one forward and backward pass (quartiles)."""
 
     batch: int
@@ -98,23 +102,8 @@ class Machine:
         return cls(processor, threads, _cores_busy(), *versions, gpu)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A title, column names, and rows of text; the first two columns are words."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        """Return the table as Markdown."""
-        rule = [":--" if index < 2 else "--:" for index in range(len(self.columns))]
-        lines = [f"| {' | '.join(cells)} |" for cells in (self.columns, rule, *self.rows)]
-        return f"**{self.title}**\n\n" + "\n".join(lines) + "\n"
-
-
 @dataclass(slots=True)
-class Record:
+class Measurements:
     """Everything that one run measured."""
 
     command: str
@@ -123,45 +112,23 @@ class Record:
     numbers: dict[str, int] = field(default_factory=dict)
     tensors: dict[str, int] = field(default_factory=dict)
     floors: dict[str, float] = field(default_factory=dict)
-    rows: list[Row] = field(default_factory=list)
-    shares: list[Share] = field(default_factory=list)
-    # Method -> n -> nanoseconds per number.
+    rows: list[Cost] = field(default_factory=list)
+    shares: list[StepShare] = field(default_factory=list)
+    # Candidate -> n -> nanoseconds per number.
     scaling: dict[str, dict[int, float]] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return the record as JSON."""
+        """Return everything as JSON."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[ResultTable]:
         """Return the tables: one per workload, the shares of a step, the scaling."""
-        tables = []
-        for workload in dict.fromkeys(row.workload for row in self.rows):
-            rows = [row for row in self.rows if row.workload == workload]
-            with_memory = any(row.mebibytes is not None for row in rows)
-            with_host = any(row.host_milliseconds is not None for row in rows)
-            columns = ("method", "", "× floor", "quartiles", "ms")
-            cells: list[tuple[str, ...]] = [
-                (
-                    row.group,
-                    row.name,
-                    f"{row.median:.2f}" if row.median < 10 else f"{row.median:.0f}",
-                    f"{row.low:.2f} – {row.high:.2f}",
-                    f"{row.milliseconds:.3f}",
-                    *((_mebibytes(row.mebibytes),) if with_memory else ()),
-                    *((f"{row.host_milliseconds:.2f}",) if with_host else ()),
-                )
-                for row in rows
-            ]
-            title = (
-                f"{workload}: {self.tensors[workload]} gradients, "
-                f"{self.numbers[workload] / 1e6:.1f} M numbers, float32; "
-                f"floor {self.floors[workload]:.3f} ms"
-            )
-            names = columns + ("extra MiB",) * with_memory + ("host ms",) * with_host
-            tables.append(Table(title, names, tuple(cells)))
+        tables = [
+            self._costs(workload) for workload in dict.fromkeys(r.workload for r in self.rows)
+        ]
         if self.shares:
             names = ("ResNet-18", "metric", "% of forward + backward", "quartiles", "ms", "of ms")
-            rows_ = tuple(
+            shares = [
                 (
                     f"batch {s.batch} of {s.size}×{s.size}",
                     s.metric,
@@ -171,12 +138,12 @@ class Record:
                     f"{s.step_milliseconds:.1f}",
                 )
                 for s in self.shares
-            )
-            tables.append(Table("Share of a training step", names, rows_))
+            ]
+            tables.append(ResultTable(names, shares, "Share of a training step", WORDS))
         if self.scaling:
             counts = sorted({n for by_n in self.scaling.values() for n in by_n})
-            columns_ = ("ns per number", "", *(f"n = {n}" for n in counts), "slowest / fastest")
-            by_name: tuple[tuple[str, ...], ...] = tuple(
+            columns = ("ns per number", "", *(f"n = {n}" for n in counts), "slowest / fastest")
+            times = [
                 (
                     name,
                     "",
@@ -184,9 +151,33 @@ class Record:
                     f"{max(by_n.values()) / min(by_n.values()):.2f}",
                 )
                 for name, by_n in self.scaling.items()
-            )
-            tables.append(Table("Time per number as n grows, size fixed", columns_, by_name))
+            ]
+            title = "Time per number as n grows, size fixed"
+            tables.append(ResultTable(columns, times, title, WORDS))
         return tables
+
+    def _costs(self, workload: str) -> ResultTable:
+        rows = [row for row in self.rows if row.workload == workload]
+        columns: dict[str, Callable[[Cost], str]] = {
+            "method": lambda row: row.group,
+            "": lambda row: row.name,
+            "× floor": lambda row: f"{row.median:.2f}" if row.median < 10 else f"{row.median:.0f}",
+            "quartiles": lambda row: f"{row.low:.2f} – {row.high:.2f}",
+            "ms": lambda row: f"{row.milliseconds:.3f}",
+        }
+        if any(row.mebibytes is not None for row in rows):
+            columns["extra MiB"] = lambda row: (
+                "" if row.mebibytes is None else f"{row.mebibytes:.0f}"
+            )
+        if any(row.host_milliseconds is not None for row in rows):
+            columns["host ms"] = lambda row: f"{row.host_milliseconds:.2f}"
+        title = (
+            f"{workload}: {self.tensors[workload]} gradients, "
+            f"{self.numbers[workload] / 1e6:.1f} M numbers, float32; "
+            f"floor {self.floors[workload]:.3f} ms"
+        )
+        cells = [[cell(row) for cell in columns.values()] for row in rows]
+        return ResultTable(tuple(columns), cells, title, WORDS)
 
     def to_markdown(self) -> str:
         """Return all tables as Markdown, under a line that says where and when."""
@@ -201,8 +192,5 @@ class Record:
                 f" **The machine was busy with other work ({m.load:.1f} cores at the "
                 "start): ratios are rough, and milliseconds are too many.**"
             )
-        return "\n".join([where + "\n", *(table.markdown() for table in self.tables())])
-
-
-def _mebibytes(value: float | None) -> str:
-    return "" if value is None else f"{value:.0f}"
+        tables = [f"**{table.title}**\n\n{table.markdown()}" for table in self.tables()]
+        return "\n".join([where + "\n", *tables])

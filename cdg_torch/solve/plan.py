@@ -106,7 +106,11 @@ def _signature(
     return Signature(tuple(memories), some, dims, groups, forced(), torch.get_num_threads())
 
 
-_KERNELS = {"cpu": "cdg_torch.solve.cpu.run_cpu", "gpu": "cdg_torch.solve.gpu.run_gpu"}
+# Where the kernels of a backend are, and what plans a list for them.
+_KERNELS = {
+    "cpu": ("cdg_torch.solve.cpu.run_cpu", "tile_plan"),
+    "gpu": ("cdg_torch.solve.gpu.run_gpu", "launch_plan"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,8 +202,9 @@ def make_plan(signature: Signature) -> Plan:
     by_kernels = []
     for (chosen, dtype, device), members in batches.items():
         # Here, because Numba and Triton are slow to import.
-        kernels = import_module(_KERNELS[chosen])
-        own = kernels.make_plan([parts[i] for i in members], dtype, device, signature.threads)
+        module, planner = _KERNELS[chosen]
+        plan = getattr(import_module(module), planner)
+        own = plan([parts[i] for i in members], dtype, device, signature.threads)
         by_kernels.append((own, np.array(members)))
     return Plan(tuple(moved), tuple(by_reference), tuple(by_kernels))
 

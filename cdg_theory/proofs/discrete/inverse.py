@@ -16,7 +16,7 @@ import sympy as sp
 
 from cdg_theory.discrete import inverse
 from cdg_theory.ledger import Theorem
-from cdg_theory.proofs.tools.algebra import Powers, path_rows, vanish, vanishes
+from cdg_theory.proofs.tools.algebra import Powers, is_zero, path_rows, vanish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def _path(
     right = sp.summation(sp.expand(entry(j, k)), (k, j, n - 1))
     # n = 1 has no neighbour: M = α, and the formula must give 1/α.
     single = alpha * entry(0, 0).subs(n, 1) - 1
-    return _is_inverse(rows, left + right, 0) and vanishes(single)
+    return _is_inverse(rows, left + right, 0) and is_zero(single)
 
 
 def _cycle_rows(entry: Callable[[Any], Any], weight: Any) -> list[tuple[Any, int]]:
@@ -69,7 +69,7 @@ def _cycle(nodes: Any = n) -> bool:
         return 1 / (alpha * n) + inverse.cycle_entry(d, nodes) / c
 
     total = sp.summation(sp.expand(entry(u)), (u, 0, n - 1))
-    symmetric = vanishes(entry(n - u) - entry(u))
+    symmetric = is_zero(entry(n - u) - entry(u))
     return symmetric and _is_inverse(_cycle_rows(entry, 0), total, 0)
 
 
@@ -86,7 +86,7 @@ def _path_resolvent(end: int = 1) -> bool:
     left = power.total(entry(k, j), k, 0, j - 1)
     right = power.total(entry(j, k), k, j, n - 1)
     single = alpha * entry(0, 0).subs({n: 1, power.of[n]: r}) - 1
-    return _is_inverse(rows, left + right, weight) and vanishes(single)
+    return _is_inverse(rows, left + right, weight) and is_zero(single)
 
 
 def _cycle_resolvent(nodes: Any = n) -> bool:
@@ -99,7 +99,7 @@ def _cycle_resolvent(nodes: Any = n) -> bool:
         return 1 / (alpha * n) + resolvent - 1 / (n * weight)
 
     total = power.total(entry(u), u, 0, n - 1)
-    symmetric = vanishes(entry(n - u) - entry(u))
+    symmetric = is_zero(entry(n - u) - entry(u))
     return symmetric and _is_inverse(_cycle_rows(entry, weight), total, weight)
 
 

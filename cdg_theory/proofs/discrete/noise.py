@@ -14,7 +14,7 @@ import sympy as sp
 
 from cdg_theory.discrete import inverse, noise
 from cdg_theory.ledger import Theorem
-from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
+from cdg_theory.proofs.tools.algebra import Powers, is_zero, vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_inverse
 
 PAGE = "theory/discretization.md"
@@ -25,7 +25,7 @@ alpha, beta, c = sp.symbols("alpha beta c", positive=True)
 def _one_line(modes: Any = n - 1) -> bool:
     on, off = (1 / (alpha * n) + inverse.h0_entry(delta, n, beta) for delta in (1, 0))
     squares = n * on**2 + n * (n - 1) * off**2
-    return vanishes(squares - (1 / alpha**2 + modes / beta**2))
+    return is_zero(squares - (1 / alpha**2 + modes / beta**2))
 
 
 def _sobolev(nodes: Any = n) -> bool:
@@ -37,7 +37,7 @@ def _sobolev(nodes: Any = n) -> bool:
     path = 2 * above + diagonal
     round_trip = inverse.cycle_entry(u, n)
     cycle = n * sp.summation(sp.expand(round_trip**2), (u, 0, n - 1))
-    # (1/αn + G)²: the cross term vanishes with the column sums of G, the first gives 1/α².
+    # (1/αn + G)²: the cross term is_zero with the column sums of G, the first gives 1/α².
     cross = sp.summation(sp.expand(round_trip), (u, 0, n - 1))
     return vanish(
         [path - noise.path_sobolev_trace(nodes), cycle - noise.cycle_sobolev_trace(n), cross]
@@ -48,7 +48,7 @@ def _general_cycle(stiffness: Any = c) -> bool:
     power = Powers("r", u, n)
     entry = inverse.cycle_resolvent(u, n, c, power)
     squares = n * power.total(entry**2, u, sp.Integer(0), n - 1)
-    return vanishes(squares - noise.cycle_trace(n, stiffness, power))
+    return is_zero(squares - noise.cycle_trace(n, stiffness, power))
 
 
 def _folding(folds: int = 2) -> bool:
@@ -68,7 +68,7 @@ def _folding(folds: int = 2) -> bool:
     mirrored = sp.expand_trig(cycle(2 * size - m)) - cycle(m)
     folded = (noise.cycle_sobolev_trace(2 * n) - sp.Rational(1, 16)) / 2
     return (
-        vanishes(path(m) - cycle(m))
+        is_zero(path(m) - cycle(m))
         and sp.simplify(mirrored) == 0
         and vanish([path(size) - 4, cycle(size) - 4, folded - noise.path_sobolev_trace(n)])
     )

@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from cdg_theory.ledger import Theorem
-from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
+from cdg_theory.proofs.tools.algebra import Powers, is_zero, vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_gram, laplacian
 
 PAGE = "theory/discretization.md"
@@ -101,7 +101,7 @@ def _smallest(turn: int = 1) -> bool:
 
     cycle = [turn * (m + 1) / size, turn * (m - 1) / size]
     path = [turns / 2 for turns in cycle]
-    return vanishes(identity) and all(lies_between(turns) for turns in cycle + path)
+    return is_zero(identity) and all(lies_between(turns) for turns in cycle + path)
 
 
 def _is_definite(matrix: list[list[Fraction]]) -> bool:

@@ -12,7 +12,7 @@ import sympy as sp
 
 from cdg_theory.discrete import inverse
 from cdg_theory.ledger import Theorem
-from cdg_theory.proofs.tools.algebra import Powers, vanish, vanishes
+from cdg_theory.proofs.tools.algebra import Powers, is_zero, vanish
 
 PAGE = "theory/discretization.md"
 i, j, k, n, u = sp.symbols("i j k n u", integer=True, nonnegative=True)
@@ -76,7 +76,7 @@ def _h0_limits(mean_at: Any = sp.oo) -> bool:
     on, off = (1 / n + inverse.h0_entry(delta, n, lam) for delta in (1, 0))
     plain = [on.subs(lam, 1) - 1, off.subs(lam, 1)]
     mean = [sp.limit(entry, lam, mean_at) - 1 / n for entry in (on, off)]
-    return vanish(plain) and all(entry.is_finite and vanishes(entry) for entry in mean)
+    return vanish(plain) and all(entry.is_finite and is_zero(entry) for entry in mean)
 
 
 def _small_fluctuation(nodes: Any = N) -> bool:
@@ -107,7 +107,7 @@ def _small_derivative(diagonal: Any = 1 / beta) -> bool:
     r"""Check γ → 0 at fixed β: with :math:`c = \beta r/(1-r)^2`, let r → 0.
 
     Exponents are written as 1 + s with s ≥ 0, so that every :math:`r^s` stays in [0,1] while its
-    partner r vanishes: put r = 0 and keep the :math:`r^s` as symbols.
+    partner r is_zero: put r = 0 and keep the :math:`r^s` as symbols.
     """
     s, t, m = sp.symbols("s t m", integer=True, nonnegative=True)
     power = Powers("r", i, s, t, m)

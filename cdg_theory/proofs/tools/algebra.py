@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-def vanishes(expression: Any) -> bool:
+def is_zero(expression: Any) -> bool:
     """Decide whether a rational function of its symbols is zero.
 
     Examples
     --------
     >>> x = sp.Symbol("x")
-    >>> vanishes(1 / (1 - x) - 1 - x / (1 - x)), vanishes(1 / (1 - x) - 1 - x)
+    >>> is_zero(1 / (1 - x) - 1 - x / (1 - x)), is_zero(1 / (1 - x) - 1 - x)
     (True, False)
     """
     numerator, _ = sp.fraction(sp.together(sp.sympify(expression, strict=True)))
@@ -31,7 +31,7 @@ def vanishes(expression: Any) -> bool:
 
 def vanish(expressions: Iterable[Any]) -> bool:
     """Decide whether every one of the rational functions is zero."""
-    return all(vanishes(expression) for expression in expressions)
+    return all(is_zero(expression) for expression in expressions)
 
 
 class Powers:

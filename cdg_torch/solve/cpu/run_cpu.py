@@ -101,7 +101,7 @@ class TilePlan:
         share(_entry(self.dtype), call.ctypes.data, self.threads)
 
 
-def make_plan(
+def tile_plan(
     parts: Sequence[Part], dtype: torch.dtype, device: torch.device, threads: int
 ) -> TilePlan:
     """Return the plan of a list of CPU tensors of equal dtype, for up to ``threads`` threads."""

@@ -174,7 +174,7 @@ class LaunchPlan:
 _kept: list[tuple[LaunchPlan, Tensor]] = []
 
 
-def make_plan(
+def launch_plan(
     parts: Sequence[Part],
     dtype: torch.dtype,
     device: torch.device,

@@ -110,7 +110,7 @@ def numbers(text: str) -> set[int]:
 def claims() -> dict[str, tuple[str, str]]:
     """Return, for each test file, its claim and its text."""
     return {
-        path.name: (claim(path), path.read_text(encoding="utf-8"))
+        path.relative_to(ROOT / "tests").as_posix(): (claim(path), path.read_text(encoding="utf-8"))
         for path in sorted((ROOT / "tests").rglob("test_*.py"))
     }
 
@@ -132,7 +132,7 @@ def tests_of(theorem: ledger.Theorem) -> list[str]:
         rf"{re.escape(theorem.id)}(?![\w-])|^from {re.escape(package)} import .*\b{module}\b",
         re.MULTILINE,
     )
-    after_theorems = {name: c for name, c in claims().items() if name.startswith("test_theorem_")}
+    after_theorems = {name: c for name, c in claims().items() if "test_theorem_" in name}
     for files in (after_theorems, claims()):
         if found := [name for name, (_, text) in files.items() if named.search(text)]:
             return [EVERY, *found]
@@ -154,7 +154,7 @@ def heading(theorem: ledger.Theorem) -> str:
 
 def test_label(name: str) -> str:
     """Return the anchor of a test file's claim."""
-    return "claim-" + name.removesuffix(".py").replace("_", "-")
+    return "claim-" + name.removesuffix(".py").replace("/test_", "-").replace("_", "-")
 
 
 def check_source(theorem: ledger.Theorem) -> str:

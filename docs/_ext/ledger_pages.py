@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 #: The test that runs every statement and every variant.
-EVERY = "test_ledger_holds.py"
+EVERY = "theory/test_ledger_holds.py"
 KIND = {
     "symbolic": "symbolic: for all n, weights or functions of its scope",
     "exact": "exact: rational arithmetic, no rounding, on drawn cases",

@@ -76,7 +76,7 @@ and on rational numbers, and proves that the result is the global solve, for eve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -86,7 +86,7 @@ from cdg_theory.discrete.sweeps import path_factors, solve_fluctuation, split_me
 from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -248,13 +248,16 @@ def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
     return np.stack([level, flux[:-1], -flux[1:]], axis=1)
 
 
-def finish_block(f: NDArray[Any], told: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
-    """Return the rows of x: the block's own problem with what flows in at its ends."""
+def finish_block(f: Any, told: Any, solve: Callable[[Any], Any]) -> Any:
+    """Return the rows of x, of any array library: the block's own problem, fluxes at its ends.
+
+    ``told`` are level and inflows, (3, columns), and ``solve(w)`` is :func:`solve_alone`.
+    """
     level, left, right = told
     w = f - (left + right) / len(f)
     w[0] += left
     w[-1] += right
-    return level + solve_alone(w, plan.fluctuation, plan.stiffness)
+    return solve(w) + level
 
 
 def solve_blocks(blocks: Sequence[NDArray[Any]], plan: ShardPlan) -> list[NDArray[Any]]:
@@ -269,9 +272,10 @@ def solve_blocks(blocks: Sequence[NDArray[Any]], plan: ShardPlan) -> list[NDArra
     numbers = np.stack(sent)  # all that is communicated
     weights = np.array([len(f) * (plan.mean / plan.mean) / sum(plan.sizes) for f in parts])
     mean, numbers[:, 0] = split_offsets(numbers[:, 0], weights)
-    told = solve_ends(numbers, plan)
+    solve = partial(solve_alone, beta=plan.fluctuation, c=plan.stiffness)
     return [
-        mean / plan.mean + finish_block(f, ends, plan) for f, ends in zip(parts, told, strict=True)
+        mean / plan.mean + finish_block(f, told, solve)
+        for f, told in zip(parts, solve_ends(numbers, plan), strict=True)
     ]
 
 

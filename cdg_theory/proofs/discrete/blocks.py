@@ -96,7 +96,7 @@ def _ends(*, t: Callable[[Any, Any], Any] = lambda near, _far: near) -> bool:
         ((u,), probes, f) = plan.responses, plan.probes(0), _vector("f", n)
         f = f - sum(f) / n
         level, (near, far) = z + (a - b) / (beta * n), probes @ f  # n·o = β·n·z
-        solved = blocks.finish_block(f, np.array([level, a, -b]), plan)
+        solved = blocks.finish_block(f, (level, a, -b), partial(blocks.solve_alone, beta=beta, c=c))
         rows = beta * solved + c * laplacian(solved, periodic=False) - beta * z - f
         rows[0] -= a
         rows[-1] += b

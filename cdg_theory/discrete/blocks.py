@@ -64,10 +64,11 @@ seam's own equation gives φ.
 
 **Why it is stable.** Every coefficient is ≥ 0 and :math:`D\ge1-\beta n\kappa+\beta n\rho\ge1`:
 nothing is divided by β or by a small difference. (Digits cancel in :math:`\tau=1-\beta n\kappa` if
-β or the block is large, but then τ is added to larger numbers.) At β = 0 all τ = 1 and e = 0, the
-recursions *are* two running sums, of :math:`n_bo_b` and of :math:`R\varphi-J`, and the mean
-constraint closes them. At large β fluxes are small and are not differences of large sums:
-:math:`y_b\to J/R_b`, and each block's own balance gives its level.
+β or the block is large. Then τ is added to larger numbers, and since τ is made of the same κ, what
+κ is off by is multiplied by :math:`n_bo_b-\beta n_b\ell_b=\varphi_b-\varphi_{b-1}`, not by
+:math:`n_bo_b`.) At β = 0 all τ = 1 and e = 0, the recursions *are* two running sums, of
+:math:`n_bo_b` and of :math:`R\varphi-J`, and the mean constraint closes them. At large β fluxes are
+small and are not differences of large sums: :math:`y_b\to J/R_b`.
 
 Everything between the plan and the result runs over any field. Theorem 11 executes it on symbols
 and on rational numbers, and proves that the result is the global solve, for every n and split.

@@ -104,13 +104,13 @@ class _Cut(NamedTuple):
         return self.layout.parts, numbers, columns
 
     def pieces(self) -> Iterator[tuple[Job, tuple[Partner, ...], int, _Known]]:
-        """Yield each shared group's rows: here, on which ranks, which of them this is; and more."""
-        _, grad, metric, dim, _ = self.job
+        """Yield each shared group's rows here, who holds the group, as which of them; and more."""
+        whole, given, metric, dim, _ = self.job
         for piece in self.layout.shares[self.rank].parts:
             partners = self.layout.partners[piece.group]
             index = [partner.rank for partner in partners].index(self.rank)
-            known = _known(metric, tuple(p.rows for p in partners), index, grad.device)
-            out, grad = (t.narrow(dim, piece.start, piece.rows) for t in self.job[:2])
+            known = _known(metric, tuple(p.rows for p in partners), index, given.device)
+            out, grad = (t.narrow(dim, piece.start, piece.rows) for t in (whole, given))
             yield Job(out, grad, metric, dim), partners, index, known
 
     def summarize(self, region: Tensor) -> None:

@@ -43,32 +43,34 @@ the transmission :math:`\tau = 1-\beta n\kappa\in(0,1]`. With the balance put in
 .. math::
 
     \beta n_b\ell_b = n_bo_b + \varphi_{b-1} - \varphi_b, \qquad
-    R_b\varphi_b = \tau_b\ell_b - \tau_{b+1}\ell_{b+1} + s_b' - s_{b+1}, \qquad
-    R_b = \tfrac1c+\rho_b+\rho_{b+1} .
+    \varphi_b = C_b\,(\tau_b\ell_b - \tau_{b+1}\ell_{b+1} + s_b' - s_{b+1}), \qquad
+    C_b = \frac c{1+c\rho_b+c\rho_{b+1}} .
 
 It is eliminated as the rows are, from the first block on: :math:`\varphi_b = y_b-e_b\ell_{b+1}`
 with, for :math:`Y = n_bo_b+y_{b-1}`, :math:`E = \beta n_b+e_{b-1}`, :math:`J = s_b'-s_{b+1}` and
-the divisor :math:`D = \tau_b+ER_b`,
+the carry :math:`p = C_b/(C_b\tau_b+E)`,
 
 .. math::
 
-    y_b = \frac{\tau_bY + EJ}D, \qquad e_b = \frac{E\,\tau_{b+1}}D, \qquad
-    \ell_b = \frac{R_bY - J + \tau_{b+1}\ell_{b+1}}D .
+    y_b = p\,(\tau_bY + EJ), \qquad e_b = pE\,\tau_{b+1}, \qquad
+    \ell_b = \frac{Y}{C_b\tau_b+E} + p\,(\tau_{b+1}\ell_{b+1} - J) .
 
 At the last block its balance :math:`Y=E\ell` is left, and the mean constraint
 :math:`\sum n_b\ell_b=0`. What the last block would lose is :math:`Y-E\ell=-\beta\sum n_b\ell_b`,
 by the sum of all balances; so :math:`E\ell+w\sum n_b\ell_b=Y` with any w > 0 says both. The code
-takes :math:`w=c/n^2`, of the size of the smallest eigenvalue of :math:`cL`. The cycle is cut at its
-seam: its solution is that of the path and φ times that for a unit flux across the seam, and the
-seam's own equation gives φ.
+takes :math:`w=c/n`. The cycle is cut at its seam: its solution is that of the path and φ times that
+for a unit flux across the seam, and the seam's own equation gives φ.
 
-**Why it is stable.** Every coefficient is ≥ 0 and :math:`D\ge1-\beta n\kappa+\beta n\rho\ge1`:
-nothing is divided by β or by a small difference. (Digits cancel in :math:`\tau=1-\beta n\kappa` if
-β or the block is large. Then τ is added to larger numbers, and since τ is made of the same κ, what
-κ is off by is multiplied by :math:`n_bo_b-\beta n_b\ell_b=\varphi_b-\varphi_{b-1}`, not by
-:math:`n_bo_b`.) At β = 0 all τ = 1 and e = 0, the recursions *are* two running sums, of
-:math:`n_bo_b` and of :math:`R\varphi-J`, and the mean constraint closes them. At large β fluxes are
-small and are not differences of large sums: :math:`y_b\to J/R_b`.
+**Why it is stable.** Every coefficient is ≥ 0. Since :math:`E\ge\beta n_b` and
+:math:`C_b\rho_b\le1`, :math:`C\tau+E\ge C(1-\beta n\kappa+\beta n\rho)\ge C`: all :math:`p\le1`,
+and nothing is divided by β or by a small difference. (Digits cancel in
+:math:`\tau=1-\beta n\kappa` if β or the block is large. Then τ is added to larger numbers, and
+since τ is made of the same κ, what κ is off by is multiplied by
+:math:`n_bo_b-\beta n_b\ell_b=\varphi_b-\varphi_{b-1}`, not by :math:`n_bo_b`.) At β = 0 all τ = 1
+and e = 0, the recursions *are* two running sums, of :math:`n_bo_b` and of :math:`\varphi/C-J`, and
+the mean constraint closes them. At large β fluxes are small and are not differences of large sums,
+:math:`y_b\to C_bJ`. With :math:`w=c/n` the last level comes from the balance if β is large, and
+from the mean constraint if β is small and Y carries the rounding errors of a long sum.
 
 Everything between the plan and the result runs over any field. Theorem 11 executes it on symbols
 and on rational numbers, and proves that the result is the global solve, for every n and split.
@@ -180,9 +182,10 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
 @lru_cache(maxsize=256)
 def _shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     n, periodic = sum(sizes), metric.boundary == "periodic"
+    weights = metric.mean, metric.fluctuation, metric.stiffness(n)
     if metric.is_multiple_of_l2 or n == 1:
-        return ShardPlan(metric.mean, metric.mean, 0.0, periodic, sizes, 0, ())
-    return plan_of(metric.mean, metric.fluctuation, metric.stiffness(n), sizes, periodic=periodic)
+        return ShardPlan(*weights, periodic, sizes, 0, ())
+    return plan_of(*weights, sizes, periodic=periodic)
 
 
 def split_offsets(means: Any, weights: Any) -> tuple[Any, Any]:
@@ -198,24 +201,24 @@ def split_offsets(means: Any, weights: Any) -> tuple[Any, Any]:
 
 
 def solve_path(
-    q: NDArray[Any], J: NDArray[Any], n: Any, tau: Any, R: Any, beta: Any, w: Any
+    q: NDArray[Any], J: NDArray[Any], n: Any, tau: Any, C: Any, beta: Any, w: Any
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     r"""Return levels and fluxes of the path of blocks, for :math:`q_b=n_bo_b`.
 
-    q is (blocks, columns) and J (blocks-1, columns); n, τ and R are columns of that length.
+    q is (blocks, columns) and J (blocks-1, columns); n, τ and C are columns of that length.
     """
     Y, E = q.copy(), beta * n
-    D, y, e = np.zeros_like(R), np.zeros_like(J), np.zeros_like(R)
-    for b in range(len(R)):
-        D[b] = tau[b] + E[b] * R[b]
-        y[b] = (tau[b] * Y[b] + E[b] * J[b]) / D[b]
-        e[b] = E[b] * tau[b + 1] / D[b]
+    p, y, e = np.zeros_like(C), np.zeros_like(J), np.zeros_like(C)
+    for b in range(len(C)):
+        p[b] = C[b] / (C[b] * tau[b] + E[b])
+        y[b] = p[b] * (tau[b] * Y[b] + E[b] * J[b])
+        e[b] = p[b] * E[b] * tau[b + 1]
         Y[b + 1] += y[b]
         E[b + 1] += e[b]
     level, h = np.zeros_like(q), n / n  # with 0 in the last block, and what 1 there adds
-    for b in reversed(range(len(R))):
-        level[b] = (R[b] * Y[b] - J[b] + tau[b + 1] * level[b + 1]) / D[b]
-        h[b] = tau[b + 1] * h[b + 1] / D[b]
+    for b in reversed(range(len(C))):
+        level[b] = Y[b] / (C[b] * tau[b] + E[b]) + p[b] * (tau[b + 1] * level[b + 1] - J[b])
+        h[b] = p[b] * tau[b + 1] * h[b + 1]
     level += h * ((Y[-1] - w * (n * level).sum(0)) / (E[-1] + w * (n * h).sum(0)))
     return level, y - e * level[1:]
 
@@ -234,7 +237,7 @@ def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
     first, last = (np.array([[u[end]] for u in responses]) for end in (0, -1))
     kappa, rho, tau = -last, first - last, 1 + beta * n * last
     s, s_ = n * kappa * o + t, n * kappa * o + t_
-    path = n, tau, 1 / c + rho[:-1] + rho[1:], beta, c / sum(plan.sizes) ** 2
+    path = n, tau, c / (1 + c * rho[:-1] + c * rho[1:]), beta, c / sum(plan.sizes)
     level, flux = solve_path(n * o, s_[:-1] - s[1:], *path)
     seam = 0 * o[:1]
     if plan.periodic:
@@ -243,7 +246,8 @@ def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
         across[-1] -= 1
         unit_level, unit_flux = solve_path(across, 0 * n[1:], *path)
         fall, unit_fall = (tau[-1:] * x[-1:] - tau[:1] * x[:1] for x in (level, unit_level))
-        seam = (fall + s_[-1:] - s[:1]) / (1 / c + rho[-1:] + rho[:1] - unit_fall)
+        C = c / (1 + c * rho[-1:] + c * rho[:1])
+        seam = C * (fall + s_[-1:] - s[:1]) / (1 - C * unit_fall)
         level, flux = level + seam * unit_level, flux + seam * unit_flux
     flux = np.concatenate([seam, flux, seam])
     return np.stack([level, flux[:-1], -flux[1:]], axis=1)

@@ -111,25 +111,25 @@ def _ends(*, t: Callable[[Any, Any], Any] = lambda near, _far: near) -> bool:
 
 
 def _paths(most: int) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Yield n, τ and R of paths of one to ``most`` blocks, as columns of independent symbols."""
+    """Yield n, τ and C of paths of one to ``most`` blocks, as columns of independent symbols."""
     for count in range(1, most + 1):
         n, tau = (_vector(name, count, positive=True)[:, None] for name in ("n", "tau"))
-        yield n, tau, _vector("R", count, positive=True)[1:, None]
+        yield n, tau, _vector("C", count, positive=True)[1:, None]
 
 
-def _path(*, link: Callable[..., Any] = lambda R, flux, fall, J: R * flux - fall - J) -> bool:
+def _path(*, link: Callable[..., Any] = lambda C, fall, J: C * (fall + J)) -> bool:
     """Check that the code solves the small system of the path.
 
     All coefficients and data are symbols. One step of the elimination leads over each interface,
     and with three blocks a step has met what every later one meets: the first, and a following one.
     """
-    for n, tau, R in _paths(3):
-        q, J = _vector("q", len(n))[:, None], _vector("J", len(R))[:, None]
+    for n, tau, C in _paths(3):
+        q, J = _vector("q", len(n))[:, None], _vector("J", len(C))[:, None]
         q[-1] = -sum(q[:-1, 0])  # fluctuations have mean zero
-        level, flux = blocks.solve_path(q, J, n, tau, R, beta, w)
+        level, flux = blocks.solve_path(q, J, n, tau, C, beta, w)
         through = np.concatenate([[[0]], flux, [[0]]])
         balance = beta * n * level - q - through[:-1] + through[1:]
-        links = link(R, flux, (tau * level)[:-1] - (tau * level)[1:], J)
+        links = flux - link(C, (tau * level)[:-1] - (tau * level)[1:], J)
         if not vanish([*balance.flat, *links.flat, (n * level).sum()]):
             return False
     return True
@@ -138,18 +138,18 @@ def _path(*, link: Callable[..., Any] = lambda R, flux, fall, J: R * flux - fall
 def _seam(*, gain: int = 1) -> bool:
     """Check the seam's divisor, and the code's numbers on the cycle.
 
-    A unit flux across the seam makes the path's ends fall apart by Σ βnτℓ² + Σ Rφ² ≥ 0: add up τℓ
-    times each balance and φ times each link. So the divisor is at least the seam's own R > 0.
+    A unit flux across the seam makes the path's ends fall apart by Σ βnτℓ² + Σ φ²/C ≥ 0: add up τℓ
+    times each balance and φ/C times each link. So the divisor is at least 1.
     Executed for one and two blocks; balances and links of more add up alike.
     """
     zero = []
-    for n, tau, R in _paths(2):
+    for n, tau, C in _paths(2):
         across = 0 * n
         across[0] += 1
         across[-1] -= 1
-        level, flux = blocks.solve_path(across, 0 * R, n, tau, R, beta, w)
+        level, flux = blocks.solve_path(across, 0 * C, n, tau, C, beta, w)
         fall = (tau[0] * level[0] - tau[-1] * level[-1])[0]
-        energy = (beta * n * tau * level**2).sum() + (R * flux**2).sum()
+        energy = (beta * n * tau * level**2).sum() + (flux**2 / C).sum()
         zero.append(fall - gain * energy)
     b, stiffness = sp.Rational(2, 7), sp.Rational(3, 5)
     for sizes in ((1,), (2,), (1, 2), (3, 1, 2)):
@@ -170,28 +170,29 @@ def _seam(*, gain: int = 1) -> bool:
 
 
 def _unique(*, sign: int = 1) -> bool:
-    r"""Check that determinants are sums of positive terms, and D ≥ 1.
+    r"""Check that determinants are sums of positive terms, and :math:`C\tau+E\ge C`.
 
     For one to three blocks, unknowns ℓ and φ, on path and cycle; for every number of blocks the
-    elimination's divisors are :math:`D\ge1` and, last, a sum of positive terms, too.
+    elimination's divisors are these and, last, a sum of positive terms, too.
     """
-    for n, tau, R in _paths(3):
+    for n, tau, C in _paths(3):
         for periodic in (False, True):
-            count, links = len(n), [*R[:, 0], *([sp.Symbol("R_seam", positive=True)] * periodic)]
+            count, links = len(n), [*C[:, 0], *([sp.Symbol("C_seam", positive=True)] * periodic)]
             A = sp.zeros(count + len(links))
             for b in range(count):
                 A[b, b] = sign * beta * n[b, 0]
                 A[count - 1, b] += w * n[b, 0]
-            for j, resistance in enumerate(links):
+            for j, conductance in enumerate(links):
                 before, after = j, (j + 1) % count
                 A[before, count + j] += 1
                 A[after, count + j] -= 1
-                A[count + j, count + j] = resistance
-                A[count + j, before] -= tau[before, 0]
-                A[count + j, after] += tau[after, 0]
+                A[count + j, count + j] = 1
+                A[count + j, before] -= conductance * tau[before, 0]
+                A[count + j, after] += conductance * tau[after, 0]
             if not all(term.is_positive for term in sp.Add.make_args(sp.expand(A.det()))):
                 return False
     size, u, kappa, rho, e = sp.symbols("n u kappa rho e", positive=True)
+    # (Cτ + E)/C with E = βn + e and 1/C = 1/c + ρ + ρ', where ρ = u + κ is the block's own.
     D = 1 - beta * size * kappa + (beta * size + e) * (1 / c + (u + kappa) + rho)
     return all(t.is_positive for t in sp.Add.make_args(sp.expand(D - 1 - beta * size * u)))
 
@@ -333,12 +334,12 @@ THEOREMS = (
         ),
         tex=(
             r"\beta n_b\ell_b=n_bo_b+\varphi_{b-1}-\varphi_b,\quad"
-            r"R_b\varphi_b=\tau_b\ell_b-\tau_{b+1}\ell_{b+1}+J_b,\quad\textstyle\sum n_b\ell_b=0"
+            r"\varphi_b=C_b(\tau_b\ell_b-\tau_{b+1}\ell_{b+1}+J_b),\quad\textstyle\sum n_b\ell_b=0"
         ),
         scope="any number of blocks, by one step of the elimination; all coefficients and data",
         kind="symbolic",
         check=_path,
-        variant=partial(_path, link=lambda R, flux, fall, J: R * flux - fall + J),
+        variant=partial(_path, link=lambda C, fall, J: C * (fall - J)),
         perturbed="The same with the jump's sign turned round.",
         page=PAGE,
     ),
@@ -347,11 +348,11 @@ THEOREMS = (
         title="The cycle's seam is one more interface",
         statement=(
             "What the code tells the blocks of a cycle satisfies balances and interfaces, the seam "
-            "among them; its divisor there is at least the seam's own resistance."
+            "among them; its divisor there is at least 1."
         ),
         tex=(
             r"\varphi=c\,(x_{\text{last}}-x_{\text{first}}),\qquad"
-            r"\text{fall of the unit flux}=\textstyle\sum\beta n\tau\ell^2+\sum R\varphi^2\ge0"
+            r"\text{fall of the unit flux}=\textstyle\sum\beta n\tau\ell^2+\sum\varphi^2/C\ge0"
         ),
         scope="any number of blocks for the divisor; the code on four splits, all data",
         kind="symbolic",
@@ -364,10 +365,10 @@ THEOREMS = (
         id="T11.unique",
         title="The small system has one solution for every member of the family",
         statement=(
-            "Its determinant is a sum of positive terms, and every divisor of the elimination is "
-            "at least 1 but for the last one, a sum of positive terms: β = 0 is no exception."
+            "Its determinant is a sum of positive terms, every carry of the elimination is at most "
+            "1, and its last divisor is a sum of positive terms: β = 0 is no exception."
         ),
-        tex=r"\det A>0,\qquad D=\tau+ER\ge1+\beta n\,u_{\text{first}}\ge1",
+        tex=r"\det A>0,\qquad C\tau+E\ge C\,(1+\beta n\,u_{\text{first}})\ge C",
         scope="path and cycle of up to three blocks, any number for the divisors; β >= 0, c > 0",
         kind="symbolic",
         check=_unique,

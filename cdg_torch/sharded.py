@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from cdg_torch.placements import Partner, RowLayout
 
 
-class _Known(NamedTuple):
-    """What is known of a block: a :class:`~cdg_theory.discrete.blocks.FluxMap` on a device.
+class _BlockMap(NamedTuple):
+    """A block: its :class:`~cdg_theory.discrete.blocks.FluxMap` on a device.
 
     ``weights`` are each block's share of the rows, ``metric`` is that of the block's own path.
     """
@@ -64,7 +64,9 @@ class _Known(NamedTuple):
 
 # A training run has a handful of these; a schedule brings new metrics at every step.
 @lru_cache(maxsize=256)
-def _known(metric: Metric, sizes: tuple[int, ...], index: int, device: torch.device) -> _Known:
+def _block_map(
+    metric: Metric, sizes: tuple[int, ...], index: int, device: torch.device
+) -> _BlockMap:
     n = sum(sizes)
 
     def tensor(values: object) -> Tensor:
@@ -75,7 +77,7 @@ def _known(metric: Metric, sizes: tuple[int, ...], index: int, device: torch.dev
     # and is 0 here but for rounding, which a large weight of the mean keeps small.
     c, beta = metric.stiffness(n), metric.fluctuation
     own = Metric(max(metric.mean, beta + c), beta, c, spacing="unit")
-    return _Known(probes, ends, tensor([size / n for size in sizes]), own)
+    return _BlockMap(probes, ends, tensor([size / n for size in sizes]), own)
 
 
 def _matrix(tensor: Tensor, dim: int) -> Tensor:
@@ -103,13 +105,14 @@ class _Cut(NamedTuple):
         columns = math.prod(self.job.grad.movedim(self.job.dim, 0).shape[1:])
         return self.layout.parts, numbers, columns
 
-    def pieces(self) -> Iterator[tuple[Job, tuple[Partner, ...], int, _Known]]:
+    def pieces(self) -> Iterator[tuple[Job, tuple[Partner, ...], int, _BlockMap]]:
         """Yield each shared group's rows here, who holds the group, as which of them; and more."""
         whole, given, metric, dim, _ = self.job
         for piece in self.layout.shares[self.rank].parts:
             partners = self.layout.partners[piece.group]
             index = [partner.rank for partner in partners].index(self.rank)
-            known = _known(metric, tuple(p.rows for p in partners), index, given.device)
+            sizes = tuple(partner.rows for partner in partners)
+            known = _block_map(metric, sizes, index, given.device)
             out, grad = (t.narrow(dim, piece.start, piece.rows) for t in (whole, given))
             yield Job(out, grad, metric, dim), partners, index, known
 

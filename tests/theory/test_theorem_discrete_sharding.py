@@ -15,6 +15,14 @@ def _turned(finish_block):
     return lambda f, told, solve: finish_block(f, (told[0], told[1], -told[2]), solve)
 
 
+def _last_row_turned(finish_block):
+    def mutant(f, told, solve):
+        last = np.append(0 * f[1:], 2 * told[2])
+        return finish_block(f, told, lambda w: solve(w - last))
+
+    return mutant
+
+
 def _without_seam(solve_ends):
     return lambda numbers, plan: solve_ends(numbers, replace(plan, periodic=False))
 
@@ -52,6 +60,7 @@ MUTANTS = [
     ("T11.response", blocks, "solve_alone", lambda solve: lambda w, beta, c: solve(w, beta, 2 * c)),
     ("T11.response", blocks, "split_mean", lambda split: lambda g: (0, 2 * split(g)[1])),
     ("T11.ends", blocks, "finish_block", _turned),
+    ("T11.ends", blocks, "finish_block", _last_row_turned),
     ("T11.ends", blocks.ShardPlan, "probes", _exchanged),
     ("T11.path", blocks, "solve_path", _not_of_mean_zero),
     ("T11.path", blocks, "solve_path", _doubled_fluxes),

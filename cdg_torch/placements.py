@@ -78,7 +78,7 @@ def cutting_dimension(tensor: DTensor, dim: int, name: str) -> int | None:
     return cutting[0]
 
 
-class Block(NamedTuple):
+class Piece(NamedTuple):
     """Rows ``start`` to ``stop`` of a rank, which belong to one group of channels."""
 
     group: int
@@ -91,13 +91,13 @@ class Block(NamedTuple):
         return self.stop - self.start
 
 
-class Share(NamedTuple):
+class Holding(NamedTuple):
     """What a rank holds: ``groups`` whole ones from row ``start`` on, and parts of at most two."""
 
     rows: int
     start: int
     groups: int
-    parts: tuple[Block, ...]
+    parts: tuple[Piece, ...]
 
 
 class Partner(NamedTuple):
@@ -120,7 +120,7 @@ class RowLayout:
     ============  ===========================================================================
     """
 
-    shares: tuple[Share, ...]
+    shares: tuple[Holding, ...]
     partners: dict[int, tuple[Partner, ...]]
     parts: int
 
@@ -144,14 +144,14 @@ def row_layout(n: int, groups: int, ranks: int) -> RowLayout:
     partners: dict[int, list[Partner]] = {}
     for rank in range(ranks):
         first, last = min(n, rank * chunk), min(n, (rank + 1) * chunk)
-        blocks = [
-            Block(group, max(first, group * size) - first, min(last, (group + 1) * size) - first)
+        pieces = [
+            Piece(group, max(first, group * size) - first, min(last, (group + 1) * size) - first)
             for group in range(first // size, -(-last // size))
         ]
-        parts = tuple(block for block in blocks if block.rows < size)
-        whole = [block.start for block in blocks if block.rows == size]
-        shares.append(Share(last - first, min(whole, default=0), len(whole), parts))
-        for part, block in enumerate(parts):
-            partners.setdefault(block.group, []).append(Partner(rank, part, block.rows))
+        parts = tuple(piece for piece in pieces if piece.rows < size)
+        whole = [piece.start for piece in pieces if piece.rows == size]
+        shares.append(Holding(last - first, min(whole, default=0), len(whole), parts))
+        for part, piece in enumerate(parts):
+            partners.setdefault(piece.group, []).append(Partner(rank, part, piece.rows))
     most = max(len(share.parts) for share in shares)
     return RowLayout(tuple(shares), {g: tuple(ps) for g, ps in partners.items()}, most)

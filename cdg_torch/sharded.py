@@ -7,12 +7,12 @@ column. Every rank
 2. gathers these numbers from all ranks: three per column and block in float64 for a metric with a
    derivative term, one (the mean) without, none for a multiple of L². *One* ``all_gather``, with
    the numbers of all tensors packed into one buffer;
-3. computes from them what flows into its block at either end, and the level of its rows;
+3. computes from them the level of its rows and what flows into its block at either end;
 4. solves for its rows alone, with the kernels that whole tensors go through.
 
-The coefficients of 1 and 3 are :class:`cdg_theory.discrete.fluxes.FluxMap`; theorem 11 is about
-them. With channel groups, a group that lies on one rank needs nobody; a rank shares at most two
-with others.
+This is the flux form of :mod:`cdg_theory.discrete.blocks` (theorem 11), whose functions are
+executed here on tensors. With channel groups, a group that lies on one rank needs nobody; a rank
+shares at most two with others.
 
 This module imports ``torch.distributed.tensor`` and is imported only where a DTensor is met.
 """
@@ -20,10 +20,10 @@ This module imports ``torch.distributed.tensor`` and is imported only where a DT
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -31,8 +31,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from cdg_theory import Metric
-from cdg_theory.discrete.fluxes import flux_map
-from cdg_theory.discrete.sharded import shard_plan
+from cdg_theory.discrete.blocks import finish_block, flux_map, shard_plan, split_offsets
+from cdg_theory.discrete.sweeps import split_mean
 from cdg_theory.metric import check_metric
 from cdg_torch.checks import check_arguments
 from cdg_torch.gradient import write_gradients
@@ -42,115 +42,102 @@ from cdg_torch.solve import Job
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
 
-    from cdg_torch.placements import RowLayout
+    from cdg_torch.placements import Partner, RowLayout
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Coefficients:
-    """A :class:`~cdg_theory.discrete.fluxes.FluxMap` on a device, and its block's own metric."""
+class _BlockMap(NamedTuple):
+    """A block: its :class:`~cdg_theory.discrete.blocks.FluxMap` on a device.
+
+    ``weights`` are each block's share of the rows, ``metric`` is that of the block's own path.
+    """
 
     probes: Tensor
     ends: Tensor
     weights: Tensor
     metric: Metric
 
+    def solve(self, w: Tensor) -> Tensor:
+        """Solve on the block's path, in place."""
+        write_gradients([Job(w, w, self.metric)])
+        return w
+
 
 # A training run has a handful of these; a schedule brings new metrics at every step.
 @lru_cache(maxsize=256)
-def _coefficients(
+def _block_map(
     metric: Metric, sizes: tuple[int, ...], index: int, device: torch.device
-) -> _Coefficients:
+) -> _BlockMap:
     n = sum(sizes)
-    numbers = flux_map(shard_plan(metric, sizes), index)
 
-    def tensor(values: Any) -> Tensor:
+    def tensor(values: object) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=device)
 
+    probes, ends = map(tensor, flux_map(shard_plan(metric, sizes), index))
     # The whole's weights on the block's own path. The mean of its solution is put in by the level
     # and is 0 here but for rounding, which a large weight of the mean keeps small.
     c, beta = metric.stiffness(n), metric.fluctuation
     own = Metric(max(metric.mean, beta + c), beta, c, spacing="unit")
-    return _Coefficients(
-        tensor(numbers.probes), tensor(numbers.ends), tensor([size / n for size in sizes]), own
-    )
+    return _BlockMap(probes, ends, tensor([size / n for size in sizes]), own)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cut:
-    """A tensor some of whose groups lie on several ranks: the local rows, and who has the rest.
+def _matrix(tensor: Tensor, dim: int) -> Tensor:
+    """Return (rows, columns) in float64."""
+    return tensor.movedim(dim, 0).reshape(tensor.shape[dim], -1).to(torch.float64)
+
+
+class _Cut(NamedTuple):
+    """A rank's rows of a tensor some of whose groups lie on several ranks.
 
     ``rank`` is the place along the mesh dimension ``mesh_dim``, which cuts the rows.
     """
 
-    out: Tensor
-    grad: Tensor
-    metric: Metric
-    dim: int
-    mesh: DeviceMesh
-    mesh_dim: int
+    job: Job
     layout: RowLayout
     rank: int
+    mesh: DeviceMesh
+    mesh_dim: int
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """(parts, numbers, *columns): what a rank hands over, the same on all of them."""
+    def shape(self) -> tuple[int, int, int]:
+        """(parts, numbers, columns): what a rank hands over, the same on all of them."""
         sizes = tuple(partner.rows for partner in next(iter(self.layout.partners.values())))
-        numbers = shard_plan(self.metric, sizes).numbers
-        rows = tuple(self.grad.shape)
-        return (self.layout.parts, numbers, *rows[: self.dim], *rows[self.dim + 1 :])
+        numbers = shard_plan(self.job.metric, sizes).numbers
+        columns = math.prod(self.job.grad.movedim(self.job.dim, 0).shape[1:])
+        return self.layout.parts, numbers, columns
 
-    def _blocks(self) -> Iterator[tuple[int, _Coefficients, Tensor, Tensor]]:
-        """Yield this rank's parts: group, coefficients, rows of the buffer and of the gradient."""
-        for block in self.layout.shares[self.rank].parts:
-            partners = self.layout.partners[block.group]
-            index = next(i for i, p in enumerate(partners) if p.rank == self.rank)
+    def pieces(self) -> Iterator[tuple[Job, tuple[Partner, ...], int, _BlockMap]]:
+        """Yield each shared group's rows here, who holds the group, as which of them; and more."""
+        whole, given, metric, dim, _ = self.job
+        for piece in self.layout.shares[self.rank].parts:
+            partners = self.layout.partners[piece.group]
+            index = [partner.rank for partner in partners].index(self.rank)
             sizes = tuple(partner.rows for partner in partners)
-            coefficients = _coefficients(self.metric, sizes, index, self.grad.device)
-            out, grad = (t.narrow(self.dim, block.start, block.rows) for t in (self.out, self.grad))
-            yield block.group, coefficients, out, grad
+            known = _block_map(metric, sizes, index, given.device)
+            out, grad = (t.narrow(dim, piece.start, piece.rows) for t in (whole, given))
+            yield Job(out, grad, metric, dim), partners, index, known
 
     def summarize(self, region: Tensor) -> None:
-        """Write what this rank hands over: of each block the mean, and two moments of the rest."""
-        dim = self.dim
-        for mine, (_, k, _, grad) in zip(region.view(self.shape), self._blocks(), strict=False):
-            f = grad.to(torch.float64, copy=True)
-            mean = f.mean(dim)
-            # Twice, as everywhere: what the first leaves is the rounding error of the mean.
-            rest = f.sub_(mean.unsqueeze(dim)).mean(dim)
-            f.sub_(rest.unsqueeze(dim))
-            mine[0] = mean + rest
-            if len(k.probes):
-                mine[1:] = torch.tensordot(k.probes, f, ([1], [dim]))
+        """Write what this rank hands over: of each block the mean, and dot products of the rest."""
+        for mine, (rows, _, _, known) in zip(region.view(self.shape), self.pieces(), strict=False):
+            mean, f = split_mean(_matrix(rows.grad, rows.dim))
+            mine[0], mine[1:] = mean, known.probes @ f
 
-    def finish(self, regions: Tensor) -> None:
+    def finish(self, gathered: Tensor) -> None:
         """Write the rows of k from what all ranks handed over, (ranks, numbers)."""
-        dim, given = self.dim, regions.view(-1, *self.shape).to(self.grad.device)
-        for group, k, out, grad in self._blocks():
-            partners = self.layout.partners[group]
-            summaries = torch.stack([given[p.rank, p.part] for p in partners])
-            own = given[self.rank, next(p.part for p in partners if p.rank == self.rank), 0]
-            mean, z = _offsets(summaries, k.weights)
-            level, left, right = torch.tensordot(k.ends, z, 1)
-            x = grad.to(torch.float64, copy=True)
-            x.sub_((own + (left + right) / x.shape[dim]).unsqueeze(dim))
-            x.select(dim, 0).add_(left)
-            x.select(dim, -1).add_(right)
-            write_gradients([Job(x, x, k.metric, dim)])
-            out.copy_(x.add_((level + mean / self.metric.mean).unsqueeze(dim)))
-
-
-def _offsets(summaries: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean over all blocks, and the numbers with each block's offset for its mean."""
-    means = summaries[:, 0]
-    mean = torch.tensordot(weights, means, 1)
-    rest = torch.tensordot(weights, means - mean, 1)
-    offsets = (means - mean - rest).unsqueeze(1)
-    return mean + rest, torch.cat([offsets, summaries[:, 1:]], 1).flatten(0, 1)
+        given = gathered.view(-1, *self.shape).to(self.job.grad.device)
+        for (out, grad, metric, dim, _), partners, index, known in self.pieces():
+            numbers = torch.stack([given[partner.rank, partner.part] for partner in partners])
+            f = _matrix(grad, dim) - numbers[index, 0]
+            mean, numbers[:, 0] = split_offsets(numbers[:, 0], known.weights)
+            x = finish_block(f, known.ends @ numbers.flatten(0, 1), known.solve)
+            x += mean / metric.mean
+            rows = out.movedim(dim, 0)
+            rows.copy_(x.view(rows.shape))
 
 
 def _exchange(cuts: Sequence[_Cut]) -> Iterator[tuple[_Cut, Tensor]]:
     """Gather the numbers of all tensors at once; yield each tensor with those of all ranks."""
-    mesh, mesh_dim, near = cuts[0].mesh, cuts[0].mesh_dim, cuts[0].grad.device
+    mesh, mesh_dim, near = cuts[0].mesh, cuts[0].mesh_dim, cuts[0].job.grad.device
     # With gradients offloaded to the CPU, the collective still runs where the mesh is.
     device = near if near.type == mesh.device_type else torch.device(mesh.device_type)
     lengths = [math.prod(cut.shape) for cut in cuts]
@@ -163,8 +150,9 @@ def _exchange(cuts: Sequence[_Cut]) -> Iterator[tuple[_Cut, Tensor]]:
     return zip(cuts, torch.split(gathered, lengths, 1), strict=True)
 
 
-def _check(out: object, grad: object, metric: Metric, dim: int, groups: int, name: str) -> int:
-    """Check one gradient by what all ranks know of it, and return the axis."""
+def _axis(job: Job, name: str) -> int:
+    """Check one job by what all ranks know of it, and return the axis."""
+    out, grad, metric, dim, groups = job
     for label, tensor in ((name, grad), (f"the buffer for {name}", out)):
         if not isinstance(tensor, DTensor):
             msg = f"{label} must be a DTensor, got {type(tensor).__name__}"
@@ -189,40 +177,40 @@ def _check(out: object, grad: object, metric: Metric, dim: int, groups: int, nam
     return axis
 
 
-def _divide(
-    out: Tensor, grad: Tensor, metric: Metric, dim: int, groups: int, name: str
-) -> tuple[Job | None, _Cut | None]:
-    """Return what this rank computes alone and what it needs others for; either may be nothing."""
+def _divide(job: Job, name: str) -> tuple[list[Job], list[_Cut]]:
+    """Return what this rank computes alone, and what it needs others for; either may be nothing."""
+    out, grad, metric, dim, groups = job
     assert isinstance(out, DTensor)
     assert isinstance(grad, DTensor)
     mesh, n = grad.device_mesh, grad.shape[dim]
     mesh_dim = cutting_dimension(grad, dim, name)
     place = mesh.get_coordinate()
     if place is None:
-        return None, None
-    mine, given = out.to_local(), grad.to_local()
-    alone = Job(mine, given, metric, dim, groups) if given.numel() else None
+        return [], []
+    local = job._replace(out=out.to_local(), grad=grad.to_local())
+    alone = [local] if local.grad.numel() else []
     if mesh_dim is None:
-        return alone, None
+        return alone, []
     layout, rank = row_layout(n, groups, mesh.size(mesh_dim)), place[mesh_dim]
-    share = layout.shares[rank]
-    if given.shape[dim] != share.rows:
+    share, rows = layout.shares[rank], local.grad.shape[dim]
+    if rows != share.rows:
         msg = (
-            f"{name} has {given.shape[dim]} of its {n} rows on rank {rank} of "
+            f"{name} has {rows} of its {n} rows on rank {rank} of "
             f"{mesh.size(mesh_dim)}, where Shard() puts {share.rows}; make it with "
             "distribute_tensor or fully_shard"
         )
         raise ValueError(msg)
     if metric.is_multiple_of_l2:
         # A number is divided by a constant: no row needs another.
-        return None if alone is None else alone._replace(groups=1), None
-    if alone is not None:
-        size = share.groups * (n // groups)
-        whole = [tensor.narrow(dim, share.start, size) for tensor in (mine, given)]
-        alone = Job(whole[0], whole[1], metric, dim, share.groups) if size else None
+        return [job._replace(groups=1) for job in alone], []
+    if alone and share.groups:
+        span = dim, share.start, share.groups * (n // groups)
+        whole, given = (tensor.narrow(*span) for tensor in (local.out, local.grad))
+        alone = [Job(whole, given, metric, dim, share.groups)]
+    else:
+        alone = []
     # A rank without rows hands over zeros: the collective needs it.
-    cut = _Cut(mine, given, metric, dim, mesh, mesh_dim, layout, rank) if layout.parts else None
-    return alone, cut
+    return alone, [_Cut(local, layout, rank, mesh, mesh_dim)] if layout.parts else []
 
 
 def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = None) -> None:
@@ -275,17 +263,14 @@ def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = N
     Theorem 11.
     """
     names = [f"jobs[{i}].grad" for i in range(len(jobs))] if names is None else names
-    checked = [
-        (*job._replace(dim=_check(*job, name)), name) for job, name in zip(jobs, names, strict=True)
-    ]
+    jobs = [job._replace(dim=_axis(job, name)) for job, name in zip(jobs, names, strict=True)]
     with torch.no_grad():
-        divided = [_divide(*arguments) for arguments in checked]
-        by_group: dict[dist.ProcessGroup, list[_Cut]] = {}
-        for _, cut in divided:
-            if cut is not None:
-                by_group.setdefault(cut.mesh.get_group(cut.mesh_dim), []).append(cut)
+        divided = [_divide(job, name) for job, name in zip(jobs, names, strict=True)]
+        by_group: defaultdict[dist.ProcessGroup, list[_Cut]] = defaultdict(list)
+        for _, cuts in divided:
+            for cut in cuts:
+                by_group[cut.mesh.get_group(cut.mesh_dim)].append(cut)
         gathered = [pair for cuts in by_group.values() for pair in _exchange(cuts)]
-        alone = [job for job, _ in divided if job is not None]
-        write_gradients(alone)
-        for cut, regions in gathered:
-            cut.finish(regions)
+        write_gradients([job for alone, _ in divided for job in alone])
+        for cut, numbers in gathered:
+            cut.finish(numbers)

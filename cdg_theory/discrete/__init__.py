@@ -10,8 +10,7 @@ or of the cycle (periodic). One concept per module:
 ``spectrum``   eigenvalues, and the transforms (DCT-II, DFT) to their eigenvectors
 ``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
-``sharded``    the same when the rows lie in blocks on different ranks
-``fluxes``     a block as a tensor of its own, with fluxes at its ends: what the torch code runs
+``blocks``     the same when the rows lie in blocks on different ranks: the flux form
 
 The classical variant that the theory compares with, finite elements, is one of the grids of
 :mod:`cdg_theory.continuum.grids`.
@@ -19,10 +18,10 @@ The classical variant that the theory compares with, finite elements, is one of 
 
 from __future__ import annotations
 
+from cdg_theory.discrete.blocks import shard_plan, sharded_gradient
 from cdg_theory.discrete.inverse import inverse_matrix
 from cdg_theory.discrete.noise import variance_kept
 from cdg_theory.discrete.operators import gram_matrix, gram_operator, graph_laplacian
-from cdg_theory.discrete.sharded import shard_plan, sharded_gradient
 from cdg_theory.discrete.spectrum import (
     eigenvalues,
     from_modes,

@@ -18,7 +18,7 @@ COLUMNS = 6
 # column and rank, on two, three and four ranks.
 CASES = {
     "one mean": ([(H0, 24, 0, 1, True)], (1, 1, 1)),
-    "a mean and two moments": ([(SOBOLEV, 24, 0, 1, True)], (3, 3, 3)),
+    "a mean and two dot products": ([(SOBOLEV, 24, 0, 1, True)], (3, 3, 3)),
     "however many rows": ([(SOBOLEV, 240, 0, 1, True)], (3, 3, 3)),
     "a transposed convolution": ([(SOBOLEV, 24, 1, 1, True)], (3, 3, 3)),
     "all tensors together": (

@@ -13,6 +13,7 @@ from cdg_theory import Metric
 from cdg_torch import riemannian_gradient
 from cdg_torch.placements import row_layout
 from cdg_torch.sharded import _Cut
+from cdg_torch.solve import Job
 from tests.tools.kernel_cases import MEMBERS
 
 CUT = {name: metric for name, metric in MEMBERS.items() if not metric.is_multiple_of_l2}
@@ -31,7 +32,7 @@ def shared_rows(g: Tensor, metric: Metric, groups: int, ranks: int) -> Iterator[
     # Axis 1, where a mistaken axis shows.
     locals_ = [part.mT.contiguous() for part in g.split([share.rows for share in layout.shares])]
     cuts = [
-        _Cut(torch.empty_like(rows), rows, metric, 1, None, 0, layout, rank)
+        _Cut(Job(torch.empty_like(rows), rows, metric, 1), layout, rank, None, 0)
         for rank, rows in enumerate(locals_)
     ]
     given = torch.zeros(ranks, *cuts[0].shape, dtype=torch.float64)
@@ -41,7 +42,7 @@ def shared_rows(g: Tensor, metric: Metric, groups: int, ranks: int) -> Iterator[
         cut.finish(given.flatten(1))
     for group, partners in layout.partners.items():
         rows = [
-            cuts[p.rank].out.narrow(1, layout.shares[p.rank].parts[p.part].start, p.rows)
+            cuts[p.rank].job.out.narrow(1, layout.shares[p.rank].parts[p.part].start, p.rows)
             for p in partners
         ]
         yield torch.cat(rows, 1).mT, group * size

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from cdg_theory import Metric
-from cdg_torch.attachment import Handle, attach
+from cdg_torch.attachment import Handle, attach, attached
 from cdg_torch.attachment.refusals import check_model_is_given
 
 _ATTACH = (
@@ -31,8 +31,6 @@ _ATTACH = (
 
 class _InMetric(torch.optim.Optimizer):
     """What the three classes share; stands before torch's class in the bases."""
-
-    _cdg_handle: Handle
 
     def __init__(
         self,
@@ -51,8 +49,12 @@ class _InMetric(torch.optim.Optimizer):
 
     @property
     def handle(self) -> Handle:
-        """What :func:`cdg_torch.attach` returned: report, metric, schedule state, and so on."""
-        return self._cdg_handle
+        """What :func:`cdg_torch.attach` returns: report, metric, and so on."""
+        handle = attached(self)
+        if handle is None:
+            msg = f"this {type(self).__name__} has no handle any more: its metric was detached"
+            raise AttributeError(msg)
+        return handle
 
 
 class SGD(_InMetric, torch.optim.SGD):

@@ -6,15 +6,15 @@
 ``Handle``    what ``attach`` returns
 ``Report``    what the metric acts on, and why the rest is left alone
 
-The optimizer stays the user's own: two step hooks do the work, and ``p.grad`` is raw again when
-the step is over.
+The optimizer stays the user's own: its ``step`` is wrapped, and ``p.grad`` is raw again when the
+step is over.
 """
 
 from __future__ import annotations
 
-from cdg_torch.attachment.attaching import attach, attached
-from cdg_torch.attachment.handle import Handle
+from cdg_torch.attachment.attaching import attach
+from cdg_torch.attachment.handle import Handle, attached
 from cdg_torch.attachment.report import Report
-from cdg_torch.attachment.rules import Rule
+from cdg_torch.attachment.selection import Rule
 
 __all__ = ["Handle", "Report", "Rule", "attach", "attached"]

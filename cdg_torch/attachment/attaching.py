@@ -7,25 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from cdg_theory.checks import described, one_of
+from cdg_torch.attachment.copies import attachment_of, install
 from cdg_torch.attachment.decay import check_decay_is_known
-from cdg_torch.attachment.handle import Handle, Options
-from cdg_torch.attachment.refusals import check_arguments, parameters_of
-from cdg_torch.attachment.rules import Rule
-from cdg_torch.attachment.selection import make_plan
+from cdg_torch.attachment.handle import Handle
+from cdg_torch.attachment.refusals import check_arguments
+from cdg_torch.attachment.selection import Rule, Selection
+from cdg_torch.attachment.step import Attachment, Options
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
     from cdg_theory import Metric
-
-
-def attached(optimizer: Optimizer) -> Handle | None:
-    """Return the handle of an optimizer that a metric is attached to, else None.
-
-    A deep copy or an unpickled optimizer has a handle of its own, and this finds it.
-    """
-    return getattr(optimizer, "_cdg_handle", None)
 
 
 def _check_options(where: object, rules: object, **switches: object) -> None:
@@ -43,21 +36,24 @@ def _check_options(where: object, rules: object, **switches: object) -> None:
         raise ValueError(msg)
 
 
-def _check_selection(optimizer: Optimizer, model: nn.Module, rules: Sequence[Rule]) -> None:
+def _check_selection(optimizer: Optimizer, selection: Selection) -> None:
     """Refuse what would silently do nothing."""
-    plan = make_plan(model, rules)
-    if all(plan.entry(p) is None for p in parameters_of(optimizer)):
+    model, rules, by_id = selection.model, selection.rules, selection.read()
+    if not any(id(p) in by_id for group in optimizer.param_groups for p in group["params"]):
         msg = (
             f"none of the optimizer's parameters belongs to the model, a {type(model).__name__}; "
             "give the model that the "
             "optimizer trains, as in attach(SGD(model.parameters(), ...), model, metric)"
         )
         raise ValueError(msg)
+    if any(entry.provisional for entry in by_id.values()):
+        return  # lazy layers are read after their first forward pass
+    slots = [slot for entry in by_id.values() for slot in entry.slots]
     for index, rule in enumerate(rules[:-1]):
-        if index not in plan.matched_rules and not any(e.provisional for e in plan.entries):
+        if not any(rule.selects(slot) for slot in slots):
             msg = f"rules[{index}] selects no tensor of the model: {rule}; mend it or leave it out"
             raise ValueError(msg)
-    if all(entry.rule is None and not entry.provisional for entry in plan.entries):
+    if all(entry.rule is None for entry in by_id.values()):
         msg = (
             "no tensor of the model is selected: by default the metric acts on the weights of "
             "convolutions with more than one output channel per group; rules=[Rule(metric=..., "
@@ -136,7 +132,7 @@ def attach(
     ------
     TypeError
         If an argument is of the wrong type; if the model is wrapped in FSDP1 or DeepSpeed, which
-        keep flattened gradients; if the optimizer is a wrapper that runs no hooks of its own.
+        keep flattened gradients; if the optimizer is a wrapper around another one.
     ValueError
         If the optimizer's parameters are not the model's, a rule or all of them select nothing,
         or an option has no such value.
@@ -172,7 +168,7 @@ def attach(
         stats=stats,
         verbose=verbose,
     )
-    if attached(optimizer) is not None:
+    if attachment_of(optimizer) is not None:
         msg = (
             "a metric is attached to this optimizer already, and a second one would transform its "
             "gradients twice; assign handle.metric to change it, or call handle.detach() first"
@@ -180,8 +176,8 @@ def attach(
         raise RuntimeError(msg)
     if transform_decay:
         check_decay_is_known(optimizer)
-    ours = [*(replace(rule) for rule in rules), Rule(metric=metric)]
-    _check_selection(optimizer, model, ours)
+    selection = Selection(model, [*map(replace, rules), Rule(metric=metric)])
+    _check_selection(optimizer, selection)
     options = Options(
         inplace=inplace,
         where=where,
@@ -190,7 +186,9 @@ def attach(
         require_gradients=require_gradients,
         stats=stats,
     )
-    handle = Handle(optimizer, model, ours, options)
+    attachment = Attachment(selection, options)
+    install(optimizer, attachment)
+    handle = Handle(optimizer, attachment)
     if verbose:
         print(handle.report())  # noqa: T201 - asked for
     return handle

@@ -1,114 +1,83 @@
-"""A step that fails leaves the raw gradients in place; a copied optimizer goes on transforming.
+"""What attaching puts on an optimizer, and how its deep copies and pickles come by the same.
 
-torch runs no post hooks when a step raises, and drops step hooks when an optimizer is copied or
-pickled. Both are closed here by attributes of the one attached *instance*: its class, its
-``isinstance`` and its ``repr`` stay as they are, and nothing enters ``state_dict()``.
+Two attributes of the one attached *instance* do everything, so that its class, its ``isinstance``,
+its ``repr`` and its ``state_dict()`` stay as they are: ``step``, and ``__reduce_ex__``, which
+``copy`` and ``pickle`` ask how to make another. The answer is torch's own, with the attachment
+beside the state. The state is set by :func:`_set_state`, which needs a ``__setstate__`` on the copy
+until it has run: it could not be an argument of the function that makes the copy, because the
+attachment refers to the model, and a model may hold its optimizer. A table of :mod:`copyreg` would
+change every optimizer of the class, and the copies of plain ones with it.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import MethodType
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from cdg_torch.attachment.hooks import registered_hooks
+from cdg_torch.attachment.step import Attachment, wrapped_step
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from cdg_torch.attachment.handle import Handle
 
-_COPYING = ("__deepcopy__", "__reduce_ex__")
-
-
-def _guarded_step(optimizer: Optimizer, handle: Handle) -> Callable[..., Any]:
-    """Return the optimizer's step, which restores the raw gradients however it ends."""
-    # A learning-rate scheduler may have put its own function here; it may also come later, and
-    # then takes __func__ from what it finds: so a bound method, of a function that looks alike.
-    inner = optimizer.step
-
-    @functools.wraps(getattr(inner, "__func__", inner))
-    def step(self: Optimizer, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG001
-        try:
-            return inner(*args, **kwargs)
-        finally:
-            handle._settle()
-
-    step._cdg_inner = inner  # type: ignore[attr-defined]
-    return MethodType(step, optimizer)
+def attachment_of(optimizer: object) -> Attachment | None:
+    """Return what is attached to an optimizer, if anything is."""
+    return getattr(optimizer, "_cdg_attachment", None)
 
 
-@contextmanager
-def _unguarded(optimizer: Optimizer) -> Iterator[None]:
-    """Copy as torch does, without our attributes."""
-    ours = {name: vars(optimizer).pop(name) for name in _COPYING}
-    try:
-        yield
-    finally:
-        vars(optimizer).update(ours)
+def install(optimizer: Optimizer, attachment: Attachment) -> None:
+    """Put the metric in force on an optimizer."""
+    attachment.replaced = vars(optimizer).get("step")
+    attachment.older_hooks = registered_hooks(optimizer)
+    attachment.in_force = True
+    step = wrapped_step(optimizer, attachment)
+    attachment.step = weakref.ref(step)
+    vars(optimizer).update(
+        step=step,
+        __reduce_ex__=functools.partial(_reduce, weakref.ref(optimizer)),
+        _cdg_attachment=attachment,
+    )
 
 
-def _set_state(optimizer: Optimizer, state: tuple[Any, Handle]) -> None:
-    """Unpickle: first what torch pickled, then the attachment."""
-    del vars(optimizer)["__setstate__"]
-    plain, handle = state
-    if getattr(handle, "optimizer", optimizer) is not optimizer:
-        msg = (
-            f"a shallow copy of this {type(optimizer).__name__} would share its state but drop "
-            "the attached metric silently; use copy.deepcopy, or handle.detach() first"
-        )
-        raise TypeError(msg)
-    if hasattr(optimizer, "__setstate__"):
-        optimizer.__setstate__(plain)
-    else:
-        vars(optimizer).update(plain)
-    handle._install(optimizer)
+def uninstall(optimizer: Optimizer, attachment: Attachment) -> None:
+    """Take it off; where something has wrapped our step since, it stays, and is idle."""
+    attachment.in_force = False
+    attributes = vars(optimizer)
+    del attributes["__reduce_ex__"], attributes["_cdg_attachment"]
+    if attributes.get("step") is attachment.step():
+        del attributes["step"]
+        if attachment.replaced is not None:
+            attributes["step"] = attachment.replaced
+
+
+def _reduce(reference: Callable[[], Any], protocol: int) -> tuple[Any, ...]:
+    """Return how to make a copy: what torch says, and the attachment."""
+    optimizer = reference()
+    made = type(optimizer).__reduce_ex__(optimizer, max(protocol, 2))
+    assert isinstance(made, tuple)
+    make, args, state = made[:3]
+    return _make, (make, args), (state, attachment_of(optimizer))
 
 
 def _make(make: Callable[..., Optimizer], args: tuple[Any, ...]) -> Optimizer:
-    """Make an optimizer that takes its state through :func:`_set_state`."""
+    """Make a copy that takes its state through :func:`_set_state`."""
     optimizer = make(*args)
     vars(optimizer)["__setstate__"] = functools.partial(_set_state, optimizer)
     return optimizer
 
 
-def install(optimizer: Optimizer, handle: Handle) -> None:
-    """Guard the step of this optimizer, and make its copies attached ones."""
-
-    def deepcopy(memo: dict[int, Any]) -> Optimizer:
-        # The twin's memo entry comes first: a model may refer to the handle that refers to it.
-        twin = handle._blank()
-        memo[id(handle)] = twin
-        with _unguarded(optimizer):
-            copied = copy.deepcopy(optimizer, memo)
-        handle._copy_into(twin, memo)
-        twin._install(copied)
-        return copied
-
-    def reduce_ex(protocol: int) -> tuple[Any, ...]:
-        with _unguarded(optimizer):
-            reduced = optimizer.__reduce_ex__(max(protocol, 2))
-        assert isinstance(reduced, tuple)
-        make, args, plain = reduced[:3]
-        return _make, (make, args), (plain, handle)
-
-    vars(optimizer).update(
-        step=_guarded_step(optimizer, handle),
-        __deepcopy__=deepcopy,
-        __reduce_ex__=reduce_ex,
-    )
-
-
-def uninstall(optimizer: Optimizer) -> None:
-    """Take the guard off; where something has wrapped our step since, it stays, and is idle."""
-    attributes = vars(optimizer)
-    for name in _COPYING:
-        attributes.pop(name, None)
-    inner = getattr(getattr(attributes.get("step"), "__func__", None), "_cdg_inner", None)
-    if inner is None:
-        return
-    if getattr(inner, "__func__", None) is type(optimizer).step:
-        del attributes["step"]
-    else:
-        attributes["step"] = inner
+def _set_state(optimizer: Optimizer, state: tuple[Any, Attachment]) -> None:
+    """Set first what torch has copied, then attach the attachment's copy."""
+    del vars(optimizer)["__setstate__"]
+    plain, attachment = state
+    if attachment.in_force:
+        msg = (
+            f"a shallow copy of this {type(optimizer).__name__} would share its state but drop "
+            "the attached metric silently; use copy.deepcopy, or handle.detach() first"
+        )
+        raise TypeError(msg)
+    optimizer.__setstate__(plain)
+    install(optimizer, attachment)

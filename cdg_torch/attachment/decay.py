@@ -1,4 +1,4 @@
-"""Weight decay, norms and displacements: how the transform meets what the optimizer adds.
+"""Weight decay and norms: how the transform meets what the optimizer adds.
 
 =========  ==========================================================  ==========================
 decay      what the base optimizer does                                by default, it enters
@@ -18,6 +18,8 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
+
+    from cdg_torch.attachment.selection import Selected
 
 _COUPLED = (
     "SGD",
@@ -74,6 +76,25 @@ def coupled_decay(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
     signed = -rate if group.get("maximize") else rate
     scale = getattr(optimizer, "grad_scale", None)
     return signed if scale is None else signed * scale
+
+
+def plus_decay(
+    optimizer: Optimizer,
+    selected: Sequence[Selected],
+    tensors: Sequence[Tensor],
+    sign: int,
+    *,
+    inplace: bool,
+) -> list[Tensor]:
+    """Return t ± cw for every tensor t of a parameter w, with the coupled decay c of its group."""
+    results = []
+    for s, t in zip(selected, tensors, strict=True):
+        c, w = coupled_decay(optimizer, s.group), s.parameter.detach()
+        # A float 0.0 means none; a tensor is never asked, which would wait for the device.
+        if not (isinstance(c, float) and c == 0):
+            t = t.add_(sign * c * w) if inplace else t + sign * c * w
+        results.append(t)
+    return results
 
 
 def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Tensor:

@@ -1,16 +1,12 @@
-"""Set-ups in which a step hook would see something other than the model's gradients."""
+"""Set-ups in which ``p.grad`` would be something other than the model's gradients."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import nn
+from torch._compile import _disable_dynamo
 from torch.optim import Optimizer
 
 from cdg_theory.checks import described
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _FSDP1 = (
     "the model is wrapped in FullyShardedDataParallel (FSDP1), which flattens parameters into "
@@ -29,11 +25,6 @@ def _ancestry(thing: object) -> list[tuple[str, str]]:
     return [(kind.__module__, kind.__name__) for kind in type(thing).__mro__]
 
 
-def parameters_of(optimizer: Optimizer) -> list[Tensor]:
-    """Return the parameters that the optimizer holds now."""
-    return [p for group in optimizer.param_groups for p in group["params"]]
-
-
 def _check_sharding(optimizer: Optimizer, model: nn.Module) -> None:
     for module in model.modules():
         for package, name in _ancestry(module):
@@ -48,7 +39,7 @@ def _check_sharding(optimizer: Optimizer, model: nn.Module) -> None:
 
 
 def check_arguments(optimizer: object, model: object) -> None:
-    """Refuse what is not an optimizer with step hooks and a module whose parameters it holds.
+    """Refuse what is not an optimizer that steps by itself, and a module.
 
     Raises
     ------
@@ -67,13 +58,26 @@ def check_arguments(optimizer: object, model: object) -> None:
             "axis is read from its layers"
         )
         raise TypeError(msg)
+    # Optimizer.__init__ has not run.
     if "_optimizer_step_pre_hooks" not in vars(optimizer):
         msg = (
-            f"{type(optimizer).__name__} wraps another optimizer and does not run its own step "
-            "hooks; attach to the optimizer inside, before it is wrapped"
+            f"{type(optimizer).__name__} wraps another optimizer and has no step of its own; "
+            "attach to the optimizer inside, before it is wrapped"
         )
         raise TypeError(msg)
     _check_sharding(optimizer, model)
+
+
+@_disable_dynamo
+def check_gradients(optimizer: Optimizer) -> None:
+    """Refuse a step for which there is no gradient at all."""
+    if all(p.grad is None for group in optimizer.param_groups for p in group["params"]):
+        msg = (
+            "every gradient is None, so the step would do nothing: backward() has not run, or "
+            "gradients are kept elsewhere than in p.grad; if such steps are meant, attach with "
+            "require_gradients=False"
+        )
+        raise RuntimeError(msg)
 
 
 def check_model_is_given(params: object, model: object, name: str) -> nn.Module:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from torch import Tensor
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from cdg_theory import Metric
-    from cdg_torch.attachment.selection import Plan
+    from cdg_torch.attachment.selection import Selection
 
 
 def _short(metric: Metric) -> str:
@@ -66,13 +65,7 @@ class Report:
         """One line: how many tensors, how many numbers."""
 
         def numbers(rows: tuple[Row, ...]) -> int:
-            total = 0
-            for row in rows:
-                size = 1
-                for length in row.shape:
-                    size *= length
-                total += size
-            return total
+            return sum(math.prod(row.shape) for row in rows)
 
         return (
             f"acts on {len(self.included)} of {len(self.rows)} tensors, "
@@ -91,22 +84,21 @@ class Report:
         return "\n".join([*lines, "", self.summary])
 
 
-def make_report(optimizer: Optimizer, plan: Plan) -> Report:
-    """Return the report of a plan: the optimizer's tensors first, then the model's others."""
-    held: dict[int, Tensor] = {id(p): p for g in optimizer.param_groups for p in g["params"]}
+def make_report(optimizer: Optimizer, selection: Selection) -> Report:
+    """Return what a selection does now: the optimizer's tensors first, then the model's others."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    by_id = selection.read()
     rows: list[Row] = []
     absent: list[Row] = []
-    for entry in plan.entries:
+    for key, entry in by_id.items():
         lazy = entry.provisional
         shape = () if lazy else tuple(entry.parameter.shape)
         also = tuple(slot.name for slot in entry.slots[1:])
-        metric = None if entry.rule is None else entry.rule.metric
-        reason = entry.reason
-        if entry.rule is not None and entry.rule.metric is None:
-            reason = "its rule has metric None"
+        metric = None if entry.rule is None else selection.rules[entry.rule].metric
+        reason = entry.reason if entry.rule is None else "its rule has metric None"
         if not lazy and not entry.parameter.requires_grad:
             metric, reason = None, "frozen (requires_grad=False)"
-        if id(entry.parameter) not in held:
+        if key not in held:
             absent.append(Row(entry.name, shape, None, None, None, "not in the optimizer", also))
         elif metric is None:
             rows.append(Row(entry.name, shape, None, None, None, reason, also))
@@ -114,7 +106,7 @@ def make_report(optimizer: Optimizer, plan: Plan) -> Report:
             rows.append(Row(entry.name, shape, entry.dim, entry.groups, metric, "", also))
     for index, group in enumerate(optimizer.param_groups):
         for place, p in enumerate(group["params"]):
-            if plan.entry(p) is None:
+            if id(p) not in by_id:
                 name = f"<group {index}, parameter {place}>"
                 why = "not a parameter of this model"
                 rows.append(Row(name, tuple(p.shape), None, None, None, why))

@@ -1,39 +1,137 @@
-"""What happens to every parameter, and why: read from the model as it is now."""
+"""Rules and layers → what to act on: each parameter with its rule, or the reason why it has none.
+
+Rules are declared conditions, tried in order; the first that selects a tensor wins. The model is
+read as it is now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 
-from cdg_torch.layers import Slot, output_axis, parameter_slots
+from cdg_theory.checks import described
+from cdg_theory.metric import check_metric
+from cdg_torch.layers import CONVOLUTIONS, Slot, output_axis, parameter_slots
 
 if TYPE_CHECKING:
+    from torch.optim import Optimizer
+
     from cdg_theory import Metric
-    from cdg_torch.attachment.rules import Rule
 
 
-class Action(NamedTuple):
-    """One tensor's share of the work: k = M⁻¹g along ``dim``, block by block."""
+@dataclass(slots=True, kw_only=True)
+class Rule:
+    """A metric, and the conditions a tensor must meet, all of them, for it to act.
 
-    metric: Metric
-    dim: int
-    groups: int
+    ==============  ======================================================================
+    field           the tensor is selected if
+    ==============  ======================================================================
+    ``name``        its dotted name matches this glob pattern, as ``"layer1.*"``
+    ``types``       the layer it belongs to is an instance of one of these modules
+    ``parameter``   it is this parameter of the layer, a glob pattern: ``"weight"``, ``"*"``
+    ``when``        ``when(name, layer, parameter)`` is true
+    ==============  ======================================================================
+
+    Parameters
+    ----------
+    metric
+        The metric, or None to leave the selected tensors alone. The one field that may be
+        assigned during training: it is read at every step.
+    name, types, parameter, when
+        The conditions. By default: the weight of any convolution, transposed ones included.
+    dim, groups
+        The output-channel axis, and the number of contiguous blocks along it, for tensors whose
+        layer does not say. None takes what the layer says.
+
+    Raises
+    ------
+    TypeError
+        If ``metric`` is neither a metric nor None, or a condition is of the wrong type.
+    ValueError
+        If ``groups`` is less than 1.
+    AttributeError
+        If another field than ``metric`` is assigned.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> rule = Rule(metric=Metric.reweighted_h0(2.0), name="head.*", types=nn.Linear)
+    >>> rule.metric = None
+    >>> rule.metric = 3.0
+    Traceback (most recent call last):
+    ...
+    TypeError: metric must be a cdg_theory.Metric, got 3.0 of type float; for example ...
+    """
+
+    metric: Metric | None
+    name: str = "*"
+    types: type[nn.Module] | tuple[type[nn.Module], ...] = CONVOLUTIONS
+    parameter: str = "weight"
+    when: Callable[[str, nn.Module, Tensor | None], bool] | None = None
+    dim: int | None = None
+    groups: int | None = None
+
+    def __setattr__(self, field: str, value: object) -> None:
+        if field == "metric":
+            if value is not None:
+                check_metric(value)
+        elif hasattr(self, field):
+            msg = f"{field} of a Rule is fixed, only its metric may be assigned; make a new Rule"
+            raise AttributeError(msg)
+        object.__setattr__(self, field, value)
+
+    def __post_init__(self) -> None:
+        kinds = self.types if isinstance(self.types, tuple) else (self.types,)
+        if not kinds or not all(
+            isinstance(kind, type) and issubclass(kind, nn.Module) for kind in kinds
+        ):
+            got = described(self.types)
+            msg = f"types must be module classes such as nn.Linear, got {got}"
+            raise TypeError(msg)
+        for field in ("name", "parameter"):
+            if not isinstance(getattr(self, field), str):
+                msg = f"{field} must be a glob pattern, got {described(getattr(self, field))}"
+                raise TypeError(msg)
+        if self.when is not None and not callable(self.when):
+            msg = (
+                f"when must be callable as when(name, layer, parameter), got {described(self.when)}"
+            )
+            raise TypeError(msg)
+        for field in ("dim", "groups"):
+            value = getattr(self, field)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                msg = f"{field} must be an int or None, got {described(value)}"
+                raise TypeError(msg)
+        if self.groups is not None and self.groups < 1:
+            msg = f"groups must be >= 1, got {self.groups}; None takes what the layer says"
+            raise ValueError(msg)
+
+    def selects(self, slot: Slot) -> bool:
+        """Return whether every condition holds for the parameter that stands at ``slot``."""
+        # A tensor of unknown role goes by its own name, so that a rule can still reach it.
+        return (
+            isinstance(slot.layer, self.types)
+            and fnmatchcase(slot.role or slot.key, self.parameter)
+            and fnmatchcase(slot.name, self.name)
+            and (self.when is None or bool(self.when(slot.name, slot.layer, slot.parameter)))
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """A parameter with the rule that acts on it, or the reason why none does.
 
-    The rule's metric is not copied here: it is read at every step.
+    ``rule`` is an index: the rule's metric is read at every step.
     """
 
     name: str
     parameter: nn.Parameter
     slots: tuple[Slot, ...]
-    rule: Rule | None = None
+    rule: int | None = None
     dim: int = 0
     groups: int = 1
     reason: str = ""
@@ -50,47 +148,105 @@ class Entry:
                 return False
         return True
 
-    @property
-    def action(self) -> Action | None:
-        """What to do at this step; None where the metric is the identity, or there is none."""
-        metric = None if self.rule is None else self.rule.metric
-        if metric is None or (metric.is_multiple_of_l2 and metric.mean == 1):
-            return None
-        return Action(metric, self.dim, self.groups)
+
+class Selected(NamedTuple):
+    """A tensor to act on in this step: the metric in force, and what the optimizer knows of it."""
+
+    parameter: Tensor
+    group: Mapping[str, Any]
+    entry: Entry
+    metric: Metric
 
 
-class Plan:
-    """The entries of a model's parameters, by name and by identity."""
+class Selection:
+    """What happens to every parameter of a model: read once, and again when the model has changed.
 
-    def __init__(self, entries: Sequence[Entry], matched: Iterable[int]) -> None:
-        self.entries = tuple(entries)
+    A copy reads its own model when it is first asked.
+    """
+
+    def __init__(self, model: nn.Module, rules: Sequence[Rule]) -> None:
+        self.model = model
+        self.rules = tuple(rules)
+        self._by_id: dict[int, Entry] | None = None
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.model, self.rules
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        Selection.__init__(self, *state)
+
+    def read(self) -> dict[int, Entry]:
+        """Read the model as it is now: an entry for each parameter, by ``id``; a tied one counts once.
+
+        Raises
+        ------
+        ValueError
+            If a selected tensor has not the axes that its layer, or its rule, speaks of.
+        """
+        places: dict[int, list[Slot]] = {}
+        for slot in parameter_slots(self.model):
+            places.setdefault(id(slot.parameter), []).append(slot)
         # Each entry holds its parameter, so no other tensor can take over the id.
-        self._by_id = {id(entry.parameter): entry for entry in entries}
-        self.matched_rules = frozenset(matched)
+        self._by_id = {key: _entry(slots, self.rules) for key, slots in places.items()}
+        return self._by_id
 
-    def entry(self, parameter: Tensor) -> Entry | None:
-        """Return the entry of a parameter; None if the model has no such parameter."""
-        return self._by_id.get(id(parameter))
+    def now(self, optimizer: Optimizer, *, with_gradient: bool = True) -> list[Selected]:
+        """Return the tensors to act on now, from the optimizer's groups as they are.
+
+        Raises
+        ------
+        RuntimeError
+            If the model has none of the optimizer's parameters any more.
+        """
+        held = [
+            (p, group)
+            for group in optimizer.param_groups
+            for p in group["params"]
+            if p.grad is not None or not with_gradient
+        ]
+        by_id = self.read() if self._by_id is None else self._by_id
+        entries = [by_id.get(id(p)) for p, _ in held]
+        if any(entry is None or not entry.is_current for entry in entries):
+            by_id = self.read()
+            entries = [by_id.get(id(p)) for p, _ in held]
+            if all(entry is None for entry in entries):
+                msg = (
+                    "none of the optimizer's parameters belongs to the model any more: they have "
+                    "been replaced since attach(), so nothing would be transformed; detach, and "
+                    "attach again to the optimizer and the model that are trained"
+                )
+                raise RuntimeError(msg)
+        # The identity is left out: the very gradient goes into the step.
+        metrics = [None if _is_identity(rule.metric) else rule.metric for rule in self.rules]
+        return [
+            Selected(p, group, entry, metric)
+            for (p, group), entry in zip(held, entries, strict=True)
+            if entry is not None
+            and entry.rule is not None
+            and (metric := metrics[entry.rule]) is not None
+        ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """How one slot reads its tensor."""
+def _is_identity(metric: Metric | None) -> bool:
+    return metric is not None and metric.is_multiple_of_l2 and metric.mean == 1
 
-    rule: Rule | None
+
+class _Reading(NamedTuple):
+    """How one slot reads its tensor: the rule that selects it and the axis, or why none does."""
+
+    rule: int | None
     axis: tuple[int, int] | None
     reason: str
 
 
-def _read(slot: Slot, parameter: nn.Parameter, rules: Sequence[Rule]) -> _Reading:
-    """Return the first rule that selects the slot, with its axis, or why none does."""
+def _read(slot: Slot, shape: tuple[int, ...], rules: Sequence[Rule]) -> _Reading:
     known = output_axis(slot.layer, slot.role)
-    rule = next((rule for rule in rules if rule.selects(slot, parameter)), None)
+    index = next((i for i, rule in enumerate(rules) if rule.selects(slot)), None)
     kind = type(slot.layer).__name__
-    if rule is None:
+    if index is None:
         axis = None if known is None else (known.dim, known.groups)
         return _Reading(None, axis, slot.note or f"no rule selects the {slot.key} of a {kind}")
-    shape = tuple(parameter.shape)
+    rule = rules[index]
     if rule.dim is not None:
         dim, groups = rule.dim, rule.groups or 1
         if not -len(shape) <= dim < len(shape):
@@ -113,59 +269,34 @@ def _read(slot: Slot, parameter: nn.Parameter, rules: Sequence[Rule]) -> _Readin
     if shape[dim] % groups or groups < 1:
         msg = f"groups={groups} of the rule does not divide axis {dim} of {slot.name}, {shape}"
         raise ValueError(msg)
-    return _Reading(rule, (dim, groups), "")
+    return _Reading(index, (dim, groups), "")
 
 
-def _entry(slots: Sequence[Slot], parameter: nn.Parameter, rules: Sequence[Rule]) -> Entry:
+def _entry(slots: Sequence[Slot], rules: Sequence[Rule]) -> Entry:
     """Return the entry of one parameter, which may stand in several places of the model."""
-    first = slots[0]
-    places = tuple(slots)
-    if first.is_lazy:
+    name, parameter, places = slots[0].name, slots[0].parameter, tuple(slots)
+    assert parameter is not None
+    if slots[0].is_lazy:
         reason = "not initialized yet: read again after the first forward pass"
-        return Entry(first.name, parameter, places, reason=reason, provisional=True)
-    readings = [_read(slot, parameter, rules) for slot in slots]
+        return Entry(name, parameter, places, reason=reason, provisional=True)
+    shape = tuple(parameter.shape)
+    readings = [_read(slot, shape, rules) for slot in slots]
     acting = next((reading for reading in readings if reading.rule is not None), None)
     if acting is None:
-        return Entry(first.name, parameter, places, reason=readings[0].reason)
+        return Entry(name, parameter, places, reason=readings[0].reason)
     assert acting.axis is not None
     assert acting.rule is not None
     dim, groups = acting.axis
-    if acting.rule.dim is None:
+    if rules[acting.rule].dim is None:
         for slot, reading in zip(slots, readings, strict=True):
             if reading.axis not in {None, acting.axis}:
                 reason = (
                     f"tied to {slot.name}, which reads its output channels along another axis; "
                     "a Rule with dim= decides"
                 )
-                return Entry(first.name, parameter, places, reason=reason)
+                return Entry(name, parameter, places, reason=reason)
     # Whatever the weight of the mean: a lone channel has no neighbour to be smoothed with.
-    if parameter.shape[dim] == groups:
+    if shape[dim] == groups:
         reason = "one output channel per group: nothing to smooth"
-        return Entry(first.name, parameter, places, reason=reason)
-    return Entry(first.name, parameter, places, acting.rule, dim, groups)
-
-
-def make_plan(model: nn.Module, rules: Sequence[Rule]) -> Plan:
-    """Read the model and decide about every one of its parameters; tied ones count once.
-
-    Raises
-    ------
-    ValueError
-        If a selected tensor has not the axes that its layer, or its rule, speaks of.
-    """
-    places: dict[int, list[Slot]] = {}
-    matched: set[int] = set()
-    for slot in parameter_slots(model):
-        places.setdefault(id(slot.parameter), []).append(slot)
-    entries = []
-    for slots in places.values():
-        parameter = slots[0].parameter
-        assert parameter is not None
-        entries.append(_entry(slots, parameter, rules))
-        if not slots[0].is_lazy:
-            matched |= {
-                index
-                for index, rule in enumerate(rules)
-                if any(rule.selects(slot, parameter) for slot in slots)
-            }
-    return Plan(entries, matched)
+        return Entry(name, parameter, places, reason=reason)
+    return Entry(name, parameter, places, acting.rule, dim, groups)

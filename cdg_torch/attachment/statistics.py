@@ -13,7 +13,7 @@ from cdg_torch.correlation import channel_correlation
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cdg_torch.attachment.selection import Action
+    from cdg_torch.attachment.selection import Selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class TensorStatistics:
     correlation: float
 
 
-def _measure(tensor: Tensor, action: Action) -> Tensor:
+def _measure(tensor: Tensor, dim: int, groups: int) -> Tensor:
     # A sharded tensor is gathered: one more reason why statistics have to be asked for.
     if hasattr(tensor, "full_tensor"):
         tensor = tensor.full_tensor()
@@ -38,9 +38,15 @@ def _measure(tensor: Tensor, action: Action) -> Tensor:
     return torch.stack(
         [
             torch.linalg.vector_norm(real, dtype=torch.float64),
-            channel_correlation(real, action.dim, groups=action.groups),
+            channel_correlation(real, dim, groups=groups),
         ]
     )
+
+
+def _measure_all(selected: Sequence[Selected], tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [
+        _measure(t, s.entry.dim, s.entry.groups) for s, t in zip(selected, tensors, strict=True)
+    ]
 
 
 class Statistics:
@@ -51,16 +57,14 @@ class Statistics:
         self._raw: list[Tensor] = []
         self._sent: list[Tensor] = []
 
-    def before(
-        self, names: Sequence[str], tensors: Sequence[Tensor], actions: Sequence[Action]
-    ) -> None:
+    def before(self, selected: Sequence[Selected], tensors: Sequence[Tensor]) -> None:
         """Measure the tensors before the transform."""
-        self._names = tuple(names)
-        self._raw = [_measure(t, action) for t, action in zip(tensors, actions, strict=True)]
+        self._names = tuple(s.entry.name for s in selected)
+        self._raw = _measure_all(selected, tensors)
 
-    def after(self, tensors: Sequence[Tensor], actions: Sequence[Action]) -> None:
+    def after(self, selected: Sequence[Selected], tensors: Sequence[Tensor]) -> None:
         """Measure them after it."""
-        self._sent = [_measure(t, action) for t, action in zip(tensors, actions, strict=True)]
+        self._sent = _measure_all(selected, tensors)
 
     def read(self) -> dict[str, TensorStatistics]:
         """Return the numbers of the last step; waits for the device."""

@@ -132,7 +132,7 @@ def test_copies_and_detached_handles_hold_no_block() -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     handle = cdg_torch.attach(optimizer, model, METRIC)
     steps(optimizer, model, 1)
-    assert handle._buffers._block is not None
-    assert copy.deepcopy(handle)._buffers._block is None
+    assert handle._attachment.buffers._block is not None
+    assert copy.deepcopy(handle)._attachment.buffers._block is None
     handle.detach()
-    assert handle._buffers._block is None
+    assert handle._attachment.buffers._block is None

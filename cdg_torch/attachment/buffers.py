@@ -37,9 +37,9 @@ def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> bo
 
 def _fits(tensor: Tensor) -> bool:
     return (
-        type(tensor) in {Tensor, torch.nn.Parameter}
+        tensor.numel() * tensor.itemsize >= LARGE  # first: most are small
+        and type(tensor) in {Tensor, torch.nn.Parameter}
         and tensor.device.type == "cpu"
-        and tensor.numel() * tensor.itemsize >= LARGE
         and _is_dense(tensor.shape, tensor.stride(), tensor.numel())
     )
 

@@ -56,9 +56,8 @@ def uninstall(optimizer: Optimizer, attachment: Attachment) -> None:
 def _reduce(reference: Callable[[], Any], protocol: int) -> tuple[Any, ...]:
     """Return how to make a copy: what torch says, and the attachment."""
     optimizer = reference()
-    made = type(optimizer).__reduce_ex__(optimizer, max(protocol, 2))
-    assert isinstance(made, tuple)
-    make, args, state = made[:3]
+    kind: Any = type(optimizer)
+    make, args, state, *_ = kind.__reduce_ex__(optimizer, max(protocol, 2))
     return _make, (make, args), (state, attachment_of(optimizer))
 
 

@@ -14,7 +14,7 @@ from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.attachment.copies import attachment_of, uninstall
 from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.report import Report, make_report
-from cdg_torch.attachment.step import in_metric, restore, transform_gradients
+from cdg_torch.attachment.step import check_served, in_metric, restore, transform_gradients
 from cdg_torch.checkpoints import saved_metrics
 
 if TYPE_CHECKING:
@@ -155,11 +155,14 @@ class Handle:
         selected = self._attachment.selection.now(self.optimizer)
         acted = {id(s.parameter) for s in selected}
         grads = [_widened(s.parameter.grad) for s in selected]
+        for s, g in zip(selected, grads, strict=True):
+            check_served(g, f"the gradient of {s.entry.name}")
         pairs = list(zip(grads, in_metric(selected, grads, "gradient", Buffers()), strict=True))
         for group in self.optimizer.param_groups:
             for p in group["params"]:
                 if p.grad is not None and id(p) not in acted:
-                    pairs.append((_widened(p.grad),) * 2)
+                    g = _widened(p.grad)
+                    pairs.append((g, g))
         # (conj(g)·k).sum() has no imaginary part but rounding: M is real and symmetric.
         squares = [_whole((g.conj() * k).sum().real) for g, k in pairs]
         total = sum(squares, torch.zeros((), dtype=torch.float64))

@@ -75,6 +75,7 @@ class Rule:
     dim: int | None = None
     groups: int | None = None
 
+    # The metric is read at every step; the conditions only when the model is read.
     def __setattr__(self, field: str, value: object) -> None:
         if field == "metric":
             if value is not None:
@@ -176,7 +177,7 @@ class Selection:
         Selection.__init__(self, *state)
 
     def read(self) -> dict[int, Entry]:
-        """Read the model as it is now: an entry for each parameter, by ``id``; a tied one counts once.
+        """Read the model as it is now: one entry for each parameter, tied ones too, by its ``id``.
 
         Raises
         ------

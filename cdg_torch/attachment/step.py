@@ -18,7 +18,6 @@ import functools
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import compress
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -112,9 +111,9 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
     weak reference: a strong one would keep the optimizer alive.
     """
     reference = weakref.ref(optimizer)
-    model_of_step = attachment.replaced or type(optimizer).step
+    looks_like = attachment.replaced or type(optimizer).step
 
-    @functools.wraps(getattr(model_of_step, "__func__", model_of_step))
+    @functools.wraps(getattr(looks_like, "__func__", looks_like))
     def step(_self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         optimizer = reference()
         if optimizer is None:
@@ -124,8 +123,8 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
         if not attachment.in_force:
             return own_step(*args, **kwargs)
 
-        with hooks_on_raw_gradients(optimizer, attachment.older_hooks, args, kwargs) as call:
-            args, kwargs = call
+        outside = hooks_on_raw_gradients(optimizer, attachment.older_hooks, args, kwargs)
+        with outside as (args, kwargs):
             closure = args[0] if args else kwargs.get("closure")
             if not callable(closure) and attachment.options.require_gradients:
                 check_gradients(optimizer)
@@ -188,11 +187,13 @@ def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: lis
     selected = [s for s in attachment.selection.now(optimizer) if id(s.parameter) not in ready]
     raws = [grad for s in selected if (grad := s.parameter.grad) is not None]
 
+    for s, raw in zip(selected, raws, strict=True):
+        check_served(raw, f"the gradient of {s.entry.name}")
+
     if options.stats:
         statistics.before(selected, raws)
     fed = raws
     if options.transform_decay:
-        check_served(selected, raws, "gradient")
         fed = plus_decay(optimizer, selected, raws, +1, inplace=options.inplace)
     buffers = None if options.inplace else attachment.buffers
     results = in_metric(selected, fed, "gradient", buffers, match_norm=options.match_norm)
@@ -262,8 +263,7 @@ def in_metric(
 ) -> list[Tensor]:
     """Return M⁻¹t of every tensor t: dense, complex or sharded, each in its own layout.
 
-    ``buffers`` gives the memory; without, the tensors are overwritten. All of them are checked
-    before anything is written.
+    ``buffers`` gives the memory; without, the tensors are overwritten.
     """
     norms = norms_of(tensors) if match_norm else []
     outs = list(tensors) if buffers is None else buffers.like(tensors)
@@ -271,30 +271,24 @@ def in_metric(
         Job(_real(out), _real(t), s.metric, s.entry.dim, s.entry.groups)
         for out, t, s in zip(outs, tensors, selected, strict=True)
     ]
-    is_cut = [is_dtensor(t) for t in tensors]
-    if any(is_cut):
+    whole = [job for job in jobs if not is_dtensor(job.grad)]
+    if len(whole) < len(jobs):
         # Here, because torch.distributed.tensor is slow to import.
         from cdg_torch.sharded import write_sharded_gradients
 
-        check_served(selected, tensors, noun)
-        names = [f"the {noun} of {s.entry.name}" for s in selected]
-        write_sharded_gradients(list(compress(jobs, is_cut)), list(compress(names, is_cut)))
-        jobs = [job for job, cut in zip(jobs, is_cut, strict=True) if not cut]
-    try:
-        write_gradients(jobs)
-    except TypeError:
-        check_served(selected, tensors, noun)  # says which
-        raise
+        named = zip(jobs, (f"the {noun} of {s.entry.name}" for s in selected), strict=True)
+        sharded, names = zip(*((j, name) for j, name in named if is_dtensor(j.grad)), strict=True)
+        write_sharded_gradients(sharded, names)
+    write_gradients(whole)
     if match_norm:
         match_norms(outs, norms)
     return outs
 
 
-def check_served(selected: Sequence[Selected], tensors: Sequence[Tensor], noun: str) -> None:
-    """Refuse, by name, what is sparse or of a dtype that is not served."""
-    for s, t in zip(selected, tensors, strict=True):
-        if not is_dtensor(t):
-            check_tensor(_real(t), f"the {noun} of {s.entry.name}")
+def check_served(tensor: Tensor, name: str) -> None:
+    """Refuse what is sparse or of a dtype that is not served; a sharded one is checked later."""
+    if not is_dtensor(tensor):
+        check_tensor(_real(tensor), name)
 
 
 def _real(tensor: Tensor) -> Tensor:

@@ -59,3 +59,14 @@ def test_same_weights_and_no_recompilation_while_the_metric_moves(compiled, path
     assert not any(
         torch.allclose(p, q) for p, q in zip(weights, plain_weights, strict=True) if p.ndim == 4
     )
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_nothing_of_ours_is_compiled() -> None:
+    frames = []
+    for attached in (False, True):
+        torch._dynamo.utils.counters.clear()
+        train("step", attached=attached, foreach=True)
+        frames.append(dict(torch._dynamo.utils.counters["frames"]))
+    assert frames[0] == frames[1]
+    assert frames[0]["ok"] > 0

@@ -10,7 +10,7 @@ from cdg_theory.checks import described, one_of
 from cdg_torch.attachment.copies import attachment_of, install
 from cdg_torch.attachment.decay import check_decay_is_known
 from cdg_torch.attachment.handle import Handle
-from cdg_torch.attachment.refusals import check_arguments
+from cdg_torch.attachment.refusals import check_optimizer_and_model
 from cdg_torch.attachment.selection import Rule, Selection
 from cdg_torch.attachment.step import Attachment, Options
 
@@ -42,8 +42,8 @@ def _check_selection(optimizer: Optimizer, selection: Selection) -> None:
     if not any(id(p) in by_id for group in optimizer.param_groups for p in group["params"]):
         msg = (
             f"none of the optimizer's parameters belongs to the model, a {type(model).__name__}; "
-            "give the model that the "
-            "optimizer trains, as in attach(SGD(model.parameters(), ...), model, metric)"
+            "give the model that the optimizer trains, as in attach(SGD(model.parameters(), ...), "
+            "model, metric)"
         )
         raise ValueError(msg)
     if any(entry.provisional for entry in by_id.values()):
@@ -157,7 +157,7 @@ def attach(
     <BLANKLINE>
     acts on 1 of 4 tensors, 216 of 240 numbers
     """
-    check_arguments(optimizer, model)
+    check_optimizer_and_model(optimizer, model)
     _check_options(
         where,
         rules,

@@ -21,17 +21,7 @@ if TYPE_CHECKING:
 
     from cdg_torch.attachment.selection import Selected
 
-_COUPLED = (
-    "SGD",
-    "Adam",
-    "NAdam",
-    "RAdam",
-    "Adagrad",
-    "Adadelta",
-    "Adamax",
-    "ASGD",
-    "RMSprop",
-)
+_COUPLED = ("SGD", "Adam", "NAdam", "RAdam", "Adagrad", "Adadelta", "Adamax", "ASGD", "RMSprop")
 _DECOUPLED = ("AdamW", "Muon", "Adafactor")
 _WITHOUT = ("LBFGS", "Rprop", "SparseAdam")
 
@@ -49,13 +39,7 @@ def _is_decoupled(optimizer: Optimizer, group: Mapping[str, Any]) -> bool:
 
 
 def check_decay_is_known(optimizer: Optimizer) -> None:
-    """Refuse an optimizer whose use of weight decay cannot be told from its class.
-
-    Raises
-    ------
-    ValueError
-        If it does not extend a class of ``torch.optim``.
-    """
+    """Refuse an optimizer whose use of weight decay cannot be told from its class."""
     if _torch_name(optimizer) not in (*_COUPLED, *_DECOUPLED, *_WITHOUT):
         msg = (
             f"transform_decay=True needs to know how {type(optimizer).__name__} applies its "

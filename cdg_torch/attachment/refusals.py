@@ -38,14 +38,8 @@ def _check_sharding(optimizer: Optimizer, model: nn.Module) -> None:
         raise TypeError(_DEEPSPEED.format(what="model (ZeRO-3 parameters)"))
 
 
-def check_arguments(optimizer: object, model: object) -> None:
-    """Refuse what is not an optimizer that steps by itself, and a module.
-
-    Raises
-    ------
-    TypeError
-        If either is of the wrong type, or of a kind whose gradients cannot be reached.
-    """
+def check_optimizer_and_model(optimizer: object, model: object) -> None:
+    """Refuse what is not an optimizer that steps by itself, or keeps gradients out of reach."""
     if not isinstance(optimizer, Optimizer):
         msg = (
             f"optimizer must be a torch.optim.Optimizer, got {described(optimizer)}; "
@@ -81,15 +75,7 @@ def check_gradients(optimizer: Optimizer) -> None:
 
 
 def check_model_is_given(params: object, model: object, name: str) -> nn.Module:
-    """Return the model of an optimizer that takes a model or parameters.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or two.
-    TypeError
-        If ``model`` is not a module.
-    """
+    """Return the model of an optimizer that takes a model, or parameters and their model."""
     if isinstance(params, nn.Module):
         if model is not None and model is not params:
             msg = (

@@ -177,13 +177,7 @@ class Selection:
         Selection.__init__(self, *state)
 
     def read(self) -> dict[int, Entry]:
-        """Read the model as it is now: one entry for each parameter, tied ones too, by its ``id``.
-
-        Raises
-        ------
-        ValueError
-            If a selected tensor has not the axes that its layer, or its rule, speaks of.
-        """
+        """Read the model as it is now: an entry for each parameter, tied ones too, by ``id``."""
         places: dict[int, list[Slot]] = {}
         for slot in parameter_slots(self.model):
             places.setdefault(id(slot.parameter), []).append(slot)
@@ -192,13 +186,7 @@ class Selection:
         return self._by_id
 
     def now(self, optimizer: Optimizer, *, with_gradient: bool = True) -> list[Selected]:
-        """Return the tensors to act on now, from the optimizer's groups as they are.
-
-        Raises
-        ------
-        RuntimeError
-            If the model has none of the optimizer's parameters any more.
-        """
+        """Return the tensors to act on now, from the optimizer's groups as they are."""
         held = [
             (p, group)
             for group in optimizer.param_groups

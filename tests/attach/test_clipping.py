@@ -90,6 +90,13 @@ def test_apply_twice_is_refused() -> None:
         handle.apply_()
 
 
+def test_apply_without_gradients_is_refused() -> None:
+    model = network()
+    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC)
+    with pytest.raises(RuntimeError, match=r"every gradient is None.*backward\(\) has not run"):
+        handle.apply_()
+
+
 def test_apply_has_no_meaning_for_updates() -> None:
     model = network()
     handle = cdg_torch.attach(momentum_sgd(model), model, METRIC, where="update")

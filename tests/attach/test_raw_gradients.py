@@ -116,17 +116,22 @@ def test_restored_when_the_closure_fails() -> None:
     assert_raw(model, before)
 
 
-def test_a_refused_gradient_changes_nothing() -> None:
+@pytest.mark.parametrize(
+    "options", [{}, {"match_norm": True}, {"inplace": True, "transform_decay": True}], ids=str
+)
+def test_a_refused_gradient_changes_nothing(options) -> None:
     model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Embedding(5, 4, sparse=True))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.5)
     rule = cdg_torch.Rule(metric=METRIC, types=nn.Embedding)
-    cdg_torch.attach(optimizer, model, METRIC, rules=[rule])
+    cdg_torch.attach(optimizer, model, METRIC, rules=[rule], **options)
     (model[0](torch.ones(1, 2, 3, 3)).sum() + model[1](torch.tensor([1])).sum()).backward()
     weights = [p.detach().clone() for p in model.parameters()]
     grad = model[0].weight.grad
+    values = grad.clone()
     with pytest.raises(TypeError, match=r"the gradient of 1\.weight must be dense"):
         optimizer.step()
     assert model[0].weight.grad is grad
+    assert torch.equal(grad, values)
     assert all(torch.equal(p, w) for p, w in zip(model.parameters(), weights, strict=True))
 
 

@@ -16,6 +16,7 @@ from tests.tools.small_training import (
     same,
     train_attached,
     train_by_hand,
+    transform_by_hand,
 )
 
 SCHEDULERS = {
@@ -197,6 +198,42 @@ def test_third_party_optimizer() -> None:
         return ThirdParty(model.parameters())
 
     assert same(train_attached(make), train_by_hand(make))
+
+
+class SharpnessAware:
+    """A wrapper that moves along the gradient, evaluates again there, and steps its inner one."""
+
+    def __init__(self, inner, between=None):
+        self.inner, self.between = inner, between or (lambda: None)
+
+    def step(self, closure):
+        closure()
+        parameters = [p for group in self.inner.param_groups for p in group["params"]]
+        moves = [0.05 * p.grad for p in parameters]
+        torch._foreach_add_([p.data for p in parameters], moves)
+        closure()
+        torch._foreach_sub_([p.data for p in parameters], moves)
+        self.between()
+        self.inner.step()
+
+
+def test_a_wrapper_that_steps_an_inner_optimizer() -> None:
+    def run(attached: bool):
+        model = network()
+        inner = momentum_sgd(model)
+        wrapper = SharpnessAware(inner, None if attached else lambda: transform_by_hand(model))
+        if attached:
+            cdg_torch.attach(inner, model, METRIC)
+        for batch in batches(3):
+
+            def closure(batch=batch):
+                inner.zero_grad()
+                loss_of(model, batch).backward()
+
+            wrapper.step(closure)
+        return model
+
+    assert same(run(attached=True), run(attached=False))
 
 
 class CallsSuper(torch.optim.SGD):

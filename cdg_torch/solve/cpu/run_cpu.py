@@ -64,9 +64,18 @@ _scratch = _Scratch()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TilePlan:
-    """The blocks, the index of each one's first tile (and the end), the first tile of each part.
+    """A list of CPU tensors of equal dtype, in parts of equal work.
 
-    ``rows`` is the largest number of rows, which scratch memory must hold.
+    ===========  ============================================================================
+    field        meaning
+    ===========  ============================================================================
+    ``blocks``   the columns of the tensors, and their coefficients
+    ``tiles``    (blocks + 1,) the index of each block's first tile, and the end
+    ``edges``    (parts + 1,) the index of each part's first tile, and the end
+    ``threads``  the number of threads that share the parts
+    ``rows``     the largest number of rows, which scratch memory must hold
+    ``record``   what an entry is told, but for what changes from call to call
+    ===========  ============================================================================
     """
 
     dtype: torch.dtype
@@ -75,30 +84,32 @@ class TilePlan:
     edges: NDArray[np.int64]
     threads: int
     rows: int
+    record: NDArray[Any]
 
     def run(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
         """Write M⁻¹g of every tensor, given where they begin: each result in place or apart."""
-        blocks = self.blocks
-        sources = blocks.addresses(gradients)
-        targets = sources if results is gradients else blocks.addresses(results)
+        sources = self.blocks.addresses(gradients)
+        targets = sources if results is gradients else self.blocks.addresses(results)
         memory = _scratch.reserve(self.rows, self.threads)
         row = memory.strides[1]
-        call = np.zeros((), CALL)
-        call["parts"] = len(self.edges) - 1
-        call["edges"] = self.edges.ctypes.data
-        call["blocks"] = len(blocks.table)
-        call["table"] = blocks.table.ctypes.data
-        call["coefficients"] = blocks.coefficients.ctypes.data
-        call["length"] = len(blocks.coefficients)
-        call["sources"] = sources.ctypes.data
-        call["targets"] = targets.ctypes.data
-        call["tiles"] = self.tiles.ctypes.data
-        call["states"] = memory.ctypes.data
-        call["rows"] = call["states"] + -(-self.rows // BLOCK) * row
-        call["tile"] = call["rows"] + BLOCK * row
-        call["places"] = call["tile"] + self.rows * row
-        call["scratch"] = memory.strides[0]
+        call = self.record.copy()
+        call["sources"], call["targets"] = sources.ctypes.data, targets.ctypes.data
+        call["scratch"], states = memory.strides[0], memory.ctypes.data
+        rows = states + -(-self.rows // BLOCK) * row
+        tile = rows + BLOCK * row
+        call["states"], call["rows"], call["tile"] = states, rows, tile
+        call["places"] = tile + self.rows * row
         share(_entry(self.dtype), call.ctypes.data, self.threads)
+
+
+def _record(blocks: BlockTable, tiles: NDArray[np.int64], edges: NDArray[np.int64]) -> NDArray[Any]:
+    record = np.zeros((), CALL)
+    record["parts"], record["edges"] = len(edges) - 1, edges.ctypes.data
+    record["blocks"], record["table"] = len(blocks.table), blocks.table.ctypes.data
+    record["coefficients"] = blocks.coefficients.ctypes.data
+    record["length"] = len(blocks.coefficients)
+    record["tiles"] = tiles.ctypes.data
+    return record
 
 
 def tile_plan(
@@ -114,4 +125,5 @@ def tile_plan(
     worth = int((rows * counts).sum()) * LANES // _WORTH_A_THREAD
     threads = max(1, min(threads, worth))
     edges = _edges(rows, counts, max(1, min(_PARTS * threads, worth)))
-    return TilePlan(dtype, blocks, tiles, edges, threads, int(rows.max(initial=0)))
+    record = _record(blocks, tiles, edges)
+    return TilePlan(dtype, blocks, tiles, edges, threads, int(rows.max(initial=0)), record)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-def transform_gradients(
+def step_along(
     optimizer: Optimizer, model: nn.Module, transform: Callable[[Tensor, int], Tensor]
 ) -> None:
     """Let the optimizer step along transformed gradients of the convolutions' weights.

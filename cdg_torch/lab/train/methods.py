@@ -13,7 +13,7 @@ from cdg_theory import Metric
 from cdg_theory.checks import described, one_of
 from cdg_torch.attachment import Rule, attach, attached
 from cdg_torch.lab.baselines import along_kernel, along_raster, gradient_centralization
-from cdg_torch.lab.train.directions import transform_gradients
+from cdg_torch.lab.train.directions import step_along
 from cdg_torch.layers import convolution_weights
 from cdg_torch.schedules import CosineMetric, LinearMetric
 
@@ -182,12 +182,12 @@ class Method:
         optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr=lr)
         metric = self.metric
         if self.centralize:
-            transform_gradients(
+            step_along(
                 optimizer, model, lambda g, dim: gradient_centralization(g, dim=dim)
             )
         elif metric is not None and self.direction in {"kernel", "raster"}:
             along = along_kernel if self.direction == "kernel" else along_raster
-            transform_gradients(optimizer, model, lambda g, _: along(g, metric))
+            step_along(optimizer, model, lambda g, _: along(g, metric))
         elif metric is not None:
             everywhere = self.direction == "output" and self.layers == "all"
             attach(

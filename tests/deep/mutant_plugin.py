@@ -1,0 +1,50 @@
+"""A pytest plugin for runs under mutmut: no state outlives a test, and ranks are forks.
+
+A cached result of the library would hide a mutant from the tests that come later. The ranks of
+:mod:`tests.tools.ranks` come from a clean server of processes, which knows of no mutant: here they
+are forked, so that they run the mutant too, and tell which functions they ran.
+"""
+
+import functools
+import gc
+import json
+import sys
+import types
+from pathlib import Path
+
+_caches: list = []
+
+
+def pytest_collection_finish() -> None:
+    """Find the caches of the library's functions, and let ranks be forked."""
+    _caches[:] = [
+        thing
+        for thing in gc.get_objects()
+        if type(thing) is functools._lru_cache_wrapper
+        and str(getattr(thing, "__module__", "")).startswith("cdg_")
+    ]
+    if ranks := sys.modules.get("tests.tools.ranks"):
+        ranks.mp = types.SimpleNamespace(start_processes=_forked)
+
+
+def pytest_runtest_setup() -> None:
+    """Forget what earlier tests computed."""
+    for function in _caches:
+        function.cache_clear()
+
+
+def _forked(work, arguments, nprocs: int, start_method: str) -> None:  # noqa: ARG001
+    import torch.multiprocessing as mp
+    from mutmut.state import state
+
+    folder = Path(arguments[-1])
+
+    def on_rank(rank: int, *given) -> None:
+        try:
+            work(rank, *given)
+        finally:
+            Path(folder, f"ran-{rank}").write_text(json.dumps(sorted(state()._stats)))
+
+    mp.start_processes(on_rank, arguments, nprocs=nprocs, start_method="fork")
+    for file in folder.glob("ran-*"):
+        state()._stats.update(json.loads(file.read_text()))

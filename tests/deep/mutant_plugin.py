@@ -1,6 +1,8 @@
-"""A pytest plugin for runs under mutmut: no state outlives a test, and ranks are forks.
+"""A pytest plugin for runs under mutmut: no cached result outlives a test, and ranks are forks.
 
-A cached result of the library would hide a mutant from the tests that come later. The ranks of
+What an earlier test has computed would hide a function, and its mutants, from later ones. Proofs
+take minutes to repeat: they keep theirs, but start without. Compiled kernels are never mutated
+here, and stay. The ranks of
 :mod:`tests.tools.ranks` come from a clean server of processes, which knows of no mutant: here they
 are forked, so that they run the mutant too, and tell which functions they ran.
 """
@@ -16,13 +18,16 @@ _caches: list = []
 
 
 def pytest_collection_finish() -> None:
-    """Find the caches of the library's functions, and let ranks be forked."""
+    """Find and empty the caches of the library's functions, and let ranks be forked."""
     _caches[:] = [
         thing
         for thing in gc.get_objects()
         if type(thing) is functools._lru_cache_wrapper
         and str(getattr(thing, "__module__", "")).startswith("cdg_")
+        and ".cpu." not in thing.__module__
     ]
+    for function in _caches:
+        function.cache_clear()
     if ranks := sys.modules.get("tests.tools.ranks"):
         ranks.mp = types.SimpleNamespace(start_processes=_forked)
 
@@ -30,7 +35,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup() -> None:
     """Forget what earlier tests computed."""
     for function in _caches:
-        function.cache_clear()
+        if ".proofs." not in function.__module__:
+            function.cache_clear()
 
 
 def _forked(work, arguments, nprocs: int, start_method: str) -> None:  # noqa: ARG001

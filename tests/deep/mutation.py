@@ -90,6 +90,7 @@ def test_planted():
     assert noticed(1, 2) == 3
     unnoticed(1, 2)
 """
+NOTICED = ("killed", "timeout", "segfault")
 WRAPPED = re.compile(r"(lru_cache|cache|property|contextmanager)\b")
 
 
@@ -104,13 +105,13 @@ class Tried:
     def add(self, outcome: str, change: str) -> None:
         """Count one, made by a change that is written ``FILE: - old + new``."""
         self.outcomes[outcome] += 1
-        if outcome not in {"killed", "timeout"}:
+        if outcome not in NOTICED:
             self.survivors.append(f"{change}{' (no test runs it)' * (outcome == 'no tests')}")
 
     def figure(self, stratum: str, seconds: float) -> Figure:
         """Return the figure, with the survivors as its details."""
         tried, goal = self.outcomes.total(), SAMPLES[stratum][1]
-        killed = self.outcomes["killed"] + self.outcomes["timeout"]
+        killed = sum(self.outcomes[outcome] for outcome in NOTICED)
         files = Counter(survivor.split(":")[0] for survivor in self.survivors)
         found = (
             f"killed {score(killed, tried)} tried, {self.population:,} there are; "
@@ -219,7 +220,7 @@ def shorten(folder: Path) -> None:
     seconds = stats["duration_by_test"]
     for function, tests in stats["tests_by_mangled_function_name"].items():
         by_time = sorted(tests, key=lambda test: (seconds[test], test))
-        quickest = {test.split("[")[0]: test for test in reversed(by_time)}.values()
+        quickest = set({test.split("[")[0]: test for test in reversed(by_time)}.values())
         spent, chosen = 0.0, []
         for test in sorted(by_time, key=lambda test: test not in quickest):
             if not chosen or (spent + seconds[test] <= CAP and len(chosen) < MOST):
@@ -274,9 +275,8 @@ def by_mutmut(effort: float, report: Report) -> Iterator[Figure]:
                 tried, became = Tried(len(names)), outcomes(folder)
                 for mutant in chosen:
                     path, status = became[mutant]
-                    lived = status not in {"killed", "timeout"}
-                    diff = mutmut(folder, "show", mutant).splitlines() if lived else []
-                    tried.add(status, f"{path}: {_change(diff)}")
+                    diff = "" if status in NOTICED else mutmut(folder, "show", mutant)
+                    tried.add(status, f"{path}: {_change(diff.splitlines())}")
                 yield tried.figure(stratum, starting + seconds())
                 starting = 0.0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deep import mutation
-from tests.deep.mutation import Tried, meet, mutants_of, mutmut, outcomes, undecorated
+from tests.deep.mutation import Tried, _change, meet, mutants_of, mutmut, outcomes, undecorated
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,10 +53,8 @@ def test_second():
 """
 
 
-@pytest.fixture(scope="module")
-def verdicts(tmp_path_factory) -> dict[str, str]:
-    """Return what became of every mutant of the tiny package, and of the planted control."""
-    folder = tmp_path_factory.mktemp("tiny")
+def test_cached_functions_and_properties_are_mutated(tmp_path) -> None:
+    """The first test fills the cache; the second must not be handed what it holds."""
     for name, text in {
         "pyproject.toml": SETTINGS,
         "cdg_tiny/__init__.py": "",
@@ -64,26 +62,18 @@ def verdicts(tmp_path_factory) -> dict[str, str]:
         "tests/deep/mutant_plugin.py": (ROOT / "tests/deep/mutant_plugin.py").read_text(),
         "tests/test_cached.py": TESTS,
     }.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    mutation.prepare(folder, "cdg_tiny", "tests")
-    mutation.start(folder, "cdg_tiny")
-    mutation.shorten(folder)
-    mutmut(folder, "run", "cdg_tiny.cached.*")
-    return {
-        "".join(
-            line[1:] for line in mutmut(folder, "show", name).splitlines() if "+  " in line
-        ).strip(): status
-        for name, (path, status) in outcomes(folder).items()
-        if path.endswith("cached.py")
-    }
-
-
-def test_cached_functions_and_properties_are_mutated(verdicts) -> None:
-    """The first test fills the cache; the second must not be handed what it holds."""
-    assert verdicts["return 2 / number"] == "killed"
-    assert verdicts["return 3 * number"] == "killed"
-    assert verdicts["return 4"] == "survived"
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    mutation.prepare(tmp_path, "cdg_tiny", "tests")
+    mutation.start(tmp_path, "cdg_tiny")
+    mutation.shorten(tmp_path)
+    mutmut(tmp_path, "run", "cdg_tiny.cached.*")
+    found = {name: status for name, (_, status) in outcomes(tmp_path).items() if "cached" in name}
+    assert sum("doubled" in name for name in found) == 2
+    assert found == {name: "killed" if "doubled" in name else "survived" for name in found}
+    (survivor,) = (name for name, status in found.items() if status == "survived")
+    shown = mutmut(tmp_path, "show", survivor).splitlines()
+    assert _change(shown) == "- return 3 + return 4"
 
 
 def test_a_control_that_is_confused_stops_the_run(tmp_path, monkeypatch) -> None:
@@ -100,17 +90,15 @@ def test_wrappers_follow_their_function() -> None:
 
 
 def test_kernels_are_mutated_in_their_file(tmp_path) -> None:
-    source = "@compiled\ndef f(a):\n    return a + 2\n"
+    source = "def compiled(f): return f\n@compiled\ndef f(a):\n    return a + 2\n"
     texts = [make() for make in mutants_of(source)]
     assert texts == [source.replace("+", "-"), source.replace("2", "3")]
-    (tmp_path / "kernel.py").write_text("def f(a):\n    while a == 9: pass\n    return a + 2\n")
-    for test, outcome in {
-        "assert f(1) == 4": "killed",
-        "assert f(0) == 2": "survived",
-        "f(9)": "timeout",
-    }.items():
-        (tmp_path / "test_it.py").write_text(f"from kernel import f\ndef test(): {test}\n")
-        assert meet(tmp_path, ["test_it.py"], 3.0 if outcome == "timeout" else 60.0) == outcome
+    (tmp_path / "kernel.py").write_text(texts[1])
+    for wanted, outcome in {2: "killed", 3: "survived"}.items():
+        test = f"from kernel import f\ndef test(): assert f(0) == {wanted}\n"
+        (tmp_path / "test_it.py").write_text(test)
+        assert meet(tmp_path, ["test_it.py"], 60.0) == outcome
+    assert meet(tmp_path, ["test_it.py"], 0.1) == "timeout"
 
 
 def test_a_survivor_is_counted_and_listed() -> None:

@@ -2,18 +2,22 @@
 
 What an earlier test has computed would hide a function, and its mutants, from later ones. Proofs
 take minutes to repeat: they keep theirs, but start without. Compiled kernels are never mutated
-here, and stay. The ranks of
-:mod:`tests.tools.ranks` come from a clean server of processes, which knows of no mutant: here they
-are forked, so that they run the mutant too, and tell which functions they ran.
+here, and stay. The ranks of :mod:`tests.tools.ranks` come from a clean server of processes, which
+knows of no mutant: here they are forked, so that they run the mutant too, and tell which functions
+they ran. Tests that do not pass among mutants, none of them at work, are noted and judge nothing.
 """
 
 import functools
 import gc
 import json
+import os
 import sys
 import types
 from pathlib import Path
 
+import pytest
+
+UNUSABLE = Path("unusable.txt")
 _caches: list = []
 
 
@@ -30,6 +34,17 @@ def pytest_collection_finish() -> None:
         function.cache_clear()
     if ranks := sys.modules.get("tests.tools.ranks"):
         ranks.mp = types.SimpleNamespace(start_processes=_forked)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Note a test that fails while mutmut only looks which functions it runs, and go on."""
+    report = yield
+    if report.failed and os.environ["MUTANT_UNDER_TEST"] == "stats":
+        with UNUSABLE.open("a") as file:
+            file.write(f"{item.nodeid}\n")
+        report.outcome, report.longrepr = "skipped", ("", 0, "fails among mutants")
+    return report
 
 
 def pytest_runtest_setup() -> None:

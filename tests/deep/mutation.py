@@ -39,6 +39,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.deep.figures import Figure, Report, score, timed
+from tests.deep.mutant_plugin import UNUSABLE
 
 ROOT = Path(__file__).parents[2]
 SEED = "9"
@@ -108,7 +109,7 @@ class Tried:
         if outcome not in NOTICED:
             self.survivors.append(f"{change}{' (no test runs it)' * (outcome == 'no tests')}")
 
-    def figure(self, stratum: str, seconds: float) -> Figure:
+    def figure(self, stratum: str, seconds: float, more: str = "") -> Figure:
         """Return the figure, with the survivors as its details."""
         tried, goal = self.outcomes.total(), SAMPLES[stratum][1]
         killed = sum(self.outcomes[outcome] for outcome in NOTICED)
@@ -116,7 +117,7 @@ class Tried:
         found = (
             f"killed {score(killed, tried)} tried, {self.population:,} there are; "
             f"{self.outcomes['timeout']} by running out of time; "
-            f"{self.outcomes['no tests']} in functions that no test runs"
+            f"{self.outcomes['no tests']} in functions that no test runs{more}"
         )
         if files:
             found += f". Lived: {', '.join(f'{n} in {file}' for file, n in files.most_common())}"
@@ -213,13 +214,18 @@ def outcomes(folder: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
-def shorten(folder: Path) -> None:
-    """Leave each function the tests that tell most: the quickest of every test function first."""
-    file = folder / "mutants" / "mutmut-stats.json"
+def shorten(folder: Path) -> int:
+    """Leave each function the tests that tell most: the quickest of every test function first.
+
+    Those that fail among mutants are left out; how many is returned.
+    """
+    file, unusable = folder / "mutants" / "mutmut-stats.json", folder / "mutants" / UNUSABLE
     stats = json.loads(file.read_text())
-    seconds = stats["duration_by_test"]
+    seconds, bad = stats["duration_by_test"], set()
+    if unusable.exists():
+        bad = set(unusable.read_text().splitlines())
     for function, tests in stats["tests_by_mangled_function_name"].items():
-        by_time = sorted(tests, key=lambda test: (seconds[test], test))
+        by_time = sorted({*tests} - bad, key=lambda test: (seconds[test], test))
         quickest = set({test.split("[")[0]: test for test in reversed(by_time)}.values())
         spent, chosen = 0.0, []
         for test in sorted(by_time, key=lambda test: test not in quickest):
@@ -228,6 +234,7 @@ def shorten(folder: Path) -> None:
                 spent += seconds[test]
         stats["tests_by_mangled_function_name"][function] = chosen
     file.write_text(json.dumps(stats))
+    return len(bad)
 
 
 def start(folder: Path, package: str) -> None:
@@ -255,7 +262,7 @@ def by_mutmut(effort: float, report: Report) -> Iterator[Figure]:
             stage(folder)
             prepare(folder, "cdg_theory", "tests/theory")
             start(folder, "cdg_theory")
-            shorten(folder)
+            more = f"; {shorten(folder)} tests left out, which fail among dispatchers"
             starting = seconds()
         strata: dict[str, list[str]] = {stratum: [] for stratum in STRATA}
         for mutant, (path, _) in outcomes(folder).items():
@@ -277,7 +284,7 @@ def by_mutmut(effort: float, report: Report) -> Iterator[Figure]:
                     path, status = became[mutant]
                     diff = "" if status in NOTICED else mutmut(folder, "show", mutant)
                     tried.add(status, f"{path}: {_change(diff.splitlines())}")
-                yield tried.figure(stratum, starting + seconds())
+                yield tried.figure(stratum, starting + seconds(), more)
                 starting = 0.0
 
 

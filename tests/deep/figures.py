@@ -165,7 +165,7 @@ def markdown(parts: Mapping[str, Measured]) -> list[str]:
         share = "" if measured.effort == 1 else f", {measured.effort:.0%} of the full amount"
         for x in measured.figures:
             if x.details:
-                head = f":::{{dropdown}} {len(x.details)} left over by: {x.promise}"
+                head = f":::{{dropdown}} The {len(x.details)} that lived: {x.promise}"
                 lines += ["", head, "```text", *x.details, "```", ":::"]
         lines += ["", f"*{measured.seconds:,.0f} s{share}; {measured.machine}.*", ""]
     return lines

@@ -64,10 +64,10 @@ KERNELS = {
 }
 # How many are tried at full effort, and how many of them the tests must notice.
 SAMPLES = {
-    "the arithmetic": (300, 0.85),
-    "the rest of the library": (300, 0.75),
-    "the CPU kernels": (60, 0.75),
-    "the GPU kernels": (40, 0.75),
+    "the arithmetic": (300, 0.90),
+    "the rest of the library": (300, 0.80),
+    "the CPU kernels": (60, 0.80),
+    "the GPU kernels": (40, 0.80),
 }
 # A mutant meets so many seconds of the tests that run its function, and so many tests.
 CAP, MOST = 10.0, 80

@@ -47,6 +47,7 @@ class Figure:
     ``holds``       whether the promise was kept; None if it was not tried here, and
                     ``found`` says why
     ``seconds``     how long it took
+    ``details``     what is listed below the table: the mutants that lived
     ==============  ================================================================
     """
 
@@ -55,6 +56,7 @@ class Figure:
     found: str
     holds: bool | None
     seconds: float
+    details: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -161,6 +163,10 @@ def markdown(parts: Mapping[str, Measured]) -> list[str]:
             f"| {_cell(x.promise)} | {_cell(x.found)} | {x.verdict} |" for x in measured.figures
         ]
         share = "" if measured.effort == 1 else f", {measured.effort:.0%} of the full amount"
+        for x in measured.figures:
+            if x.details:
+                head = f":::{{dropdown}} The {len(x.details)} that lived: {x.promise}"
+                lines += ["", head, "```text", *x.details, "```", ":::"]
         lines += ["", f"*{measured.seconds:,.0f} s{share}; {measured.machine}.*", ""]
     return lines
 
@@ -176,7 +182,10 @@ def load(path: Path) -> dict[str, Measured]:
     parts = json.loads(path.read_text(encoding="utf-8"))
     return {
         name: Measured(
-            figures=tuple(Figure(part=name, **figure) for figure in part["figures"]),
+            figures=tuple(
+                Figure(part=name, **{**figure, "details": tuple(figure.get("details", ()))})
+                for figure in part["figures"]
+            ),
             effort=part["effort"],
             machine=part["machine"],
         )
@@ -194,6 +203,8 @@ def save(path: Path, parts: Mapping[str, Measured]) -> None:
             for row in rows:
                 del row["part"]
                 row["seconds"] = round(row["seconds"], 1)
+                if not row["details"]:
+                    del row["details"]
             content[name] = {
                 "effort": kept[name].effort,
                 "machine": kept[name].machine,

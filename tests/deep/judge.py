@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from cdg_theory.certificates.oracle import Enclosure, enclose_gradient
 from cdg_theory.rounding.bounds import forward_error_bound
 from cdg_theory.rounding.formats import FORMATS
 from cdg_theory.rounding.functionals import functional_error_bound
-from tests.tools.exact_oracle import rational
+from tests.tools.exact_oracle import exact_gram, rational
 
 Array = NDArray[np.float64]
 
@@ -75,7 +74,9 @@ class Judge:
 
         n, count = len(self.g), len(self.columns)
         entries = [rational(x) for x in self.g[:, self.columns].ravel()]
-        k = _gram(self.metric, n).solve(flint.fmpq_mat(n, count, entries))
+        # γs is not rounded, other than in the library.
+        c = rational(self.metric.derivative) * (n * n if self.metric.spacing == "normalized" else 1)
+        k = exact_gram(self.metric, n, c).solve(flint.fmpq_mat(n, count, entries))
         scaled = flint.fmpq(2) ** self.exact.scale
         return all(
             abs(k[i, j] * scaled - int(self.exact.center[i, j])) <= int(self.exact.radius[j])
@@ -166,20 +167,6 @@ class Judge:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = np.where(difference == 0, 0.0, difference / allowed)
         return float(share.max(initial=0.0))
-
-
-def _gram(metric: Metric, n: int) -> Any:
-    """Return M from its definition, αP + β(I−P) + γsL, in rational numbers; γs is not rounded."""
-    import flint
-
-    alpha, beta, gamma = map(rational, (metric.mean, metric.fluctuation, metric.derivative))
-    c = gamma * (n * n if metric.spacing == "normalized" else 1)
-    rows = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]
-    for i in range(n if metric.boundary == "periodic" else n - 1):
-        j = (i + 1) % n
-        for a, b, sign in ((i, i, 1), (j, j, 1), (i, j, -1), (j, i, -1)):
-            rows[a][b] += sign * c
-    return flint.fmpq_mat(rows)
 
 
 def _ratio(integer: int, scale: int) -> float:

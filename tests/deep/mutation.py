@@ -1,475 +1,396 @@
 """Mutation testing: faults are planted in the sources, and the tests must notice them.
 
-Three strata, of all but what draws, prints, trains and measures (``experiments``, ``bench``,
-``cli``). *Arithmetic* is what computes: all of its mutants are tried, given the time. *Checks* are
-themselves tests of the others, at cases that they choose: a mutant that has one look elsewhere
-lives by right, so their score is lower and says less (literals are left alone there). *Library* is
-the rest. Mutants are tried in a seeded random order, so whatever has been tried when a run is cut
-is a fair sample of its stratum, and the score's Wilson interval means what it says. The score
-counts every survivor against the tests; the second one leaves out what :data:`SURVIVORS` explains
-as equivalent, and among checks what only moves or loosens them.
+mutmut plants them and decides which tests meet them: it keeps every mutant of a function beside
+the original, notes once which test runs which function, and forks for each mutant. It works on a
+copy of the repository (:func:`stage`) with two changes. Functions in caches, properties and
+context managers, which mutmut passes over for their decorator, get it after their definition
+instead. And :data:`CONTROL` is planted: one function whose test notices mutants, and one whose
+test does not; a run in which mutmut confuses them is no measurement.
 
-Why not mutmut or cosmic-ray: both start pytest anew for every mutant, and importing torch, SymPy
-and the tests costs seconds, thousands of times over. Here one process has imported everything and
-forks (:mod:`arena`), and a mutant meets only the tests that execute its line. The NumPy and
-PyTorch code is mutated in place; the CPU kernels, which Numba would take seconds to compile anew,
-run as the Python that they are (:mod:`interpreted`); the GPU kernels run in Triton's interpreter.
+mutmut cannot reach *kernels*: Numba and Triton compile the file's own text, and would compile a
+dispatcher between mutants. There, mutmut's own mutations are written into the file, one at a time,
+and a new process compiles it and runs the kernels' tests (:func:`mutants_of`, :func:`meet`).
 
-    python -m tests.deep.mutation --records FILE              # resumable; --minutes to cut it
-    python -m tests.deep.mutation --records FILE --again      # meet the survivors again
-    python -m tests.deep.mutation --records FILE --summary    # scores, survivors, no run
+Mutants are drawn at random with a seed, so the score's interval means what it says. It counts
+every survivor against the tests, whether or not a test could tell it from the original.
 """
 
 from __future__ import annotations
 
+import ast
+import difflib
 import hashlib
 import json
 import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import chdir, suppress
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
-from typing import Annotated
 
-import typer
-from rich.console import Console
+from tests.deep.figures import Figure, Report, score, timed
+from tests.deep.mutant_plugin import UNUSABLE
 
-from tests.deep.arena import Arena, Coverage, Setting, Verdict, cover
-from tests.deep.figures import Figure, Measured, machine, save, score, table, timed
-from tests.deep.mutants import Mutant, mutants
-
-ROOT = Path(__file__).resolve().parents[2]
-SURVIVORS = Path(__file__).parent / "survivors.md"
-PACKAGES = ("cdg_theory", "cdg_torch")
-# Any text; with this one, the samples begin as they did before checks were told from the library.
-SEED = "9 rest"
-# So many mutants meet the tests at a time; each has a processor core and a gigabyte.
+ROOT = Path(__file__).parents[2]
+SEED = "9"
 ABREAST = 2
+COPIED = ("cdg_theory", "cdg_torch", "tests", "docs", "*.toml", "*.md", "*.cff", "*.py", "Makefile")
 
-KERNELS = (
-    "cdg_torch/solve/cpu/single.py",
-    "cdg_torch/solve/cpu/double.py",
-    "cdg_torch/solve/cpu/tiles.py",
-)
 STRATA = {
-    "arithmetic": (
-        "cdg_theory/discrete/*.py",
-        "cdg_theory/rounding/bounds*.py",
-        "cdg_theory/certificates/oracle.py",
-        *KERNELS[:2],
-        "cdg_torch/solve/gpu/programs.py",
-        "cdg_torch/solve/coefficients.py",
-        "cdg_torch/solve/reference.py",
+    "the arithmetic": (
+        "cdg_theory/discrete/*",
+        "cdg_theory/rounding/*",
+        "cdg_torch/solve/*",
         "cdg_torch/gradient.py",
         "cdg_torch/geometry.py",
         "cdg_torch/sharded.py",
     ),
-    "checks": (
-        "cdg_theory/certificates/draws.py",
-        "cdg_theory/certificates/search.py",
-        "cdg_theory/proofs/*.py",
-        "cdg_torch/lab/verify/*.py",
-    ),
-    "library": ("cdg_theory/*.py", "cdg_torch/*.py"),
+    "the rest of the library": ("cdg_theory/*", "cdg_torch/*"),
 }
-LEFT_OUT = ("cdg_torch/lab/train/*", "cdg_torch/lab/bench/*", "cdg_torch/lab/cli/*")
-# Tests that do not meet mutants: they start other programs, or train, which takes too long.
-UNUSED = {
-    "test_attach_compile.py": "compiles C++",
-    "test_attach_recipes.py": "imports whole training frameworks",
-    "test_demo_outputs.py": "trains",
-    "test_imports_light.py": "starts other programs",
-    "test_sharded_torchrun.py": "starts other programs",
-    "test_experiments_*.py": "trains",
-    "test_deep_*.py": "is about this folder",
+# The files that a compiler reads, with what launches them, and the tests that run them.
+KERNELS = {
+    "the CPU kernels": ("cdg_torch/solve/cpu/*.py", "tests/kernels/test_cpu_*.py"),
+    "the GPU kernels": ("cdg_torch/solve/gpu/*.py", "tests/kernels/test_gpu_interpreted.py"),
 }
-PRELOADED = (
-    "numpy", "scipy.sparse.linalg", "scipy.linalg", "scipy.fft", "scipy.stats", "scipy.integrate",
-    "sympy", "flint", "hypothesis", "hypothesis.extra.numpy", "pytest", "torch", "torch.func",
-    "torch.distributed", "torch.distributed.tensor", "torch.distributed.tensor.debug",
-    "torch.distributed.fsdp", "torch.utils.data", "rich.progress", "rich.table", "typer",
-    "typer.testing", "numba", "llvmlite.binding", "triton", "triton.language",
-)  # fmt: skip
-COPIED = ("cdg_theory", "cdg_torch", "tests", "docs", "pyproject.toml")
-# Triton reads its kernels from their file; Numba keeps what it made of lanes on disk, unless a file
-# changes.
-KERNEL_TESTS = ("tests/test_kernels_cpu_", "tests/gradient/test_ends_of_float64.py::")
-FROM_FILE = {
-    "cdg_torch/solve/gpu/programs.py": "tests/kernels/test_gpu_interpreted.py::",
-    "cdg_torch/solve/cpu/vectors.py": KERNEL_TESTS,
-    "cdg_torch/solve/cpu/compiled.py": KERNEL_TESTS,
+# How many are tried at full effort, and how many of them the tests must notice.
+SAMPLES = {
+    "the arithmetic": (300, 0.90),
+    "the rest of the library": (300, 0.80),
+    "the CPU kernels": (60, 0.80),
+    "the GPU kernels": (40, 0.80),
 }
-# A mutant meets so many seconds of the tests that run it.
-CAP = 16.0
-# Compiling the kernels, where an imported mutant makes Numba do so.
-COMPILING = 90.0
-GOALS = {"arithmetic": 0.95, "checks": 0.90, "library": 0.90}
-# So many mutants of each are tried in the hour of all parts together.
-SAMPLES = {"arithmetic": 400, "checks": 200, "library": 400}
-# The first word of a survivor's reason, and what it says of several of them.
-KINDS = {
-    "equivalent": "equivalent",
-    "check": "that make a check look elsewhere, or less closely",
-    "search": "that make a search or a cache do more or less than it needs",
-    "elsewhere": "that only other machines or compiled code can tell",
-}
-# The kinds that the second score leaves out.
-EXCUSED = {
-    "arithmetic": ("equivalent",),
-    "checks": ("equivalent", "check", "search"),
-    "library": ("equivalent",),
-}
+# A mutant meets so many seconds of the tests that run its function, and so many tests.
+CAP, MOST = 10.0, 80
+
+CONTROL = '''"""Planted by the mutation run: see tests/deep/mutation.py."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What became of one mutant, and the digest of the file that it was made of."""
-
-    path: str
-    name: str
-    stratum: str
-    operator: str
-    line: int
-    digest: str
-    status: str
-    by: str
-    ran: int
-    chosen: int
-    way: str
-    seconds: float
-
-    @property
-    def killed(self) -> bool:
-        """Whether the tests noticed; to be out of time counts."""
-        return self.status in {"killed", "timeout"}
+def noticed(a, b):
+    """Return a sum."""
+    return a + b
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+def unnoticed(a, b):
+    """Return a sum."""
+    return a + b
+'''
+CONTROL_TEST = """from {package}.planted import noticed, unnoticed
 
 
-def stratum_of(path: str) -> str:
-    """Return the stratum of a source file, empty if it has none."""
-    if any(fnmatch(path, pattern) for pattern in LEFT_OUT):
-        return ""
-    return next(
-        (s for s, patterns in STRATA.items() if any(fnmatch(path, p) for p in patterns)), ""
+def test_planted():
+    assert noticed(1, 2) == 3
+    unnoticed(1, 2)
+"""
+NOTICED = ("killed", "timeout", "segfault")
+WRAPPED = re.compile(r"(lru_cache|cache|property|contextmanager)\b")
+
+
+@dataclass(slots=True)
+class Tried:
+    """What became of the mutants of one stratum: so many of each outcome, and who lived."""
+
+    population: int
+    outcomes: Counter[str] = field(default_factory=Counter)
+    survivors: list[str] = field(default_factory=list)
+
+    def add(self, outcome: str, change: str) -> None:
+        """Count one, made by a change that is written ``FILE: - old + new``."""
+        self.outcomes[outcome] += 1
+        if outcome not in NOTICED:
+            self.survivors.append(f"{change}{' (no test runs it)' * (outcome == 'no tests')}")
+
+    def figure(self, stratum: str, seconds: float, more: str = "") -> Figure:
+        """Return the figure, with the survivors as its details."""
+        tried, goal = self.outcomes.total(), SAMPLES[stratum][1]
+        killed = sum(self.outcomes[outcome] for outcome in NOTICED)
+        files = Counter(survivor.split(":")[0] for survivor in self.survivors)
+        found = (
+            f"killed {score(killed, tried)} tried, {self.population:,} there are; "
+            f"{self.outcomes['timeout']} by running out of time; "
+            f"{self.outcomes['no tests']} in functions that no test runs{more}"
+        )
+        if files:
+            found += f". Lived: {', '.join(f'{n} in {file}' for file, n in files.most_common())}"
+        promise = f"the tests notice at least {goal:.0%} of the faults planted in {stratum}"
+        details = tuple(sorted(self.survivors))
+        return Figure("mutation", promise, found, killed >= goal * tried, seconds, details)
+
+
+def _order(name: str) -> str:
+    return hashlib.sha256(f"{SEED} {name}".encode()).hexdigest()
+
+
+def _change(diff: list[str]) -> str:
+    """Return what a diff takes away and adds, on one line."""
+    lines = [line for line in diff if re.match(r"[-+](?![-+]{2} )", line)]
+    return " ".join(f"{line[0]} {line[1:].strip()}" for line in lines)
+
+
+# ---- by mutmut
+
+
+def undecorated(source: str) -> str:
+    """Return a source in which what wraps a function is applied after its definition."""
+    tree, lines = ast.parse(source), source.splitlines(keepends=True)
+    bodies = [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]
+    functions = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef)]
+    for function in sorted(functions, key=lambda node: -node.lineno):
+        wrappers = function.decorator_list
+        if len(wrappers) == 1 and WRAPPED.match(name := ast.unparse(wrappers[0])):
+            after = f"{' ' * function.col_offset}{function.name} = {name}({function.name})\n"
+            lines[function.end_lineno - 1] += after  # type: ignore[operator]
+            lines[wrappers[0].lineno - 1 : wrappers[0].end_lineno] = []
+    return "".join(lines)
+
+
+def stage(folder: Path, root: Path = ROOT) -> None:
+    """Copy what the tests need."""
+    for pattern in COPIED:
+        for path in root.glob(pattern):
+            if path.is_dir():
+                ignored = shutil.ignore_patterns("_build", "__pycache__", ".ipynb_checkpoints")
+                shutil.copytree(path, folder / path.name, ignore=ignored)
+            else:
+                shutil.copy(path, folder)
+
+
+def prepare(folder: Path, package: str, tests: str) -> None:
+    """Let mutmut reach decorated functions of a staged copy, and plant the control."""
+    for file in folder.glob("cdg_*/**/*.py"):
+        file.write_text(undecorated(file.read_text("utf-8")), "utf-8")
+    (folder / package / "planted.py").write_text(CONTROL)
+    (folder / tests / "test_planted.py").write_text(CONTROL_TEST.format(package=package))
+
+
+def mutmut(
+    folder: Path, command: str, *words: str, say: Callable[[str], None] | None = None
+) -> str:
+    """Run a command of mutmut's in a staged copy; return what it prints.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", command, *words],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
+    said = []
+    with process:
+        for line in process.stdout or ():  # a carriage return ends a line, too
+            said.append(line)
+            if say is not None:
+                say(line)
+    if process.returncode:
+        msg = f"mutmut {command} ended with {process.returncode}: {''.join(said[-60:])}"
+        raise RuntimeError(msg)
+    return "".join(said)
 
 
-def population(root: Path = ROOT) -> dict[str, list[Mutant]]:
-    """Return all mutants of each stratum, in the seeded order in which they are tried."""
-    found: dict[str, list[Mutant]] = {stratum: [] for stratum in STRATA}
-    for package in PACKAGES:
-        for file in sorted((root / package).rglob("*.py")):
-            path = str(file.relative_to(root))
-            if stratum := stratum_of(path):
-                all_ = mutants(file.read_text(encoding="utf-8"), path)
-                # A check at another case is no fault.
-                found[stratum] += [m for m in all_ if stratum != "checks" or not m.is_case]
-    for several in found.values():
-        # By name, so that a change of one file leaves the order of the others' mutants alone.
-        several.sort(key=lambda m: _digest(f"{SEED} {m.path} {m.name}"))
+def outcomes(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return each mutant's file and outcome, by its name."""
+    from mutmut.stats import status_by_exit_code
+
+    found = {}
+    for meta in sorted((folder / "mutants").rglob("*.meta")):
+        path = meta.relative_to(folder / "mutants").as_posix().removesuffix(".meta")
+        codes = json.loads(meta.read_text())["exit_code_by_key"]
+        found |= {name: (path, status_by_exit_code[code]) for name, code in codes.items()}
     return found
 
 
-def _settings(root: Path) -> dict[str, Setting]:
-    tests = [f"tests/{file.name}" for file in sorted((root / "tests").glob("test_*.py"))]
-    used = [t for t in tests if not any(fnmatch(t, f"tests/{pattern}") for pattern in UNUSED)]
-    kernels = [t for t in used if t.startswith("tests/test_kernels_cpu_")]
-    modules = [
-        str(file.relative_to(root))
-        for package in PACKAGES
-        for file in sorted((root / package).rglob("*.py"))
-        if stratum_of(str(file.relative_to(root))) and ">>>" in file.read_text(encoding="utf-8")
-    ]
-    return {
-        "plain": Setting(root, (*used, *modules), PACKAGES, COPIED, PRELOADED, start=COMPILING),
-        "kernels": Setting(
-            root, tuple(kernels), PACKAGES, COPIED, PRELOADED, ("tests.deep.interpreted:interpret",)
-        ),
-    }
+def shorten(folder: Path) -> int:
+    """Leave each function the tests that tell most: the quickest of every test function first.
 
-
-def _mapped(
-    name: str, setting: Setting, folder: Path, report: Callable[[str, int, int], None]
-) -> Coverage:
-    """Return what each test executes, from ``folder`` where its files have not changed since."""
-    cache = folder / f"coverage-{name}.json"
-    files = {
-        test: _digest((setting.root / test).read_text(encoding="utf-8")) for test in setting.tests
-    }
-    sources = _digest(
-        "".join(
-            file.read_text(encoding="utf-8")
-            for package in setting.packages
-            for file in sorted((setting.root / package).rglob("*.py"))
-        )
-    )
-    known: dict[str, str] = {}
-    old = None
-    note = folder / f"coverage-{name}-files.json"
-    if cache.exists() and note.exists():
-        noted = json.loads(note.read_text(encoding="utf-8"))
-        if noted["sources"] == sources:
-            known, old = noted["files"], Coverage.load(cache)
-    new = tuple(test for test, digest in files.items() if known.get(test) != digest)
-    if new or old is None:
-        found, bad = cover(replace(setting, tests=new), report)
-        if bad:
-            typer.echo(f"{name}: not used, as they fail or are skipped: {', '.join(bad)}", err=True)
-        old = found if old is None else old.joined(found, [*new, *(set(known) - set(files))])
-        old.save(cache)
-        note.write_text(json.dumps({"sources": sources, "files": files}), encoding="utf-8")
-    return old
-
-
-class Hunt:
-    """The arenas of one run: ``abreast`` sets of them, for as many mutants at a time."""
-
-    def __init__(
-        self,
-        folder: Path,
-        report: Callable[[str, int, int], None],
-        root: Path = ROOT,
-        abreast: int = ABREAST,
-    ) -> None:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        # Read when Triton is imported, which happens before the tests' own settings are read.
-        os.environ.setdefault("TRITON_INTERPRET", "1")
-        self.root = root
-        self.folder, self.report = folder, report
-        self.settings = _settings(root)
-        self.coverage: dict[str, Coverage] = {}
-        self.sets: list[dict[str, Arena]] = [{} for _ in range(abreast)]
-        self._free: SimpleQueue[dict[str, Arena]] = SimpleQueue()
-        for arenas in self.sets:
-            self._free.put(arenas)
-        self._starting = Lock()
-
-    def _arena(self, path: str, arenas: dict[str, Arena]) -> Arena:
-        name = "kernels" if path in KERNELS else "plain"
-        if name not in arenas:
-            setting = self.settings[name]
-            with self._starting:
-                if name not in self.coverage:
-                    self.coverage[name] = _mapped(name, setting, self.folder, self.report)
-            arenas[name] = Arena(setting, self.coverage[name], from_file=FROM_FILE)
-        return arenas[name]
-
-    def _meet(self, mutant: Mutant, stratum: str, cap: float) -> Record:
-        source = (self.root / mutant.path).read_text(encoding="utf-8")
-        arenas = self._free.get()
-        try:
-            verdict: Verdict = self._arena(mutant.path, arenas).meet(mutant, source, cap=cap)
-        finally:
-            self._free.put(arenas)
-        return Record(
-            mutant.path,
-            mutant.name,
-            stratum,
-            mutant.operator,
-            mutant.lines[0],
-            _digest(source),
-            **asdict(verdict),
-        )
-
-    def meet(self, several: Iterable[tuple[Mutant, str]], cap: float) -> Iterator[Record]:
-        """Let mutants, each with its stratum, meet the tests; yield their records in this order."""
-        # The threads only wait for the arenas, which are processes of their own. Those fork from
-        # them, and an executor's thread is joined when its process ends: by itself, in a fork.
-        with ThreadPool(len(self.sets)) as pool:
-            yield from pool.imap(lambda item: self._meet(*item, cap), several)
-
-    def close(self) -> None:
-        """End all processes."""
-        for arenas in self.sets:
-            for arena in arenas.values():
-                arena.close()
-
-
-def explained(file: Path = SURVIVORS) -> dict[tuple[str, str], str]:
-    """Return the reasons of the list of survivors, by file and mutant."""
-    reasons, path = {}, ""
-    for line in file.read_text(encoding="utf-8").splitlines():
-        if line.startswith("## "):
-            path = line[3:].strip().strip("`")
-        elif found := re.fullmatch(r"- `(.+?)` — (.+)", line.strip()):
-            reasons[path, found[1]] = found[2]
-    return reasons
-
-
-def load(file: Path) -> dict[tuple[str, str], Record]:
-    """Return the last record of each mutant."""
-    if not file.exists():
-        return {}
-    records = (Record(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines())
-    return {(record.path, record.name): record for record in records}
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The counts of one stratum.
-
-    ``kinds`` counts survivors by the kind of reason that the list gives; ``unexplained`` names
-    those that it does not have.
+    Those that fail among mutants are left out; how many is returned.
     """
-
-    stratum: str
-    population: int
-    tried: int
-    killed: int
-    timeouts: int
-    unreached: int
-    kinds: dict[str, int]
-    unexplained: tuple[str, ...]
-
-    @property
-    def judged(self) -> int:
-        """Those that a test could and should have noticed."""
-        return self.tried - sum(self.kinds[kind] for kind in EXCUSED[self.stratum])
-
-    def figure(self, seconds: float) -> Figure:
-        """Return the figure: both scores, and the first survivors that nobody has explained."""
-        kinds = [f"{n} {KINDS[kind]}" for kind, n in self.kinds.items() if n]
-        lived = ", ".join([*kinds, f"{len(self.unexplained)} not explained"])
-        excused = " or ".join(KINDS[kind] for kind in EXCUSED[self.stratum])
-        found = (
-            f"killed {score(self.killed, self.tried)} tried, {self.population:,} there are; "
-            f"{self.timeouts} by running out of time; {self.unreached} in lines that no test runs. "
-            f"Lived: {lived}. Without those {excused}, killed {score(self.killed, self.judged)}"
-        )
-        if self.unexplained:
-            found += f". Not explained: {'; '.join(self.unexplained[:5])}"
-        goal = GOALS[self.stratum]
-        promise = f"the tests notice at least {goal:.0%} of the faults planted in {self.stratum}"
-        return Figure("mutation", promise, found, self.killed >= goal * self.judged, seconds)
+    file, unusable = folder / "mutants" / "mutmut-stats.json", folder / "mutants" / UNUSABLE
+    stats = json.loads(file.read_text())
+    seconds, bad = stats["duration_by_test"], set()
+    if unusable.exists():
+        bad = set(unusable.read_text().splitlines())
+    for function, tests in stats["tests_by_mangled_function_name"].items():
+        # pytest finds a name that it has to escape only the first time that a process collects.
+        usable = [test for test in tests if test not in bad and "\\u" not in test]
+        by_time = sorted(usable, key=lambda test: (seconds[test], test))
+        quickest = set({test.split("[")[0]: test for test in reversed(by_time)}.values())
+        spent, chosen = 0.0, []
+        for test in sorted(by_time, key=lambda test: test not in quickest):
+            if not chosen or (spent + seconds[test] <= CAP and len(chosen) < MOST):
+                chosen.append(test)
+                spent += seconds[test]
+        stats["tests_by_mangled_function_name"][function] = chosen
+    file.write_text(json.dumps(stats))
+    return len(bad)
 
 
-def summary(records: Collection[Record], populations: dict[str, list[Mutant]]) -> list[Score]:
-    """Return the counts by stratum, of mutants that the sources still have."""
-    reasons = explained()
-    there = {(m.path, m.name): s for s, all_ in populations.items() for m in all_}
-    scores = []
-    for stratum, all_ in populations.items():
-        own = [r for r in records if there.get((r.path, r.name)) == stratum]
-        alive = [(r.path, r.name) for r in own if not r.killed]
-        kinds = Counter(reasons[key].split(":")[0] for key in alive if key in reasons)
-        scores.append(
-            Score(
-                stratum,
-                len(all_),
-                len(own),
-                len(own) - len(alive),
-                sum(record.status == "timeout" for record in own),
-                sum(record.status == "unreached" for record in own),
-                {kind: kinds[kind] for kind in KINDS},
-                tuple(f"{path} {name}" for path, name in alive if (path, name) not in reasons),
-            )
-        )
-    return scores
+def start(folder: Path, package: str) -> None:
+    """Make all mutants and note what each test runs, while the control's mutants are tried.
+
+    Raises
+    ------
+    RuntimeError
+        If mutmut does not tell the test that notices from the one that does not.
+    """
+    mutmut(folder, "run", f"{package}.planted.*", "--max-children", "1")
+    control = {n: s for n, (_, s) in outcomes(folder).items() if n.startswith(f"{package}.planted")}
+    expected = {n: "survived" if "unnoticed" in n else "killed" for n in control}
+    if not control or control != expected:
+        msg = f"the planted functions: {control}, and should be {expected}"
+        raise RuntimeError(msg)
 
 
-def run(*, effort: float, report: Callable[[str, int, int], None]) -> list[Figure]:
-    """Try a sample of each stratum, :data:`SAMPLES` at full effort, and return the figures."""
-    populations = population()
-    figures = []
-    with tempfile.TemporaryDirectory() as folder, closing(Hunt(Path(folder), report)) as hunt:
-        for stratum, all_ in populations.items():
+def by_mutmut(effort: float, report: Report) -> Iterator[Figure]:
+    """Yield the figures of the strata that mutmut can reach."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with timed() as seconds:
+            report("mutants are made, and the tests that run them noted", 0, 1)
+            stage(folder)
+            prepare(folder, "cdg_theory", "tests/theory")
+            start(folder, "cdg_theory")
+            more = f"; {shorten(folder)} tests left out, which fail among dispatchers"
+            starting = seconds()
+        strata: dict[str, list[str]] = {stratum: [] for stratum in STRATA}
+        for mutant, (path, _) in outcomes(folder).items():
+            matching = (s for s, files in STRATA.items() if any(fnmatch(path, p) for p in files))
+            if not path.endswith("planted.py"):
+                strata[next(matching)].append(mutant)
+        for stratum, names in strata.items():
             with timed() as seconds:
-                chosen = all_[: max(2, round(SAMPLES[stratum] * effort))]
-                records = []
-                for record in hunt.meet(((mutant, stratum) for mutant in chosen), cap=CAP):
-                    records.append(record)
-                    report(f"mutants of {stratum}", len(records), len(chosen))
-                (found,) = (s for s in summary(records, populations) if s.stratum == stratum)
-                figures.append(found.figure(seconds()))
-    return figures
+                chosen = sorted(names, key=_order)[: max(2, round(SAMPLES[stratum][0] * effort))]
+                before = sum(status != "not checked" for _, status in outcomes(folder).values())
+
+                def say(line: str, before: int = before, total: int = len(chosen)) -> None:
+                    if found := re.search(r"(\d+)/\d+ ", line):
+                        report("mutants", max(0, int(found[1]) - before), total)
+
+                mutmut(folder, "run", "--max-children", str(ABREAST), *chosen, say=say)
+                tried, became = Tried(len(names)), outcomes(folder)
+                for mutant in chosen:
+                    path, status = became[mutant]
+                    diff = "" if status in NOTICED else mutmut(folder, "show", mutant)
+                    tried.add(status, f"{path}: {_change(diff.splitlines())}")
+                yield tried.figure(stratum, starting + seconds(), more)
+                starting = 0.0
 
 
-def main(
-    records: Annotated[Path, typer.Option(help="JSON lines; a run goes on where it ends")],
-    stratum: Annotated[str, typer.Option(help=f"{', '.join(STRATA)} or all")] = "all",
-    minutes: Annotated[float, typer.Option(help="stop after so long")] = 1e9,
-    sample: Annotated[int, typer.Option(help="try so many of each at most")] = 10**9,
-    cap: Annotated[float, typer.Option(help="seconds of tests per mutant")] = CAP,
-    only: Annotated[str, typer.Option(help="only files like this pattern")] = "*",
-    again: Annotated[bool, typer.Option(help="only mutants that survived")] = False,
-    summarize: Annotated[bool, typer.Option("--summary", help="print scores, try nothing")] = False,
-    figures: Annotated[Path | None, typer.Option(help="with --summary: write the figures")] = None,
-) -> None:
-    """Try mutants in their seeded order, and keep what became of each."""
-    populations = population()
-    known = load(records)
-    if summarize:
-        _show(known.values(), populations, figures)
-        return
-    todo = []
-    for name, all_ in populations.items():
-        if stratum not in {name, "all"}:
-            continue
-        for mutant in all_[:sample]:
-            record = known.get((mutant.path, mutant.name))
-            wanted = record is None if not again else record is not None and not record.killed
-            if wanted and fnmatch(mutant.path, only):
-                todo.append((mutant, name))
-    # All strata at once, in proportion: a run that is cut has tried some of each.
-    places = Counter()
-    sizes = Counter(name for _, name in todo)
-    order = []
-    for mutant, name in todo:
-        places[name] += 1
-        order.append((places[name] / sizes[name], mutant, name))
-    order.sort(key=lambda item: item[0])
+# ---- kernels
 
-    records.parent.mkdir(parents=True, exist_ok=True)
-    end = time.monotonic() + 60 * minutes
-    hunt = Hunt(records.parent, _say)
+
+def mutants_of(source: str) -> list[Callable[[], str]]:
+    """Return mutmut's mutations of a file, of decorated functions too: what makes each file."""
+    import libcst as cst
+    from libcst.metadata import MetadataWrapper
+    from mutmut.mutation.file_mutation import MutationVisitor
+    from mutmut.mutation.mutators import mutation_operators
+    from mutmut.mutation.pragma_handling import get_ignored_lines
+
+    class Everywhere(MutationVisitor):
+        def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
+            decorated = isinstance(node, cst.FunctionDef)
+            return not decorated and super()._skip_node_and_children(node)
+
+    wrapper = MetadataWrapper(cst.parse_module(source))
+    with chdir(ROOT):  # where mutmut looks for its settings
+        visitor = Everywhere(mutation_operators, get_ignored_lines("", source, wrapper))
+    module = wrapper.visit(visitor)
+
+    def text(old: cst.CSTNode, new: cst.CSTNode) -> str:
+        return module.deep_replace(old, new).code  # type: ignore[arg-type,union-attr]
+
+    return [partial(text, m.original_node, m.mutated_node) for m in visitor.mutations]
+
+
+def meet(folder: Path, tests: list[str], seconds: float) -> str:
+    """Run tests in a new process, for so long at most; return what mutmut would call the end."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        with records.open("a", encoding="utf-8") as file:
-            for done, record in enumerate(hunt.meet(((m, name) for _, m, name in order), cap)):
-                file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
-                file.flush()
-                if not record.killed:
-                    typer.echo(f"{record.status} {record.path}:{record.line} {record.name}")
-                _say("mutants", done + 1, len(order))
-                if time.monotonic() > end:
-                    break
+        return "killed" if process.wait(seconds) else "survived"
+    except subprocess.TimeoutExpired:
+        return "timeout"
     finally:
-        hunt.close()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def _say(what: str, done: int, total: int) -> None:
-    if done % 50 == 0 or done == total:
-        typer.echo(f"{what}: {done} of {total}", err=True)
+def of_kernels(stratum: str, effort: float, report: Report) -> Figure:
+    """Return the figure of one kind of kernels.
+
+    Raises
+    ------
+    RuntimeError
+        If the tests do not pass on the sources as they are.
+    """
+    sources, pattern = KERNELS[stratum]
+    everything = [
+        (path.relative_to(ROOT), number, make)
+        for path in sorted(ROOT.glob(sources))
+        for number, make in enumerate(mutants_of(path.read_text("utf-8")))
+    ]
+    everything.sort(key=lambda mutant: _order(f"{mutant[0]} {mutant[1]}"))
+    chosen = everything[: max(2, round(SAMPLES[stratum][0] * effort))]
+    tests = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern))
+    free: SimpleQueue[Path] = SimpleQueue()
+    tried = Tried(len(everything))
+    with tempfile.TemporaryDirectory() as name, timed() as seconds:
+        for number in range(ABREAST):
+            folder = Path(name, str(number))
+            folder.mkdir()
+            stage(folder)
+            free.put(folder)
+        report(f"{stratum}, as they are", 0, 1)
+        if meet(folder, tests, 600.0) != "survived":
+            msg = f"{' '.join(tests)} do not pass on the sources as they are"
+            raise RuntimeError(msg)
+        patience = 60 + 4 * seconds()
+
+        def attempt(mutant: tuple[Path, int, Callable[[], str]]) -> tuple[str, str]:
+            path, _, make = mutant
+            original, text = (ROOT / path).read_text("utf-8"), make()
+            folder = free.get()
+            (folder / path).write_text(text, "utf-8")
+            try:
+                outcome = meet(folder, tests, patience)
+            finally:
+                (folder / path).write_text(original, "utf-8")
+                free.put(folder)
+            diff = difflib.unified_diff(original.splitlines(), text.splitlines(), lineterm="", n=0)
+            return outcome, f"{path}: {_change(list(diff))}"
+
+        with ThreadPool(ABREAST) as pool:
+            for done, (outcome, change) in enumerate(pool.imap(attempt, chosen)):
+                tried.add(outcome, change)
+                report(f"mutants of {stratum}", done + 1, len(chosen))
+        return tried.figure(stratum, seconds())
 
 
-def _show(
-    records: Collection[Record], populations: dict[str, list[Mutant]], file: Path | None
-) -> None:
-    spent: Counter[str] = Counter()
-    for record in records:
-        spent[record.stratum] += record.seconds
-    scores = summary(records, populations)
-    figures = tuple(found.figure(spent[found.stratum]) for found in scores)
-    Console().print(table(figures))
-    if file is not None:
-        save(file, {"mutation": Measured(figures, effort=1.0, machine=machine())})
-    for found in scores:
-        for survivor in found.unexplained:
-            typer.echo(f"not explained: {survivor}")
-    files = Counter((record.path, record.killed) for record in records)
-    for path in sorted({record.path for record in records}):
-        typer.echo(f"{path}: {files[path, True]} killed, {files[path, False]} not")
-
-
-if __name__ == "__main__":
-    typer.run(main)
+def run(*, effort: float, report: Report) -> list[Figure]:
+    """Try a sample of each stratum, :data:`SAMPLES` at full effort."""
+    kernels = [of_kernels(stratum, effort, report) for stratum in KERNELS]
+    return [*by_mutmut(effort, report), *kernels]

@@ -1,223 +1,137 @@
 """The mutation run tells a test that notices from one that does not.
 
-On a package of a few lines, with one sharp test and one weak one: planted mutants die, one that
-means the same lives, one that only a weak test meets lives, and one that never ends is ended.
+On a package of a few lines, whose functions are in caches and properties, and run on ranks; and on
+a file that a compiler would read.
 """
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.deep.interpreted import LIKE_LANES
-from tests.deep.mutants import mutants
-from tests.deep.mutation import KINDS, explained
+from tests.deep import mutation
+from tests.deep.mutation import Tried, _change, meet, mutants_of, mutmut, outcomes, undecorated
 
 ROOT = Path(__file__).parents[2]
 
+SETTINGS = """
+[tool.mutmut]
+source_paths = ["cdg_tiny"]
+pytest_add_cli_args_test_selection = ["tests"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "tests.deep.mutant_plugin"]
+[tool.pytest.ini_options]
+addopts = ["--import-mode=importlib"]
+pythonpath = ["."]
+"""
 SOURCE = '''
-"""A tiny package."""
-
-START = 10
+from functools import lru_cache
 
 
-def total(numbers):
-    """Return the sum of numbers from START on."""
-    result = START
-    for number in numbers:
-        result = result + number
-    return result
-
-
-def at_least_zero(number):
-    """Return the number, or 0."""
-    return number if number > 0 else 0
-
-
-def weakly_tested(number):
+@lru_cache(maxsize=8)
+def doubled(number):
     """Return twice the number."""
     return 2 * number
 
 
-def untested(number):
-    """Return the number less one."""
-    return number - 1
-
-
-def count_down(number):
-    """Count to zero."""
-    while number > 0:
-        number -= 1
-    return number
-'''
-
-TESTS = """
-from tiny import at_least_zero, count_down, total, weakly_tested
-
-
-def test_total():
-    assert total([1, 2]) == 13
-
-
-def test_at_least_zero():
-    assert [at_least_zero(x) for x in (-2, 0, 3)] == [0, 0, 3]
-
-
-def test_weakly():
-    assert weakly_tested(0) == 0
-
-
-def test_count_down():
-    assert count_down(3) == 0
-"""
-
-LEFT_ALONE = '''
-"""A docstring."""
-from typing import TYPE_CHECKING, cast
-if TYPE_CHECKING:
-    limit = 1
-__all__ = ["f"]
-Number = int | float
-Pair = tuple[Number, "3 < 4"]
-@dataclass(frozen=True, slots=True)
 class Box:
-    size: "int | None"
-@lru_cache(maxsize=256)
-def f(a: "Literal[1]", b) -> "list[2]":
-    """Return text."""
-    assert a > 1, f"{a + 1}"
-    msg = f"got {a - 1}, not " + b
-    prefetch(a, b, 2)
-    yield from zip(a, strict=True)
-    yield max(a, b), cast(Number, a), f"{a:.{2 + 3}}"
+    @property
+    def weight(self):
+        """Return the weight of an empty box."""
+        return 3
 '''
+TESTS = """
+from cdg_tiny.cached import Box, doubled
 
-HUNT = """
-import json, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from tests.deep.arena import Arena, Setting, cover
-from tests.deep.mutants import mutants
 
-root = Path(sys.argv[2])
-copied = ("tiny", "test_tiny.py", "pytest.ini")
-setting = Setting(root, ("test_tiny.py",), ("tiny",), copied, ("hypothesis",))
-coverage, bad = cover(setting, lambda what, done, total: None)
-assert not bad, bad
-arena = Arena(setting, coverage, grace=1.0)
-source = (root / "tiny/__init__.py").read_text()
-found = {}
-for mutant in mutants(source, "tiny/__init__.py"):
-    if mutant.name in sys.argv[3:]:
-        verdict = arena.meet(mutant, source, cap=1.0)
-        found[mutant.name] = verdict.status, verdict.way, verdict.by
-arena.close()
-print(json.dumps(found))
+def test_first():
+    doubled(5)
+
+
+def test_second():
+    assert doubled(5) == 10
+    assert Box().weight
+
+
+def test_sees_the_dispatcher():
+    assert doubled(5) == 10
+    assert doubled.__wrapped__.__closure__ is None
 """
 
-KILLED, SURVIVED = "killed", "survived"
-EXPECTED = {
-    # In place, by the test that is about it; the constant at module level by importing it anew.
-    "total: result = result + number -> result = result - number": (KILLED, "swap"),
-    "START = 10 -> START = 11": (KILLED, "import"),
-    "at_least_zero: return number if number > 0 else 0 -> return None": (KILLED, "swap"),
-    # Means the same: 0 is 0 either way.
-    "at_least_zero: return number if number > 0 else 0 -> return number if number >= 0 else 0": (
-        SURVIVED,
-        "swap",
-    ),
-    # Its test asks for 0 alone.
-    "weakly_tested: return 2 * number -> return 3 * number": (SURVIVED, "swap"),
-    "untested: return number - 1 -> return number + 1": ("unreached", "swap"),
-    "count_down: number -= 1 -> pass": ("timeout", "swap"),
-}
+
+def test_cached_functions_and_properties_are_mutated(tmp_path) -> None:
+    """The first test fills the cache; the second must not be handed what it holds."""
+    for name, text in {
+        "pyproject.toml": SETTINGS,
+        "cdg_tiny/__init__.py": "",
+        "cdg_tiny/cached.py": SOURCE,
+        "tests/deep/mutant_plugin.py": (ROOT / "tests/deep/mutant_plugin.py").read_text(),
+        "tests/test_cached.py": TESTS,
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    mutation.prepare(tmp_path, "cdg_tiny", "tests")
+    mutation.start(tmp_path, "cdg_tiny")
+    assert mutation.shorten(tmp_path) == 1
+    mutmut(tmp_path, "run", "cdg_tiny.cached.*")
+    found = {name: status for name, (_, status) in outcomes(tmp_path).items() if "cached" in name}
+    assert sum("doubled" in name for name in found) == 2
+    assert found == {name: "killed" if "doubled" in name else "survived" for name in found}
+    (survivor,) = (name for name, status in found.items() if status == "survived")
+    shown = mutmut(tmp_path, "show", survivor).splitlines()
+    assert _change(shown) == "- return 3 + return 4"
 
 
-def hunt(root: Path, tests: str, *names: str) -> subprocess.CompletedProcess:
-    """Let mutants of the tiny package meet its tests."""
-    (root / "tiny").mkdir()
-    (root / "tiny" / "__init__.py").write_text(SOURCE)
-    (root / "test_tiny.py").write_text(tests)
-    (root / "pytest.ini").write_text("[pytest]\npythonpath = .\nfilterwarnings = error\n")
-    return subprocess.run(
-        [sys.executable, "-c", HUNT, str(ROOT), str(root), *names],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def test_a_control_that_is_confused_stops_the_run(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(mutation, "mutmut", lambda *_, **__: "")
+    monkeypatch.setattr(mutation, "outcomes", lambda _: {"a.planted.noticed": ("", "survived")})
+    with pytest.raises(RuntimeError, match="should be"):
+        mutation.start(tmp_path, "a")
 
 
-@pytest.fixture(scope="module")
-def verdicts(tmp_path_factory) -> dict:
-    """Return what became of every mutant of the tiny package."""
-    done = hunt(tmp_path_factory.mktemp("tiny"), TESTS, *EXPECTED)
-    assert done.returncode == 0, done.stderr
-    return {name: tuple(verdict) for name, verdict in json.loads(done.stdout).items()}
+def test_wrappers_follow_their_function() -> None:
+    source = "@cache\ndef f():\n    return 1\n@other\ndef g():\n    return 2\n"
+    expected = "def f():\n    return 1\nf = cache(f)\n@other\ndef g():\n    return 2\n"
+    assert undecorated(source) == expected
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_the_verdict_is_right(verdicts, name) -> None:
-    status, way, by = verdicts[name]
-    assert (status, way) == EXPECTED[name]
-    test = {"START = 10 -> START = 11": "test_total"}.get(name, f"test_{name.split(':')[0]}")
-    assert by == ("" if status != KILLED else f"test_tiny.py::{test}")
+def test_kernels_are_mutated_in_their_file(tmp_path) -> None:
+    source = "def compiled(f): return f\n@compiled\ndef f(a):\n    return a + 2\n"
+    texts = [make() for make in mutants_of(source)]
+    assert texts == [source.replace("+", "-"), source.replace("2", "3")]
+    (tmp_path / "kernel.py").write_text(texts[1])
+    for wanted, outcome in {2: "killed", 3: "survived"}.items():
+        test = f"from kernel import f\ndef test(): assert f(0) == {wanted}\n"
+        (tmp_path / "test_it.py").write_text(test)
+        assert meet(tmp_path, ["test_it.py"], 60.0) == outcome
+    assert meet(tmp_path, ["test_it.py"], 0.1) == "timeout"
 
 
-def test_tests_that_fail_anyway_kill_nobody(tmp_path) -> None:
-    elsewhere = """
-
-def test_place():
-    import tiny
-    assert tiny.total([]) == 10
-    assert "mutants-" not in tiny.__file__
-"""
-    done = hunt(tmp_path, TESTS + elsewhere, "START = 10 -> START = 11")
-    assert done.returncode != 0
-    assert "tiny/__init__.py meets its tests as it is, and is" in done.stderr
-    assert "test_tiny.py::test_place" in done.stderr
+def test_a_survivor_is_counted_and_listed() -> None:
+    tried = Tried(10)
+    for outcome in ("killed", "timeout", "survived", "no tests"):
+        tried.add(outcome, f"a.py: {outcome}")
+    figure = tried.figure("the arithmetic", 1.0)
+    assert "killed 2 of 4" in figure.found
+    assert "Lived: 2 in a.py" in figure.found
+    assert figure.details == ("a.py: no tests (no test runs it)", "a.py: survived")
+    assert not figure.holds
 
 
-def test_no_mutant_is_made_of_text_types_or_guards() -> None:
-    assert mutants(LEFT_ALONE) == []
-    # The same places, where they count.
-    assert len(mutants("x = [1, 2.0, True, a < b, a + b, -c, p and q]")) == 9
+def test_ranks_are_forked_and_tell_what_they_ran(tmp_path, monkeypatch) -> None:
+    pytest.importorskip("torch")
+    state = pytest.importorskip("mutmut.state").state()
+    from tests.deep import mutant_plugin
+    from tests.tools import ranks
+
+    monkeypatch.setattr(ranks, "mp", ranks.mp)
+    monkeypatch.setattr(state, "_stats", set())
+    mutant_plugin.pytest_collection_finish()
+    assert ranks.mp is not sys.modules["torch.multiprocessing"]
+    ranks.mp.start_processes(_ran, (2, tmp_path), nprocs=2, start_method="forkserver")
+    assert state._stats == {"ran 0", "ran 1"}
 
 
-def test_every_operation_on_lanes_has_a_stand_in() -> None:
-    lanes = pytest.importorskip("cdg_torch.solve.cpu.vectors")
-    public = {n for n, f in vars(lanes).items() if getattr(f, "__module__", "") == lanes.__name__}
-    assert set(LIKE_LANES) >= {n for n in public if n[0] != "_"}
+def _ran(rank: int, *_) -> None:
+    from mutmut.state import state
 
-
-def test_the_interpreted_kernels_round_as_the_compiled_ones_do() -> None:
-    # Whole numbers of this size are exact in float64: contracted or not, the bits are the same.
-    program = (
-        "import sys, torch; from pathlib import Path; from tests.deep import interpreted; "
-        "sys.argv[1] == 'compiled' or interpreted.interpret(Path('.')); import cdg_torch; "
-        "g = (torch.arange(40.0)[:, None] * torch.arange(1.0, 22.0) % 17).to(torch.bfloat16); "
-        "g[3, 4] = float('nan'); cdg_torch.backend('cpu').__enter__(); "
-        "k = cdg_torch.riemannian_gradient(g, cdg_torch.Metric(1.0, 0.25, 0.0)); "
-        "print(k.float().tolist())"
-    )
-    printed = [
-        subprocess.run(
-            [sys.executable, "-c", program, way], cwd=ROOT, capture_output=True, text=True,
-            timeout=120, check=True,
-        ).stdout
-        for way in ("compiled", "interpreted")
-    ]  # fmt: skip
-    assert printed[0] == printed[1]
-    assert "nan" in printed[0]
-
-
-def test_every_survivor_on_the_list_is_a_mutant_still_and_has_a_kind() -> None:
-    listed = explained()
-    assert listed
-    for path in {path for path, _ in listed}:
-        source = (ROOT / path).read_text(encoding="utf-8")
-        gone = {name for at, name in listed if at == path} - {m.name for m in mutants(source, path)}
-        assert not gone, f"{path}: strike these from tests/deep/survivors.md"
-    assert {reason.split(":")[0] for reason in listed.values()} <= set(KINDS)
+    state()._stats.add(f"ran {rank}")

@@ -5,7 +5,7 @@ its ``repr`` and its ``state_dict()`` stay as they are: ``step``, and ``__reduce
 ``copy`` and ``pickle`` ask how to make another. The answer is torch's own, with the attachment
 beside the state. The state is set by :func:`_set_state`, which needs a ``__setstate__`` on the copy
 until it has run: it could not be an argument of the function that makes the copy, because the
-attachment refers to the model, and a model may hold its optimizer. A table of :mod:`copyreg` would
+attachment refers to the model, and a model may hold its optimizer. A table of ``copyreg`` would
 change every optimizer of the class, and the copies of plain ones with it.
 """
 

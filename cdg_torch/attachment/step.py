@@ -191,7 +191,7 @@ def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: lis
         check_served(raw, f"the gradient of {s.entry.name}")
 
     if options.stats:
-        statistics.before(selected, raws)
+        statistics.before(selected, list(map(in_memory, raws)))
     fed = raws
     if options.transform_decay:
         fed = plus_decay(optimizer, selected, raws, +1, inplace=options.inplace)
@@ -265,6 +265,7 @@ def in_metric(
 
     ``buffers`` gives the memory; without, the tensors are overwritten.
     """
+    tensors = list(map(in_memory, tensors))
     norms = norms_of(tensors) if match_norm else []
     outs = list(tensors) if buffers is None else buffers.like(tensors)
     jobs = [
@@ -291,7 +292,14 @@ def check_served(tensor: Tensor, name: str) -> None:
         check_tensor(_real(tensor), name)
 
 
+def in_memory(tensor: Tensor) -> Tensor:
+    """Return the tensor with the conjugation or negation done that torch has put off."""
+    late = tensor.is_conj() or tensor.is_neg()
+    return tensor.resolve_conj().resolve_neg() if late else tensor
+
+
 def _real(tensor: Tensor) -> Tensor:
     # M is real: it acts on real and imaginary parts alike, and the new axis comes last.
+    tensor = in_memory(tensor)
     dense = tensor.is_complex() and tensor.layout is torch.strided and not is_dtensor(tensor)
     return torch.view_as_real(tensor) if dense else tensor

@@ -182,9 +182,7 @@ class Method:
         optimizer = OPTIMIZERS[self.optimizer](model.parameters(), lr=lr)
         metric = self.metric
         if self.centralize:
-            step_along(
-                optimizer, model, lambda g, dim: gradient_centralization(g, dim=dim)
-            )
+            step_along(optimizer, model, lambda g, dim: gradient_centralization(g, dim=dim))
         elif metric is not None and self.direction in {"kernel", "raster"}:
             along = along_kernel if self.direction == "kernel" else along_raster
             step_along(optimizer, model, lambda g, _: along(g, metric))

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
 from time import perf_counter
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+ROOT = Path(__file__).parents[2]
 Report = Callable[[str, int, int], None]
 """What a part is handed to say how far it is: what it does, how many are done, of how many."""
 
@@ -37,18 +42,9 @@ PARTS = {
 class Figure:
     """One promise and what was found.
 
-    ==============  ================================================================
-    field           meaning
-    ==============  ================================================================
-    ``part``        one of :data:`PARTS`
-    ``promise``     in plain words: "no kernel is more than 8 eps from the exact result"
-    ``found``       with counts: "104,312 cases, worst 2.1 eps"; a failure names the
-                    smallest reproducer
-    ``holds``       whether the promise was kept; None if it was not tried here, and
-                    ``found`` says why
-    ``seconds``     how long it took
-    ``details``     what is listed below the table: the mutants that lived
-    ==============  ================================================================
+    ``promise`` is in plain words, ``found`` has counts, and the smallest reproducer of a failure.
+    ``holds`` is None where the promise was not tried, and ``found`` says why. ``details`` are
+    listed below the table: the mutants that lived.
     """
 
     part: str
@@ -90,20 +86,6 @@ def timed() -> Iterator[Callable[[], float]]:
     yield lambda: perf_counter() - start
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in wilson(9, 10)]
-    [0.596, 0.982]
-    """
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def score(successes: int, trials: int) -> str:
     """Return a proportion with its Wilson interval, to be read.
 
@@ -112,12 +94,54 @@ def score(successes: int, trials: int) -> str:
     >>> score(9, 10)
     '9 of 10 (90.0 %; 95 % interval 59.6 to 98.2 %)'
     """
-    low, high = wilson(successes, trials)
-    share = successes / trials
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     return (
-        f"{successes:,} of {trials:,} ({100 * share:.1f} %; "
-        f"95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+        f"{successes:,} of {trials:,} ({100 * successes / trials:.1f} %; "
+        f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f} %)"
     )
+
+
+def judged(
+    part: str, promise: str, found: str, wrong: Sequence[str], seconds: float = 0.0
+) -> Figure:
+    """Return a figure that holds if nothing is wrong; if something is, the shortest is told."""
+    if wrong:
+        found += f"; {len(wrong)} wrong, for one: {min(wrong, key=len)}"
+    return Figure(part, promise, found, not wrong, seconds)
+
+
+def elsewhere(
+    module: str, *words: str, say: Callable[[int], None] | None = None, under: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Run a module of this folder in a process of its own; return the JSON object it prints last.
+
+    Lines before it are numbers of steps that are done, handed to ``say``. ``under`` is a command
+    to run it under.
+
+    Raises
+    ------
+    RuntimeError
+        If the process fails, with the end of what it says.
+    """
+    command = [*under, sys.executable, "-m", f"tests.deep.{module}", *words]
+    with (
+        TemporaryFile("w+") as errors,
+        Popen(command, stdout=PIPE, stderr=errors, text=True, cwd=ROOT) as process,
+    ):
+        lines = []
+        for line in process.stdout or ():
+            lines.append(line)
+            if say is not None and line.strip().isdigit():
+                say(int(line))
+        if process.wait() or not lines:
+            errors.seek(0)
+            said = errors.read()[-2000:]
+            msg = f"{module} {' '.join(words)} ended with {process.returncode}: {said}"
+            raise RuntimeError(msg)
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
 
 
 def machine() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,9 @@ _WRITTEN = (
     "torch.tensor([1.0, 1.0, 0.0, -1.0, 0.0]).double()", "torch.ones(5)",
 )
 # fmt: on
+_NAMES = {"math": math, "np": np, "torch": torch, "nn": nn, "Metric": Metric}
 ODD_VALUES: dict[str, Callable[[], Any]] = {
-    written: eval(f"lambda: {written}")
-    for written in _WRITTEN
+    written: partial(eval, written, _NAMES) for written in _WRITTEN
 }
 
 

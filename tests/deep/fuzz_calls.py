@@ -13,7 +13,7 @@ from torch import Tensor
 
 import cdg_torch
 from tests.deep.calls import Call, columns_of, draw_call
-from tests.deep.figures import Figure, Report, timed
+from tests.deep.figures import Figure, Report, judged, timed
 from tests.deep.judge import Judge
 
 CASES = 100_000
@@ -36,12 +36,11 @@ class Tally:
     share: float = 0.0
     eps: float = 0.0
     ulp: float = 0.0
-    broken: dict[int, str] = field(default_factory=dict)
+    # By the number of the call: the size of its gradient, and what is wrong.
+    broken: dict[int, tuple[int, str]] = field(default_factory=dict)
 
-    def smallest(self) -> str:
-        """Return the failure with the smallest gradient."""
-        number = min(self.broken, key=lambda i: draw_call(i).grad.numel())
-        return f"{len(self.broken)} broken; smallest: {self.broken[number]}"
+    def note(self, call: Call, what: str) -> None:
+        self.broken.setdefault(call.number, (call.grad.numel(), f"{call}: {what}"))
 
 
 def _bits(tensor: Tensor) -> Tensor:
@@ -101,11 +100,8 @@ def examine(call: Call, tally: Tally, *, interpreted: bool) -> None:
     some = rng.permutation(call.columns.shape[1])[:2]
     judge = Judge(call.columns, call.metric, call.dtype, some)
 
-    def broken(what: str) -> None:
-        tally.broken.setdefault(call.number, f"{call}: {what}")
-
     if len(call.columns) <= 8 and call.number % 4 == 0 and not judge.rational_solution_agrees():
-        broken("the two oracles disagree")
+        tally.note(call, "the two oracles disagree")
     gpu = ["gpu"] if interpreted and call.dtype != "float64" else []
     reference: np.ndarray | None = None
     for name in ("reference", "cpu", *gpu):
@@ -115,16 +111,18 @@ def examine(call: Call, tally: Tally, *, interpreted: bool) -> None:
         tally.calls[name] += 1
         for door, result in _results(call, name):
             if isinstance(result, str):
-                broken(f"{name}, {door}: {result}")
+                tally.note(call, f"{name}, {door}: {result}")
                 continue
             k = columns_of(result, call.dim, call.groups)
             verdict = judge.verdict(k, sharp=sharp, rounds=rounds)
             if not verdict.holds:
-                broken(f"{name}, {door}: {verdict}")
+                tally.note(call, f"{name}, {door}: {verdict}")
             if reference is None:
                 reference = k
             elif judge.agree(k, reference, sharp=sharp, rounds=rounds) > 1:
-                broken(f"{name}, {door}: further from the reference than both bounds allow")
+                tally.note(
+                    call, f"{name}, {door}: further from the reference than both bounds allow"
+                )
             tally.columns += len(some)
             tally.share = max(tally.share, verdict.share)
             if rounds and all(call.kinds[i] == "random" for i in some):
@@ -149,31 +147,27 @@ def fuzz_calls(cases: int, report: Report) -> list[Figure]:
             try:
                 examine(call, tally, interpreted=_is_interpreted(call))
             except Exception as error:
-                tally.broken.setdefault(number, f"{call}: {type(error).__name__}: {error}")
+                tally.note(call, f"{type(error).__name__}: {error}")
             if number % 100 == 0:
                 report("drawn calls", number, cases)
-        found = (
-            f"{cases:,} calls, {tally.columns:,} results known exactly ("
-            + ", ".join(f"{name} {count:,}" for name, count in sorted(tally.calls.items()))
-            + f"); worst {tally.share:.2f} of theorem 7's bound"
-        )
-        sizes = f"float32: worst {tally.eps:.3f} eps; 16 bits: worst {tally.ulp:.3f} ulp"
-    held = not tally.broken
+    smallest = [words for _, words in sorted(tally.broken.values())[:1]]
+    served = ", ".join(f"{name} {count:,}" for name, count in sorted(tally.calls.items()))
     return [
-        Figure(
+        judged(
             "fuzz",
             "Whatever the metric, length, shape, axis, groups, type and layout: every backend is "
             "within theorem 7's bound of the exact gradient, returns what it should, and touches "
             "nothing else",
-            found if held else f"{found}; {tally.smallest()}",
-            held,
+            f"{cases:,} calls, {len(tally.broken):,} broken, {tally.columns:,} results known "
+            f"exactly ({served}); worst {tally.share:.2f} of theorem 7's bound",
+            smallest,
             seconds(),
         ),
         Figure(
             "fuzz",
             f"On random columns, no float32 result is more than {EPS:g} eps from the exact one, "
             f"and no 16-bit result more than {ULP:g} ulp, taken at the column's largest entry",
-            sizes,
+            f"float32: worst {tally.eps:.3f} eps; 16 bits: worst {tally.ulp:.3f} ulp",
             tally.eps <= EPS and tally.ulp <= ULP,
             0.0,
         ),

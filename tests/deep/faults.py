@@ -11,10 +11,13 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -25,12 +28,11 @@ from tests.deep.figures import LITTLE, Figure, Report, elsewhere, judged, timed
 SEED = 2008
 # With what the jobs would else import one by one.
 PRELOADED = ["tests.deep.faulty", "cdg_torch.solve.cpu.run_cpu", "torch._dynamo"]
+ENOUGH = "16m"
 HARNESS = [
-    "cdg_torch.lab.train.training",
-    "scipy.stats",
-    "sklearn.datasets",
+    "cdg_torch.lab.train.training", "scipy.stats", "sklearn.datasets",
     "torchmetrics.classification",
-]
+]  # fmt: skip
 
 
 def start(work: Callable[..., None], *arguments: object) -> multiprocessing.Process:
@@ -84,20 +86,14 @@ class Kills:
 
 
 def kill_and_resume(job: Job, kills: int, report: Callable[[int], None]) -> Kills:
-    """Kill a job so many times; each is finished in the end, and compared to an undisturbed one.
-
-    Raises
-    ------
-    RuntimeError
-        If the undisturbed one fails.
-    """
+    """Kill a job so many times; each is finished in the end, and compared to an undisturbed one."""
     rng, outcome = random.Random(SEED), Kills()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         undisturbed = home / "undisturbed"
         undisturbed.mkdir()
         with timed() as seconds:
-            if code := finish(start(job.work, undisturbed)):
+            if (code := finish(start(job.work, undisturbed))) != 0:
                 msg = f"the undisturbed job ended with {code}"
                 raise RuntimeError(msg)
             whole = seconds()
@@ -128,34 +124,28 @@ def kill_and_resume(job: Job, kills: int, report: Callable[[int], None]) -> Kill
     return outcome
 
 
-JOBS = (
-    Job(
-        "`cdg train`, killed at random moments and started again, leaves the records of an "
-        "undisturbed run, in the same order, each once",
-        faulty.harness,
-        faulty.harness_progress,
-        faulty.harness_result,
-    ),
-    Job(
-        "a training loop with a checkpoint per step (model, optimizer, handle, schedule), killed "
-        "at random moments and resumed, ends with the weights of an undisturbed one, bit for bit",
-        faulty.loop,
-        faulty.loop_progress,
-        faulty.loop_result,
-    ),
-)
+HARNESS_JOB = Job(
+    "`cdg train`, killed at random moments and started again, leaves the records of an undisturbed "
+    "run, in the same order, each once",
+    faulty.harness, faulty.harness_progress, faulty.harness_result,
+)  # fmt: skip
+LOOP = Job(
+    "a training loop with a checkpoint per step (model, optimizer, handle, schedule), killed at "
+    "random moments and resumed, ends with the weights of an undisturbed one, bit for bit",
+    faulty.loop, faulty.loop_progress, faulty.loop_result,
+)  # fmt: skip
 # Loops that resume wrongly. That they are told from the right one is what makes it a check.
-FORGETFUL = (
-    Job("the momentum", faulty.forgetful_loop, faulty.loop_progress, faulty.loop_result),
-    Job("the schedule", faulty.fixed_loop, faulty.loop_progress, faulty.loop_result),
-)
+FORGETFUL = {
+    part: replace(LOOP, work=partial(faulty.loop, without=part))
+    for part in ("optimizer", "schedule")
+}
 
 
 def killed(effort: float, report: Report) -> Iterator[Figure]:
     """Kill both kinds of training, then the ones that forget something."""
     each = max(1, round(25 * effort))
-    for job in JOBS:
-        if effort < 0.1 and job.work is faulty.harness:
+    for job in (HARNESS_JOB, LOOP):
+        if effort < 0.1 and job is HARNESS_JOB:
             yield Figure("faults", job.promise, LITTLE, None, 0.0)
             continue
         with timed() as seconds:
@@ -163,11 +153,12 @@ def killed(effort: float, report: Report) -> Iterator[Figure]:
         yield judged("faults", job.promise, outcome.found, outcome.wrong, seconds())
     if effort >= 0.1:
         with timed() as seconds:
-            unseen = [
-                j.promise for j in FORGETFUL if not kill_and_resume(j, 2, lambda _: None).wrong
+            wrong = [
+                f"not noticed: without the {part}'s state"
+                for part, job in FORGETFUL.items()
+                if not kill_and_resume(job, 2, lambda _: None).wrong
             ]
         promise = "a loop that forgets the momentum, or the schedule, at a resume is noticed"
-        wrong = [f"not noticed: {what}" for what in unseen]
         yield judged("faults", promise, f"{len(FORGETFUL)} such loops", wrong, seconds())
 
 
@@ -218,6 +209,58 @@ def short_of_room(effort: float, report: Report) -> Figure:
     )
 
 
+def mount(folder: Path, options: str) -> None:
+    """Mount the file system, or change its options."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+
+
+def said_by(folder: Path) -> str:
+    """Run the harness in a process of its own; return what it ends with."""
+    said = folder.with_suffix(".said")
+    said.unlink(missing_ok=True)
+    finish(start(faulty.harness_in_trouble, folder))
+    return said.read_text() if said.exists() else "no word"
+
+
+def fill(home: Path) -> None:
+    """Fill the disk, forbid writing, make room; compare with an undisturbed run."""
+    multiprocessing.set_forkserver_preload(PRELOADED + HARNESS)
+    undisturbed, folder = home / "undisturbed", home / "small"
+    undisturbed.mkdir()
+    folder.mkdir()
+    said_by(undisturbed)
+    expected = faulty.harness_result(undisturbed)
+    # Two pages: one for the spec, one for some of the records, whose last is cut by the page's end.
+    mount(folder, "size=8k")
+    (folder / "spec.toml").write_text(faulty.SPEC)
+    wrong = []
+
+    full = said_by(folder)
+    held = faulty.harness_result(folder)
+    if not ("No space left on device" in full and "faults.jsonl" in full and "Make room" in full):
+        wrong.append(f"on a full disk: {full}")
+    if not 0 < len(held) < len(expected) or held != expected[: len(held)]:
+        wrong.append(f"{len(held)} of {len(expected)} records, or others, on a full disk")
+
+    mount(folder, f"remount,ro,size={ENOUGH}")
+    before = faulty.records(folder)
+    frozen = said_by(folder)
+    if not ("Read-only file system" in frozen and "faults.jsonl" in frozen):
+        wrong.append(f"on a read-only disk: {frozen}")
+    if faulty.records(folder) != before:
+        wrong.append("records changed on a read-only disk")
+
+    mount(folder, f"remount,rw,size={ENOUGH}")
+    said_by(folder)
+    if faulty.harness_result(folder) != expected:
+        wrong.append("with more room, other results than undisturbed")
+    found = (
+        f"a file system of 8 KiB: full after {len(held)} of {len(expected)} records, then "
+        f"read-only, then {ENOUGH}: {len(faulty.harness_result(folder))} records"
+    )
+    json.dump({"found": found, "wrong": wrong}, sys.stdout)
+
+
 def full_disk(effort: float, report: Report) -> Figure:
     """Run the harness on a small file system of its own that fills up; then read-only; then not."""
     promise = (
@@ -230,7 +273,7 @@ def full_disk(effort: float, report: Report) -> Figure:
     with timed() as seconds, tempfile.TemporaryDirectory() as name:
         try:
             # A mount namespace of its own: what is mounted there is gone with the process.
-            said = elsewhere("full_disk", name, under=("unshare", "--mount"))
+            said = elsewhere("faults", name, under=("unshare", "--mount"))
         except FileNotFoundError as error:
             return Figure("faults", promise, str(error), None, seconds())
         except RuntimeError as error:
@@ -307,3 +350,7 @@ def run(*, effort: float, report: Report) -> list[Figure]:
         full_disk(effort, report),
         *lost_ranks(effort, report),
     ]
+
+
+if __name__ == "__main__":
+    fill(Path(sys.argv[1]))

@@ -73,11 +73,6 @@ class Measured:
     effort: float
     machine: str
 
-    @property
-    def seconds(self) -> float:
-        """How long the part took."""
-        return sum(figure.seconds for figure in self.figures)
-
 
 @contextmanager
 def timed() -> Iterator[Callable[[], float]]:
@@ -119,11 +114,6 @@ def elsewhere(
 
     Lines before it are numbers of steps that are done, handed to ``say``. ``under`` is a command
     to run it under.
-
-    Raises
-    ------
-    RuntimeError
-        If the process fails, with the end of what it says.
     """
     command = [*under, sys.executable, "-m", f"tests.deep.{module}", *words]
     with (
@@ -186,12 +176,13 @@ def markdown(parts: Mapping[str, Measured]) -> list[str]:
         lines += [
             f"| {_cell(x.promise)} | {_cell(x.found)} | {x.verdict} |" for x in measured.figures
         ]
+        seconds = sum(figure.seconds for figure in measured.figures)
         share = "" if measured.effort == 1 else f", {measured.effort:.0%} of the full amount"
         for x in measured.figures:
             if x.details:
                 head = f":::{{dropdown}} The {len(x.details)} that lived: {x.promise}"
                 lines += ["", head, "```text", *x.details, "```", ":::"]
-        lines += ["", f"*{measured.seconds:,.0f} s{share}; {measured.machine}.*", ""]
+        lines += ["", f"*{seconds:,.0f} s{share}; {measured.machine}.*", ""]
     return lines
 
 
@@ -204,35 +195,23 @@ def load(path: Path) -> dict[str, Measured]:
     if not path.exists():
         return {}
     parts = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        name: Measured(
-            figures=tuple(
-                Figure(part=name, **{**figure, "details": tuple(figure.get("details", ()))})
-                for figure in part["figures"]
-            ),
-            effort=part["effort"],
-            machine=part["machine"],
-        )
-        for name, part in parts.items()
-    }
+    for name, part in parts.items():
+        rows = ({**row, "details": tuple(row.get("details", ()))} for row in part["figures"])
+        part["figures"] = tuple(Figure(name, **row) for row in rows)
+    return {name: Measured(**part) for name, part in parts.items()}
 
 
 def save(path: Path, parts: Mapping[str, Measured]) -> None:
     """Write figures; parts that the file holds already and that are not given stay there."""
     kept = {**load(path), **parts}
     content = {}
-    for name in PARTS:
-        if name in kept:
-            rows = [asdict(figure) for figure in kept[name].figures]
-            for row in rows:
-                del row["part"]
-                row["seconds"] = round(row["seconds"], 1)
-                if not row["details"]:
-                    del row["details"]
-            content[name] = {
-                "effort": kept[name].effort,
-                "machine": kept[name].machine,
-                "figures": rows,
-            }
+    for name in filter(kept.__contains__, PARTS):
+        part = asdict(kept[name])
+        for row in part["figures"]:
+            del row["part"]
+            row["seconds"] = round(row["seconds"], 1)
+            if not row["details"]:
+                del row["details"]
+        content[name] = {key: part[key] for key in ("effort", "machine", "figures")}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")

@@ -29,6 +29,7 @@ import resource
 import sys
 import weakref
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import mpmath
@@ -45,6 +46,7 @@ from tests.deep.figures import Figure, Report, elsewhere, judged, timed
 from tests.tools.exact_oracle import exact_gram, rational
 
 STEPS, ROUNDS = 100_000, 10_000
+METRIC, RATE = Metric(1.0, 0.5, 0.02), 0.25
 Say = Callable[[int], None]
 """What a job is handed to say how many steps it has done."""
 
@@ -138,102 +140,79 @@ def attach(rounds: int, say: Say) -> dict[str, float]:
 
 
 def descend(steps: int, say: Say) -> dict[str, float]:
-    """Descend on a quadratic with the library, and beside it with 200 digits."""
-    n, columns, rate = 6, 2, 0.25
-    metric = Metric(1.0, 0.5, 0.02)
+    """Descend on a quadratic with the library, and beside it with 200 digits.
+
+    Both columns of the weights are one vector here, row by row, in the norm of both together.
+    """
+    n, columns = 6, 2
     rng = np.random.default_rng(0)
     # Numbers of few bits: both types hold them, and the products with the rate are exact.
     h = rng.integers(1, 5, (n, columns)) / 4.0
     goal = rng.integers(-64, 65, (n, columns)) / 32.0
-    gram = discrete.gram_matrix(metric, n)
+    gram = np.kron(discrete.gram_matrix(METRIC, n), np.eye(columns))
     root = np.linalg.cholesky(gram)
+    inner = np.linalg.solve(root, np.linalg.solve(root, np.diag(h.ravel())).T)
+    q = float(np.abs(1 - RATE * np.linalg.eigvalsh(inner)).max())
+    assert q < 1
     found: dict[str, float] = {}
     for name in ("float64", "float32"):
-        visited, errors = _both(steps, metric, h, goal, rate, name, say)
-        found[name] = found[f"bound{name[-2:]}"] = 0.0
-        for column in range(columns):
-            inner = np.linalg.solve(root, np.linalg.solve(root, np.diag(h[:, column])).T)
-            q = float(np.abs(1 - rate * np.linalg.eigvalsh(inner)).max())
-            assert q < 1
-            local = max(
-                _local(w[:, column], h[:, column], goal[:, column], metric, rate, name)
-                for w in visited
-            )
-            bound = local / (1 - q)
-            sizes = [float(np.sqrt(e[:, column] @ gram @ e[:, column])) for e in errors]
-            found[name] = max(found[name], max(sizes) / bound)
-            found[f"bound{name[-2:]}"] = max(found[f"bound{name[-2:]}"], bound)
-        found[f"states{name[-2:]}"] = len(visited)
+        visited, errors = _both(steps, h, goal, name, say)
+        bound = max(_local(w, h, goal, gram, name) for w in visited) / (1 - q)
+        found[name] = max(float(np.sqrt(e @ gram @ e)) for e in errors) / bound
+        found |= {f"bound{name[-2:]}": bound, f"states{name[-2:]}": len(visited)}
     return found
 
 
-def _local(
-    w: np.ndarray, h: np.ndarray, goal: np.ndarray, metric: Metric, rate: float, name: str
-) -> float:
+def _local(w: np.ndarray, h: np.ndarray, goal: np.ndarray, gram: np.ndarray, name: str) -> float:
     """Return the bound on what one step from w adds, in the norm of M."""
     u = {"float64": 2.0**-53, "float32": 2.0**-24}[name]
     rounding = forward_error_bound if name == "float64" else functional_error_bound
     g = h * (w - goal)
-    e = rounding(g[:, None], metric, dtype=name)
-    k = np.abs(e.gradient[:, 0])
-    gram = discrete.gram_matrix(metric, len(w))
-    step = rate * (np.abs(np.linalg.inv(gram)) @ (2 * u * np.abs(g)) + e.bound[:, 0] + u * k)
-    step += u * (np.abs(w) + rate * k)
+    e = rounding(g, METRIC, dtype=name)
+    k = np.abs(e.gradient).ravel()
+    step = np.abs(np.linalg.inv(gram)) @ (2 * u * np.abs(g).ravel()) + e.bound.ravel() + u * k
+    step = RATE * step + u * (np.abs(w).ravel() + RATE * k)
     # Products of errors, and what NumPy rounds here, are far below a thousandth.
     return 1.001 * float(np.sqrt(step @ np.abs(gram) @ step))
 
 
 def _both(
-    steps: int, metric: Metric, h: np.ndarray, goal: np.ndarray, rate: float, name: str, say: Say
+    steps: int, h: np.ndarray, goal: np.ndarray, name: str, say: Say
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return every state of the weights that was visited, and at some steps their error.
 
     A trajectory of floats ends in a fixed point or a short cycle: the states are few.
     """
-    n, columns = h.shape
-    dtype = getattr(torch, name)
+    (n, columns), dtype = h.shape, getattr(torch, name)
     layer = nn.Conv1d(columns, n, 1, bias=False, dtype=dtype)
-    with torch.no_grad():
-        layer.weight.zero_()
+    nn.init.zeros_(layer.weight)
     factors, minimum = (torch.from_numpy(a).to(dtype)[:, :, None] for a in (h, goal))
-    optimizer = torch.optim.SGD(layer.parameters(), lr=rate)
-    cdg_torch.attach(optimizer, layer, metric)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=RATE)
+    cdg_torch.attach(optimizer, layer, METRIC)
+    inverse = exact_gram(METRIC, n, rational(METRIC.derivative) * n * n).inv()
     with mpmath.workdps(200):
-        exact = exact_gram(metric, n, rational(metric.derivative) * n * n)
-        gram = mpmath.matrix(
-            [[mpmath.mpf(int(x.p)) / int(x.q) for x in row] for row in exact.tolist()]
-        )
-        maps = []
-        for column in range(columns):
-            m = mpmath.inverse(gram) * mpmath.diag([mpmath.mpf(x) for x in h[:, column]])
-            maps.append(mpmath.eye(n) - rate * m)
-        goals = [mpmath.matrix([mpmath.mpf(x) for x in goal[:, j]]) for j in range(columns)]
-        # The distance to the minimum: w − w* = Tᵗ(0 − w*).
-        distance = [-goals[j] for j in range(columns)]
-        visited, errors = (
-            {layer.weight.detach().numpy().tobytes(): layer.weight.detach().clone()},
-            [],
-        )
+        # The distance to the minimum: w − w* = Tᵗ(0 − w*), with T = 1 − ηM⁻¹H.
+        size = n * columns
+        power, distance = mpmath.eye(size), -mpmath.matrix(goal.ravel().tolist())
+        for a, b in product(range(size), repeat=2):
+            x = inverse[a // columns, b // columns]
+            if a % columns == b % columns:
+                power[a, b] -= RATE * h.flat[b] * (mpmath.mpf(int(x.p)) / int(x.q))
+        visited, errors, done = {b"": np.zeros_like(goal)}, [], 0
         # At first every step, then ever fewer: the powers of the map come by squaring.
         times = sorted({*range(50), *(int(steps**x) for x in np.linspace(0.4, 1, 60)), steps})
-        done = 0
         for time in times:
             for _ in range(time - done):
                 layer.weight.grad = factors * (layer.weight.detach() - minimum)
                 optimizer.step()
-                state = layer.weight.detach()
-                visited.setdefault(state.numpy().tobytes(), state.clone())
-            for j in range(columns):
-                distance[j] = maps[j] ** (time - done) * distance[j]
-            done = time
+                w = layer.weight.detach().double().numpy()[:, :, 0]
+                visited.setdefault(w.tobytes(), w.copy())
+            distance, done = power ** (time - done) * distance, time
             w = layer.weight.detach().double().numpy()[:, :, 0]
-            error = np.empty_like(w)
-            for j in range(columns):
-                for i in range(n):
-                    error[i, j] = mpmath.mpf(float(w[i, j])) - (distance[j][i] + goals[j][i])
-            errors.append(error)
+            exact = [x + y for x, y in zip(distance, goal.ravel().tolist(), strict=True)]
+            errors.append(np.array([float(x - y) for x, y in zip(w.flat, exact, strict=True)]))
             say(time)
-    return [state.double().numpy()[:, :, 0] for state in visited.values()], errors
+    return list(visited.values()), errors
 
 
 def _too_much(m: dict[str, float], limits: dict[str, float]) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 import cdg_torch
 from cdg_torch import Metric
@@ -72,18 +72,14 @@ def _gradients(seed: int) -> list[bytes]:
     All but the library's call is NumPy's: in a forked child torch's own threads are gone, and what
     torch would share among them would wait for ever (it says so itself).
     """
-    rng = np.random.default_rng(seed)
-    arrays = []
+    rng, arrays, tensors = np.random.default_rng(seed), [], []
     for shape in [(64, 50, 3, 3), (33, 1000), (5, 7), (256, 64)]:
         g = rng.standard_normal(shape)
-        halves = (g.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
-        arrays += [g, g.astype(np.float32), halves]
-    tensors = [
-        torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-        if array.dtype == np.uint16
-        else torch.from_numpy(array)
-        for array in arrays
-    ]
+        single = g.astype(np.float32)
+        half = (single.view(np.uint32) >> 16).astype(np.uint16).view(np.int16)
+        arrays += [g, single, half]
+        tensors += [torch.from_numpy(array) for array in (g, single)]
+        tensors.append(torch.from_numpy(half).view(torch.bfloat16))
     cdg_torch.riemannian_gradients_(tensors, METRICS[seed % len(METRICS)])
     return [array.tobytes() for array in arrays]
 
@@ -169,36 +165,25 @@ def _thread_counts(effort: float, report: Report) -> Figure:
     )
 
 
-class _Smoothed(Dataset[bytes]):
-    """A data set whose items call the library, in whatever process they are asked for."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: int) -> bytes:
-        return b"".join(_gradients(index))
-
-
 def _loaders(effort: float, report: Report) -> Figure:
     epochs = max(1, int(EPOCHS * effort))
     wrong: list[str] = []
-    data, items = _Smoothed(8), 0
+    items = 0
     with timed() as seconds, _torch_threads(2), warnings.catch_warnings():
         # Python warns that a process with threads forks; this is about that.
         warnings.simplefilter("ignore")
         # Here first, on threads: a forked worker inherits what they have left.
-        expected = [data[index] for index in range(len(data))]
-        options: dict[str, Any] = {"batch_size": None, "num_workers": 2, "timeout": PATIENCE}
+        expected = [_gradients(index) for index in range(8)]
+        options: dict[str, Any] = {"num_workers": 2, "timeout": PATIENCE}
+        # Workers call the library, on each item that they are asked for.
+        options |= {"batch_size": None, "collate_fn": _gradients}
         for epoch in range(epochs):
             for context in ("fork", "spawn") if epoch % 4 == 0 else ("fork",):
-                found = list(DataLoader(data, multiprocessing_context=context, **options))
+                found = list(DataLoader(range(8), multiprocessing_context=context, **options))
                 wrong += _differing(found, expected)
                 items += len(found)
                 # And the parent goes on, while its children are gone.
-                wrong += _differing([data[epoch % 8]], [expected[epoch % 8]])
+                wrong += _differing([_gradients(epoch % 8)], [expected[epoch % 8]])
             report("data loaders", epoch, epochs)
     return judged(
         "threads",

@@ -45,13 +45,7 @@ OTHERS = (
 
 
 def use(folder: Path) -> list[str]:
-    """Use what the library is for; return what was done.
-
-    Raises
-    ------
-    RuntimeError
-        If a command fails.
-    """
+    """Use what the library is for; return what was done."""
     import numpy as np
     import torch
     from typer.testing import CliRunner

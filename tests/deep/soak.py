@@ -28,7 +28,7 @@ import json
 import resource
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -215,7 +215,7 @@ def _both(
     return list(visited.values()), errors
 
 
-def _too_much(m: dict[str, float], limits: dict[str, float]) -> list[str]:
+def _too_much(m: dict[str, float], limits: Mapping[str, float]) -> list[str]:
     """Return what grew beyond its limit; where that is 0, what changed at all."""
     wrong = {
         name: m[name] > limit or (limit == 0 and m[name] != 0) for name, limit in limits.items()

@@ -64,7 +64,7 @@ def session(name: str, promise: str, selection: str) -> Figure:
     counts = re.search(r"^(\d+ (?:passed|failed).*) in [\d.]+s", said, re.MULTILINE)
     found = f"{counts[1]} with {versions[1]}" if versions and counts else said.strip()[-400:]
     wrong = re.findall(r"^(?:FAILED|ERROR) .*$", said, re.MULTILINE)
-    if done.returncode or not (versions and counts):
+    if not wrong and (done.returncode or not (versions and counts)):
         wrong.append(f"nox ended with {done.returncode}")
     return judged("versions", promise, found, wrong, seconds())
 

@@ -19,40 +19,25 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 import typer  # noqa: E402
 from rich.console import Console  # noqa: E402
-from rich.progress import (  # noqa: E402
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn  # noqa: E402
 
-from tests.deep.figures import (  # noqa: E402
-    PARTS,
-    Figure,
-    Measured,
-    Report,
-    machine,
-    save,
-    table,
-    timed,
-)
+from tests.deep import figures  # noqa: E402
+from tests.deep.figures import PARTS, Figure, Measured, Report  # noqa: E402
 
 
 def measure(part: str, effort: float, report: Report) -> list[Figure]:
     """Run one part; one that breaks down is a broken promise, not the end of the others."""
-    with timed() as seconds:
+    with figures.timed() as seconds:
         try:
-            figures = importlib.import_module(f"tests.deep.{part}").run(
-                effort=effort, report=report
-            )
+            run = importlib.import_module(f"tests.deep.{part}").run
+            found = run(effort=effort, report=report)
         except Exception as error:
             traceback.print_exc()
-            found = f"{type(error).__name__}: {error}"
-            return [Figure(part, "the check itself runs", found, False, seconds())]
-    if not figures:
+            said = f"{type(error).__name__}: {error}"
+            return [Figure(part, "the check itself runs", said, False, seconds())]
+    if not found:
         return [Figure(part, "the check finds something to check", "nothing", False, seconds())]
-    return figures
+    return found
 
 
 def main(
@@ -69,12 +54,7 @@ def main(
         raise typer.BadParameter(msg)
     console = Console()
     measured: dict[str, Measured] = {}
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     for part in (part for part in PARTS if part in chosen):
         # Progress goes to standard error, so that what is piped is the summary.
         with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -83,20 +63,17 @@ def main(
             def report(what: str, done: int, total: int, part: str = part) -> None:
                 progress.update(bar, description=f"{part}: {what}", completed=done, total=total)  # noqa: B023
 
-            measured[part] = Measured(
-                tuple(measure(part, effort, report)), effort=effort, machine=machine()
-            )
+            found = measure(part, effort, report)
+        measured[part] = Measured(tuple(found), effort, figures.machine())
         if json is not None:
-            save(json, {part: measured[part]})
-    figures = [figure for part in measured.values() for figure in part.figures]
-    console.print(table(figures))
-    broken = sum(figure.holds is False for figure in figures)
-    unknown_ = sum(figure.holds is None for figure in figures)
+            figures.save(json, {part: measured[part]})
+    found = [figure for part in measured.values() for figure in part.figures]
+    console.print(figures.table(found))
+    broken, untried = (sum(figure.holds is x for figure in found) for x in (False, None))
     verdict = f"[bold red]{broken} broken[/]" if broken else "[green]nothing broken[/]"
-    more = f", [yellow]{unknown_} not run[/]" if unknown_ else ""
-    console.print(f"{len(figures)} promises in {len(measured)} parts: {verdict}{more}")
-    if broken:
-        raise typer.Exit(code=1)
+    more = f", [yellow]{untried} not run[/]" if untried else ""
+    console.print(f"{len(found)} promises in {len(measured)} parts: {verdict}{more}")
+    raise typer.Exit(code=bool(broken))
 
 
 if __name__ == "__main__":

@@ -105,14 +105,21 @@ def _fit(
     return fmt.round(np.clip(g, -largest, largest))
 
 
+LAYOUTS = ("contiguous", "channels_last", "permuted", "sliced", "offset", "expanded")
+
+
 def _lay_out(
-    rng: np.random.Generator, shape: tuple[int, ...], dtype: torch.dtype
+    rng: np.random.Generator, shape: tuple[int, ...], axis: int, dtype: torch.dtype
 ) -> tuple[str, Tensor, Callable[[Tensor], Tensor]]:
     """Return a layout's name, a buffer, and the view of it that has the shape."""
-    ndim = len(shape)
-    layout = str(rng.choice(LAYOUTS))
-    if layout == "channels_last" and ndim != 4:
+    ndim, layout = len(shape), str(rng.choice(LAYOUTS))
+    spread = [a for a in range(ndim) if a != axis and shape[a] > 1]
+    if (layout == "channels_last" and ndim != 4) or (layout == "expanded" and not spread):
         layout = "contiguous"
+    if layout == "expanded":
+        one = rng.choice(spread)
+        narrow = tuple(1 if a == one else size for a, size in enumerate(shape))
+        return layout, torch.empty(narrow, dtype=dtype), lambda b: b.expand(shape)
     if layout == "sliced":
         starts, steps = rng.integers(0, 3, ndim), rng.integers(1, 3, ndim)
         stops = starts + np.array(shape) * steps
@@ -125,12 +132,9 @@ def _lay_out(
     back = tuple(int(axis) for axis in np.argsort(order))
     stored = tuple(shape[axis] for axis in order)
     offset = int(rng.integers(1, 8)) if layout == "offset" else 0
-    buffer = torch.full((offset + int(np.prod(shape)) + offset,), 77.0, dtype=dtype)
     stop = offset + int(np.prod(shape))
+    buffer = torch.full((stop + offset,), 77.0, dtype=dtype)
     return layout, buffer, lambda b: b[offset:stop].view(stored).permute(back)
-
-
-LAYOUTS = ("contiguous", "channels_last", "permuted", "sliced", "offset", "expanded")
 
 
 def columns_of(tensor: Tensor, dim: int, groups: int) -> NDArray[np.float64]:
@@ -168,30 +172,21 @@ def draw_call(number: int) -> Call:
         other = max((a for a in range(ndim) if a != axis), key=lambda a: shape[a])
         shape[other] = max(1, shape[other] // 2)
     dtype = str(rng.choice(tuple(DTYPES), p=(0.25, 0.35, 0.2, 0.2)))
-    layout, buffer, view = _lay_out(rng, tuple(shape), DTYPES[dtype])
+    layout, buffer, view = _lay_out(rng, tuple(shape), axis, DTYPES[dtype])
 
     count = int(np.prod(shape)) // n
     columns = rng.standard_normal((n, count))
     kinds = ["random"] * count
-    chosen = rng.permutation(count)[: min(8, count)]
-    for column in chosen:
+    for column in rng.permutation(count)[:8]:
         kinds[column] = str(rng.choice(tuple(KINDS)))
         columns[:, column] = draw_column(kinds[column], n, FORMATS[dtype], rng)
     fitted = _fit(columns, metric, FORMATS[dtype], rng)
-    values = _into_shape(fitted, tuple(shape), axis, groups)
-    view(buffer).copy_(torch.from_numpy(np.ascontiguousarray(values)))
+    values = torch.from_numpy(np.ascontiguousarray(_into_shape(fitted, tuple(shape), axis, groups)))
     if layout == "expanded":
-        others = [a for a in range(ndim) if a != axis]
-        if others:
-            spread = int(rng.choice(others))
-            narrow = view(buffer).narrow(spread, 0, 1).clone()
-            buffer, copies = narrow, shape[spread]
-            sizes = tuple(shape)
-            view = lambda b: b.expand(sizes)  # noqa: E731 - one of several
-            layout = "expanded" if copies > 1 else "contiguous"
-            fitted = columns_of(view(buffer), axis, groups)
-            kinds = ["copied"] * count if copies > 1 else kinds
-        else:
-            layout = "contiguous"
+        # One slice of the values serves for all.
+        buffer.copy_(values[tuple(map(slice, buffer.shape))])
+        fitted, kinds = columns_of(view(buffer), axis, groups), ["copied"] * count
+    else:
+        view(buffer).copy_(values)
     dim = axis - ndim if rng.random() < 0.3 else axis
     return Call(number, metric, dtype, layout, dim, groups, buffer, view, fitted, tuple(kinds))

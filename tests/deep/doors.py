@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,7 +29,14 @@ class Door:
     call: Callable[..., Any]
     make: Callable[[], dict[str, Any]]
     same: tuple[str, ...] = ()
-    theirs: frozenset[str] = frozenset()
+    theirs: tuple[str, ...] = ()
+
+
+def _door(
+    call: Any, *, same: tuple[str, ...] = (), theirs: tuple[str, ...] = (), **arguments: Any
+) -> Door:
+    """Return a door whose arguments are copied for every call."""
+    return Door(call, lambda: deepcopy(arguments), same, theirs)
 
 
 def trained() -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -50,8 +58,8 @@ def _attached() -> cdg_torch.Handle:
     return cdg_torch.attach(optimizer, model, Metric.sobolev(1.0))
 
 
-def _grad() -> torch.Tensor:
-    return torch.arange(24.0).reshape(4, 6)
+def _schedule() -> cdg_torch.MetricSchedule:
+    return cdg_torch.LinearMetric(_attached(), steps=3)
 
 
 def _enter_backend(name: Any) -> None:
@@ -65,157 +73,87 @@ def _subclass(kind: Any, params: Any, metric: Any, model: Any, **options: Any) -
 
 def _subclass_arguments() -> dict[str, Any]:
     model, _ = trained()
-    return {
-        "params": model.parameters(),
-        "metric": Metric.sobolev(1.0),
-        "model": model,
-        "where": "gradient",
-        "rules": (),
-        "inplace": False,
-    }
+    more = {"where": "gradient", "rules": (), "inplace": False}
+    return {"params": model.parameters(), "metric": SOBOLEV, "model": model, **more}
 
 
 def _attach_arguments() -> dict[str, Any]:
     model, optimizer = trained()
-    return {
-        "optimizer": optimizer,
-        "model": model,
-        "metric": Metric.sobolev(1.0),
-        "rules": (),
-        "inplace": False,
-        "where": "gradient",
-        "match_norm": False,
-        "transform_decay": False,
-        "require_gradients": True,
-        "stats": False,
-        "verbose": False,
-    }
+    switches = ("inplace", "match_norm", "transform_decay", "stats", "verbose")
+    more = {"rules": (), "where": "gradient", "require_gradients": True}
+    given = {"optimizer": optimizer, "model": model, "metric": SOBOLEV}
+    return {**given, **more, **dict.fromkeys(switches, False)}
 
 
 def _assign_metric(handle: cdg_torch.Handle, metric: Any) -> None:
     handle.metric = metric
 
 
-def _load(state: Any, handle: cdg_torch.Handle) -> None:
-    handle.load_state_dict(state)
-
-
-def _load_schedule(state: Any, schedule: cdg_torch.MetricSchedule) -> None:
-    schedule.load_state_dict(state)
-
-
-def _loop(handle: cdg_torch.Handle, metric: Any) -> None:
+def _assign_to_rule(handle: cdg_torch.Handle, metric: Any) -> None:
     """Assign a metric to the rule itself, as a schedule does."""
     handle.rules[0].metric = metric
 
 
-WEIGHTS = {"mean": 1.0, "fluctuation": 1.0, "derivative": 1.0}
-ENDS = {"boundary": "natural", "spacing": "normalized"}
-
-
-def _strength() -> dict[str, Any]:
-    return {"lam": 2.0, **ENDS}
-
-
-def _tensor_door(call: Any, name: str, **more: Any) -> Door:
-    return Door(
-        call, lambda: {name: _grad(), "metric": Metric.sobolev(1.0), "dim": 0, "groups": 1, **more}
-    )
-
-
-def _rows() -> dict[str, Any]:
-    return {"metric": Metric.sobolev(1.0), "n": 5}
-
+SOBOLEV = Metric.sobolev(1.0)
+GRAD, ROWS = torch.arange(24.0).reshape(4, 6), np.arange(6.0).reshape(3, 2)
+ENDS: dict[str, Any] = {"boundary": "natural", "spacing": "normalized"}
+AXIS: dict[str, Any] = {"dim": 0, "groups": 1}
+ON_GRAD: dict[str, Any] = {"grad": GRAD, "metric": SOBOLEV}
+ON_ROWS: dict[str, Any] = {"grad": ROWS, "metric": SOBOLEV}
+SAMPLED: dict[str, Any] = {"boundary": "natural", "n": 5}
 
 DOORS: dict[str, Door] = {
-    "Metric": Door(Metric, lambda: {**WEIGHTS, **ENDS}),
-    "Metric.reweighted_h0": Door(Metric.reweighted_h0, lambda: {"lam": 2.0}, ("fluctuation",)),
-    "Metric.sobolev": Door(Metric.sobolev, _strength, ("derivative",)),
-    "Metric.ordinary_sobolev": Door(Metric.ordinary_sobolev, _strength, ("derivative",)),
-    "riemannian_gradient": _tensor_door(cdg_torch.riemannian_gradient, "grad"),
-    "apply_metric": _tensor_door(cdg_torch.apply_metric, "k"),
-    "metric_norm": _tensor_door(cdg_torch.metric_norm, "h"),
-    "dual_norm": _tensor_door(cdg_torch.dual_norm, "g"),
-    "metric_power": _tensor_door(cdg_torch.metric_power, "tensor", exponent=0.5),
-    "inner_product": Door(
-        cdg_torch.inner_product,
-        lambda: {
-            "h": _grad(),
-            "k": _grad(),
-            "metric": Metric.sobolev(1.0),
-            "dim": 0,
-            "groups": 1,
-        },
+    "Metric": _door(Metric, mean=1.0, fluctuation=1.0, derivative=1.0, **ENDS),
+    "Metric.reweighted_h0": _door(Metric.reweighted_h0, lam=2.0, same=("fluctuation",)),
+    "Metric.sobolev": _door(Metric.sobolev, lam=2.0, **ENDS, same=("derivative",)),
+    "Metric.ordinary_sobolev": _door(
+        Metric.ordinary_sobolev, lam=2.0, **ENDS, same=("derivative",)
     ),
-    "riemannian_gradients_": Door(
+    "riemannian_gradient": _door(cdg_torch.riemannian_gradient, **ON_GRAD, **AXIS),
+    "apply_metric": _door(cdg_torch.apply_metric, k=GRAD, metric=SOBOLEV, **AXIS),
+    "metric_norm": _door(cdg_torch.metric_norm, h=GRAD, metric=SOBOLEV, **AXIS),
+    "dual_norm": _door(cdg_torch.dual_norm, g=GRAD, metric=SOBOLEV, **AXIS),
+    "metric_power": _door(
+        cdg_torch.metric_power, tensor=GRAD, metric=SOBOLEV, exponent=0.5, **AXIS
+    ),
+    "inner_product": _door(cdg_torch.inner_product, h=GRAD, k=GRAD, metric=SOBOLEV, **AXIS),
+    "riemannian_gradients_": _door(
         cdg_torch.riemannian_gradients_,
-        lambda: {
-            "tensors": [_grad(), _grad()],
-            "metric": Metric.sobolev(1.0),
-            "dims": [0, 1],
-            "groups": 1,
-        },
-        ("dim",),
+        tensors=[GRAD, GRAD.clone()], metric=SOBOLEV, dims=[0, 1], groups=1, same=("dim",),
     ),
-    "metric_operand": Door(cdg_torch.metric_operand, lambda: {"metric": Metric.sobolev(1.0)}),
-    "backend": Door(_enter_backend, lambda: {"name": "reference"}, ("backend",)),
-    "blend": Door(cdg_torch.blend, lambda: {"metric": Metric.sobolev(1.0), "t": 0.5}),
-    "channel_correlation": Door(
-        cdg_torch.channel_correlation,
-        lambda: {"tensor": _grad(), "dim": 0, "groups": 1, "pairs": "neighbours"},
+    "metric_operand": _door(cdg_torch.metric_operand, metric=SOBOLEV),
+    "backend": _door(_enter_backend, name="reference", same=("backend",)),
+    "blend": _door(cdg_torch.blend, metric=SOBOLEV, t=0.5),
+    "channel_correlation": _door(
+        cdg_torch.channel_correlation, tensor=GRAD, pairs="neighbours", **AXIS
     ),
-    "correlation_scale": Door(
-        correlation_scale, lambda: {"shape": (4, 6), "dim": 0, "groups": 1, "pairs": "all"}
+    "correlation_scale": _door(correlation_scale, shape=(4, 6), pairs="all", **AXIS),
+    "baselines.laplacian_smoothing": _door(baselines.laplacian_smoothing, grad=GRAD, sigma=1.0),
+    "baselines.gradient_centralization": _door(
+        baselines.gradient_centralization, grad=GRAD, dim=0
     ),
-    "baselines.laplacian_smoothing": Door(
-        baselines.laplacian_smoothing, lambda: {"grad": _grad(), "sigma": 1.0}
-    ),
-    "baselines.gradient_centralization": Door(
-        baselines.gradient_centralization, lambda: {"grad": _grad(), "dim": 0}
-    ),
-    "baselines.along_input": Door(
-        baselines.along_input, lambda: {"grad": _grad(), "metric": Metric.sobolev(1.0), "dim": 0}
-    ),
-    "baselines.along_kernel": Door(
-        baselines.along_kernel, lambda: {"grad": _grad()[None], "metric": Metric.sobolev(1.0)}
-    ),
-    "baselines.along_raster": Door(
-        baselines.along_raster, lambda: {"grad": _grad(), "metric": Metric.sobolev(1.0)}
-    ),
-    "Rule": Door(
+    "baselines.along_input": _door(baselines.along_input, **ON_GRAD, dim=0),
+    "baselines.along_kernel": _door(baselines.along_kernel, grad=GRAD[None], metric=SOBOLEV),
+    "baselines.along_raster": _door(baselines.along_raster, **ON_GRAD),
+    "Rule": _door(
         cdg_torch.Rule,
-        lambda: {
-            "metric": Metric.l2(),
-            "name": "*",
-            "types": nn.Linear,
-            "parameter": "weight",
-            "when": None,
-            "dim": 0,
-            "groups": 1,
-        },
+        metric=SOBOLEV, name="*", types=nn.Linear, parameter="weight", when=None, **AXIS,
     ),
     "attach": Door(cdg_torch.attach, _attach_arguments),
     "attached": Door(cdg_torch.attached, lambda: {"optimizer": trained()[1]}),
-    "SGD": Door(
-        partial(_subclass, cdg_torch.SGD), _subclass_arguments, theirs=frozenset({"params"})
-    ),
-    "Adam": Door(
-        partial(_subclass, cdg_torch.Adam), _subclass_arguments, theirs=frozenset({"params"})
-    ),
-    "AdamW": Door(
-        partial(_subclass, cdg_torch.AdamW), _subclass_arguments, theirs=frozenset({"params"})
-    ),
-    "Handle.metric": Door(_assign_metric, lambda: {"handle": _attached(), "metric": Metric.l2()}),
-    "Rule.metric": Door(_loop, lambda: {"handle": _attached(), "metric": Metric.l2()}),
+    **{
+        kind.__name__: Door(partial(_subclass, kind), _subclass_arguments, theirs=("params",))
+        for kind in (cdg_torch.SGD, cdg_torch.Adam, cdg_torch.AdamW)
+    },
+    "Handle.metric": Door(_assign_metric, lambda: {"handle": _attached(), "metric": SOBOLEV}),
+    "Rule.metric": Door(_assign_to_rule, lambda: {"handle": _attached(), "metric": SOBOLEV}),
     "Handle.load_state_dict": Door(
-        _load, lambda: {"handle": _attached(), "state": _attached().state_dict()}
+        lambda handle, state: handle.load_state_dict(state),
+        lambda: {"handle": _attached(), "state": _attached().state_dict()},
     ),
     "MetricSchedule.load_state_dict": Door(
-        _load_schedule,
-        lambda: {
-            "schedule": cdg_torch.LinearMetric(_attached(), steps=3),
-            "state": cdg_torch.LinearMetric(_attached(), steps=3).state_dict(),
-        },
+        lambda schedule, state: schedule.load_state_dict(state),
+        lambda: {"schedule": _schedule(), "state": _schedule().state_dict()},
     ),
     "ConstantMetric": Door(cdg_torch.ConstantMetric, lambda: {"handle": _attached()}),
     "LinearMetric": Door(cdg_torch.LinearMetric, lambda: {"handle": _attached(), "steps": 3}),
@@ -223,60 +161,27 @@ DOORS: dict[str, Door] = {
     "StepMetric": Door(
         cdg_torch.StepMetric, lambda: {"handle": _attached(), "every": 2, "factor": 0.5}
     ),
-    "certify": Door(
+    "certify": _door(
         certify,
-        lambda: {
-            "solve": lambda g: g,
-            "metric": Metric.l2(),
-            "n": 3,
-            "columns": 2,
-            "dtype": "float64",
-            "accumulator": "float64",
-            "algorithm": "closing",
-            "seed": 0,
-        },
-        theirs=frozenset({"solve"}),
+        solve=np.positive, metric=Metric.l2(), n=3, columns=2, dtype="float64",
+        accumulator="float64", algorithm="closing", seed=0, theirs=("solve",),
     ),
-    "ledger.verify": Door(ledger.verify, lambda: {"ids": ["T1.definite-discrete"][:0]}),
-    "discrete.riemannian_gradient": Door(
-        discrete.riemannian_gradient,
-        lambda: {"grad": np.arange(6.0).reshape(3, 2), "metric": Metric.sobolev(1.0)},
+    "ledger.verify": _door(ledger.verify, ids=[]),
+    "discrete.riemannian_gradient": _door(discrete.riemannian_gradient, **ON_ROWS),
+    "discrete.spectral_gradient": _door(discrete.spectral_gradient, **ON_ROWS),
+    "discrete.sharded_gradient": _door(
+        discrete.sharded_gradient, blocks=[ROWS, np.ones((2, 2))], metric=SOBOLEV
     ),
-    "discrete.spectral_gradient": Door(
-        discrete.spectral_gradient,
-        lambda: {"grad": np.arange(6.0).reshape(3, 2), "metric": Metric.sobolev(1.0)},
-    ),
-    "discrete.sharded_gradient": Door(
-        discrete.sharded_gradient,
-        lambda: {
-            "blocks": [np.arange(6.0).reshape(3, 2), np.ones((2, 2))],
-            "metric": Metric.sobolev(1.0),
-        },
-    ),
-    "discrete.shard_plan": Door(
-        discrete.shard_plan, lambda: {"metric": Metric.sobolev(1.0), "sizes": (3, 2)}
-    ),
-    "discrete.graph_laplacian": Door(
-        discrete.graph_laplacian, lambda: {"boundary": "natural", "n": 5}
-    ),
-    "discrete.laplacian_eigenvalues": Door(
-        discrete.laplacian_eigenvalues, lambda: {"boundary": "natural", "n": 5}
-    ),
-    "discrete.to_modes": Door(
-        discrete.to_modes, lambda: {"u": np.ones((3, 2)), "boundary": "natural"}
-    ),
-    "discrete.from_modes": Door(
-        discrete.from_modes, lambda: {"modes": np.ones((3, 2)), "boundary": "natural"}
-    ),
+    "discrete.shard_plan": _door(discrete.shard_plan, metric=SOBOLEV, sizes=(3, 2)),
+    "discrete.graph_laplacian": _door(discrete.graph_laplacian, **SAMPLED),
+    "discrete.laplacian_eigenvalues": _door(discrete.laplacian_eigenvalues, **SAMPLED),
+    "discrete.to_modes": _door(discrete.to_modes, u=ROWS, boundary="natural"),
+    "discrete.from_modes": _door(discrete.from_modes, modes=ROWS, boundary="natural"),
     **{
-        f"discrete.{name}": Door(getattr(discrete, name), _rows)
+        f"discrete.{name}": _door(getattr(discrete, name), metric=SOBOLEV, n=5)
         for name in (
-            "gram_matrix",
-            "gram_operator",
-            "inverse_matrix",
-            "eigenvalues",
-            "variance_kept",
+            "gram_matrix", "gram_operator", "inverse_matrix", "eigenvalues", "variance_kept",
             "sweep_factors",
         )
     },
-}
+}  # fmt: skip

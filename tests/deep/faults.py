@@ -15,24 +15,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from cdg_torch.lab.train import store
 from tests.deep import faulty
-from tests.deep.figures import LITTLE, Figure, Report, timed
+from tests.deep.figures import LITTLE, Figure, Report, elsewhere, judged, timed
 
-ROOT = Path(__file__).parents[2]
 SEED = 2008
 # With what the jobs would else import one by one.
 PRELOADED = ["tests.deep.faulty", "cdg_torch.solve.cpu.run_cpu", "torch._dynamo"]
+ENOUGH = "16m"
 HARNESS = [
-    "cdg_torch.lab.train.training",
-    "scipy.stats",
-    "sklearn.datasets",
+    "cdg_torch.lab.train.training", "scipy.stats", "sklearn.datasets",
     "torchmetrics.classification",
-]
+]  # fmt: skip
 
 
 def start(work: Callable[..., None], *arguments: object) -> multiprocessing.Process:
@@ -55,16 +55,9 @@ def finish(process: multiprocessing.Process, seconds: float = 120.0) -> int | No
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something that can be killed and started again.
+    """Something that can be killed, and started again: it goes on in its folder.
 
-    ==============  ===================================================================
-    field           meaning
-    ==============  ===================================================================
-    ``promise``     what must hold
-    ``work``        the job, a function of a folder; started again, it goes on there
-    ``progress``    how much of the job a folder holds, from 0 to 1
-    ``result``      what must not depend on kills
-    ==============  ===================================================================
+    ``progress`` is the share of it that a folder holds, ``result`` what must not depend on kills.
     """
 
     promise: str
@@ -89,30 +82,21 @@ class Kills:
         text = f"{len(self.moments)} kills in {self.jobs} jobs, {inside} with a part of it on disk"
         if self.moments:
             text += f" ({min(self.moments):.0%} to {max(self.moments):.0%} of it)"
-        if self.while_writing:
-            text += f", {self.while_writing} in the middle of a write"
-        return f"{text}; {self.wrong[0] if self.wrong else 'nothing lost, nothing different'}"
+        return f"{text}, {self.while_writing} in the middle of a write"
 
 
 def kill_and_resume(job: Job, kills: int, report: Callable[[int], None]) -> Kills:
-    """Kill a job so many times; each is finished in the end, and compared to an undisturbed one.
-
-    Raises
-    ------
-    RuntimeError
-        If the undisturbed one fails.
-    """
+    """Kill a job so many times; each is finished in the end, and compared to an undisturbed one."""
     rng, outcome = random.Random(SEED), Kills()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         undisturbed = home / "undisturbed"
         undisturbed.mkdir()
         with timed() as seconds:
-            code = finish(start(job.work, undisturbed))
+            if (code := finish(start(job.work, undisturbed))) != 0:
+                msg = f"the undisturbed job ended with {code}"
+                raise RuntimeError(msg)
             whole = seconds()
-        if code != 0:
-            msg = f"the undisturbed job ended with {code}"
-            raise RuntimeError(msg)
         expected = job.result(undisturbed)
         while len(outcome.moments) < kills:
             folder = home / str(outcome.jobs)
@@ -140,51 +124,42 @@ def kill_and_resume(job: Job, kills: int, report: Callable[[int], None]) -> Kill
     return outcome
 
 
-JOBS = (
-    Job(
-        "`cdg train`, killed at random moments and started again, leaves the records of an "
-        "undisturbed run, in the same order, each once",
-        faulty.harness,
-        faulty.harness_progress,
-        faulty.harness_result,
-    ),
-    Job(
-        "a training loop with a checkpoint per step (model, optimizer, handle, schedule), killed "
-        "at random moments and resumed, ends with the weights of an undisturbed one, bit for bit",
-        faulty.loop,
-        faulty.loop_progress,
-        faulty.loop_result,
-    ),
-)
+HARNESS_JOB = Job(
+    "`cdg train`, killed at random moments and started again, leaves the records of an undisturbed "
+    "run, in the same order, each once",
+    faulty.harness, faulty.harness_progress, faulty.harness_result,
+)  # fmt: skip
+LOOP = Job(
+    "a training loop with a checkpoint per step (model, optimizer, handle, schedule), killed at "
+    "random moments and resumed, ends with the weights of an undisturbed one, bit for bit",
+    faulty.loop, faulty.loop_progress, faulty.loop_result,
+)  # fmt: skip
 # Loops that resume wrongly. That they are told from the right one is what makes it a check.
-FORGETFUL = (
-    Job("the momentum", faulty.forgetful_loop, faulty.loop_progress, faulty.loop_result),
-    Job("the schedule", faulty.fixed_loop, faulty.loop_progress, faulty.loop_result),
-)
+FORGETFUL = {
+    part: replace(LOOP, work=partial(faulty.loop, without=part))
+    for part in ("optimizer", "schedule")
+}
 
 
-def killed(effort: float, report: Report) -> list[Figure]:
+def killed(effort: float, report: Report) -> Iterator[Figure]:
     """Kill both kinds of training, then the ones that forget something."""
-    figures = []
     each = max(1, round(25 * effort))
-    for job in JOBS:
-        if effort < 0.1 and job.work is faulty.harness:
-            figures.append(Figure("faults", job.promise, LITTLE, None, 0.0))
+    for job in (HARNESS_JOB, LOOP):
+        if effort < 0.1 and job is HARNESS_JOB:
+            yield Figure("faults", job.promise, LITTLE, None, 0.0)
             continue
         with timed() as seconds:
             outcome = kill_and_resume(job, each, lambda done: report("kills", done, each))
-        figures.append(Figure("faults", job.promise, outcome.found, not outcome.wrong, seconds()))
+        yield judged("faults", job.promise, outcome.found, outcome.wrong, seconds())
     if effort >= 0.1:
         with timed() as seconds:
-            unseen = [job.promise for job in FORGETFUL if not kill_and_resume(job, 2, _mute).wrong]
-        found = f"not noticed: {', '.join(unseen)}" if unseen else "both noticed"
+            wrong = [
+                f"not noticed: without the {part}'s state"
+                for part, job in FORGETFUL.items()
+                if not kill_and_resume(job, 2, lambda _: None).wrong
+            ]
         promise = "a loop that forgets the momentum, or the schedule, at a resume is noticed"
-        figures.append(Figure("faults", promise, found, not unseen, seconds()))
-    return figures
-
-
-def _mute(done: int) -> None:
-    del done
+        yield judged("faults", promise, f"{len(FORGETFUL)} such loops", wrong, seconds())
 
 
 # ---- a disk that takes no more
@@ -207,30 +182,83 @@ def short_of_room(effort: float, report: Report) -> Figure:
         for case in range(cases):
             report("file size limits", case, cases)
             path, limit = Path(name, f"{case}.jsonl"), rng.randrange(len(expected))
-            written, said = 0, ""
+            left, said = whole.copy(), ""
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
             try:
-                for record in whole:
-                    store.append(path, record)
-                    written += 1
+                while left:
+                    store.append(path, left[0])
+                    del left[0]
             except OSError as error:
                 said = str(error)
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
             held = path.read_bytes() if path.exists() else b""
             cut += held != expected[:limit]
-            lines = b"".join(expected.splitlines(keepends=True)[:written])
-            clear = str(path) in said and "File too large" in said and "Make room" in said
-            for record in whole[written:]:
+            lines = expected.splitlines(keepends=True)[: len(whole) - len(left)]
+            clear = all(word in said for word in (str(path), "File too large", "Make room"))
+            for record in left:
                 store.append(path, record)
-            if held != lines or not clear or path.read_bytes() != expected:
+            if held != b"".join(lines) or not clear or path.read_bytes() != expected:
                 wrong.append(f"limit {limit}: {said or 'no error'}")
-            path.unlink()
-    found = f"{cases} limits on the size of the file, {cut} inside a record; " + (
-        wrong[0] if wrong else "a clear error each time, the records before it intact"
+    return judged(
+        "faults",
+        "a record that the disk does not take whole leaves the file as it was",
+        f"{cases} limits on the size of the file, {cut} inside a record",
+        wrong,
+        seconds(),
     )
-    promise = "a record that the disk does not take whole leaves the file as it was"
-    return Figure("faults", promise, found, not wrong, seconds())
+
+
+def mount(folder: Path, options: str) -> None:
+    """Mount the file system, or change its options."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+
+
+def said_by(folder: Path) -> str:
+    """Run the harness in a process of its own; return what it ends with."""
+    said = folder.with_suffix(".said")
+    said.unlink(missing_ok=True)
+    finish(start(faulty.harness_in_trouble, folder))
+    return said.read_text() if said.exists() else "no word"
+
+
+def fill(home: Path) -> None:
+    """Fill the disk, forbid writing, make room; compare with an undisturbed run."""
+    multiprocessing.set_forkserver_preload(PRELOADED + HARNESS)
+    undisturbed, folder = home / "undisturbed", home / "small"
+    undisturbed.mkdir()
+    folder.mkdir()
+    said_by(undisturbed)
+    expected = faulty.harness_result(undisturbed)
+    # Two pages: one for the spec, one for some of the records, whose last is cut by the page's end.
+    mount(folder, "size=8k")
+    (folder / "spec.toml").write_text(faulty.SPEC)
+    wrong = []
+
+    full = said_by(folder)
+    held = faulty.harness_result(folder)
+    if not ("No space left on device" in full and "faults.jsonl" in full and "Make room" in full):
+        wrong.append(f"on a full disk: {full}")
+    if not 0 < len(held) < len(expected) or held != expected[: len(held)]:
+        wrong.append(f"{len(held)} of {len(expected)} records, or others, on a full disk")
+
+    mount(folder, f"remount,ro,size={ENOUGH}")
+    before = faulty.records(folder)
+    frozen = said_by(folder)
+    if not ("Read-only file system" in frozen and "faults.jsonl" in frozen):
+        wrong.append(f"on a read-only disk: {frozen}")
+    if faulty.records(folder) != before:
+        wrong.append("records changed on a read-only disk")
+
+    mount(folder, f"remount,rw,size={ENOUGH}")
+    said_by(folder)
+    if faulty.harness_result(folder) != expected:
+        wrong.append("with more room, other results than undisturbed")
+    found = (
+        f"a file system of 8 KiB: full after {len(held)} of {len(expected)} records, then "
+        f"read-only, then {ENOUGH}: {len(faulty.harness_result(folder))} records"
+    )
+    json.dump({"found": found, "wrong": wrong}, sys.stdout)
 
 
 def full_disk(effort: float, report: Report) -> Figure:
@@ -243,20 +271,15 @@ def full_disk(effort: float, report: Report) -> Figure:
         return Figure("faults", promise, LITTLE, None, 0.0)
     report("a full disk", 0, 1)
     with timed() as seconds, tempfile.TemporaryDirectory() as name:
-        # A mount namespace of its own: what is mounted there is gone with the process.
-        command = ["unshare", "--mount", sys.executable, "-m", "tests.deep.full_disk", name]
         try:
-            done = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
-            )
+            # A mount namespace of its own: what is mounted there is gone with the process.
+            said = elsewhere("faults", name, under=("unshare", "--mount"))
         except FileNotFoundError as error:
             return Figure("faults", promise, str(error), None, seconds())
-    if "not permitted" in done.stderr or "must be superuser" in done.stderr:
-        return Figure("faults", promise, done.stderr.strip()[-200:], None, seconds())
-    if done.returncode != 0:
-        return Figure("faults", promise, done.stderr.strip()[-400:], False, seconds())
-    said = json.loads(done.stdout)
-    return Figure("faults", promise, said["found"], said["holds"], seconds())
+        except RuntimeError as error:
+            here = any(word in str(error) for word in ("not permitted", "must be superuser"))
+            return Figure("faults", promise, str(error)[-400:], None if here else False, seconds())
+    return judged("faults", promise, said["found"], said["wrong"], seconds())
 
 
 # ---- a rank that dies
@@ -291,34 +314,31 @@ def lost_rank(how: str, world: int, at: int, timeout: float) -> tuple[list[str],
         return wrong, waited
 
 
-def lost_ranks(effort: float, report: Report) -> list[Figure]:
+def lost_ranks(effort: float, report: Report) -> Iterator[Figure]:
     """Lose a rank at several steps of two and three ranks; then one that only hangs."""
-    figures = []
-    cases = [(world, at) for world in (2, 3) for at in range(3)][: max(1, round(6 * effort))]
+    cases = list(product((2, 3), range(3)))[: max(1, round(6 * effort))]
+    wrong, longest = [], 0.0
     with timed() as seconds:
-        wrong, longest = [], 0.0
         for done, (world, at) in enumerate(cases):
             report("ranks killed", done, len(cases))
             more, waited = lost_rank("dies", world, at, timeout=60.0)
             wrong, longest = wrong + more, max(longest, waited)
-    found = f"{len(cases)} jobs of 2 and 3 ranks; " + (
-        wrong[0] if wrong else f"every survivor ended within {longest:.1f} s, weights untouched"
-    )
+    found = f"{len(cases)} jobs of 2 and 3 ranks; the last survivor ended after {longest:.1f} s"
     promise = "when a rank of a sharded job is killed, the others end with an error"
-    figures.append(Figure("faults", promise, found, not wrong, seconds()))
+    yield judged("faults", promise, found, wrong, seconds())
     promise = "when a rank hangs, the others end with an error at the process group's timeout"
     if effort < 0.1:
-        return [*figures, Figure("faults", promise, LITTLE, None, 0.0)]
+        yield Figure("faults", promise, LITTLE, None, 0.0)
+        return
     timeout = 5.0
     with timed() as seconds:
         report("a rank that hangs", 0, 1)
         wrong, waited = lost_rank("hangs", 2, 1, timeout=timeout)
         # The clock of gloo starts with the operation; a loaded machine is a little late.
-        if not wrong and waited > 3 * timeout:
-            wrong.append(f"waited {waited:.1f} s")
-    found = wrong[0] if wrong else f"timeout {timeout:.0f} s: ended after {waited:.1f} s"
-    figures.append(Figure("faults", promise, found, not wrong, seconds()))
-    return figures
+        if waited > 3 * timeout:
+            wrong.append("too late")
+    found = f"timeout {timeout:.0f} s: ended after {waited:.1f} s"
+    yield judged("faults", promise, found, wrong, seconds())
 
 
 def run(*, effort: float, report: Report) -> list[Figure]:
@@ -330,3 +350,7 @@ def run(*, effort: float, report: Report) -> list[Figure]:
         full_disk(effort, report),
         *lost_ranks(effort, report),
     ]
+
+
+if __name__ == "__main__":
+    fill(Path(sys.argv[1]))

@@ -12,6 +12,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -33,15 +34,11 @@ rates = [0.03, 0.1]
 epochs = 2
 select_seeds = 2
 final_seeds = 3
-[[methods]]
-name = "SGD"
-[[methods]]
-name = "Sobolev"
-metric = { fluctuation = 0.0, derivative = 0.3 }
-[[methods]]
-name = "Adam"
-optimizer = "adam"
-metric = { fluctuation = 4.0 }
+methods = [
+    { name = "SGD" },
+    { name = "Sobolev", metric = { fluctuation = 0.0, derivative = 0.3 } },
+    { name = "Adam", optimizer = "adam", metric = { fluctuation = 4.0 } },
+]
 """
 RUNS = 3 * (2 * 2 + 3)
 STEPS = 60
@@ -95,12 +92,8 @@ class Training:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.05, momentum=0.9)
         handle = cdg_torch.attach(self.optimizer, self.model, METRIC)
         schedule = cdg_torch.CosineMetric(handle, steps=STEPS)
-        self.parts = {
-            "model": self.model,
-            "optimizer": self.optimizer,
-            "handle": handle,
-            "schedule": schedule,
-        }
+        self.parts: dict[str, Any] = {"model": self.model, "optimizer": self.optimizer}
+        self.parts |= {"handle": handle, "schedule": schedule}
         self.done = 0
 
     def save(self, path: Path) -> None:
@@ -131,7 +124,7 @@ class Training:
 
 
 def loop(folder: Path, without: str = "") -> None:
-    """Train to the end, from the checkpoint if there is one."""
+    """Train to the end, from the checkpoint if there is one; but forget the part named."""
     quietly()
     training, path = Training(), folder / "checkpoint.pt"
     if path.exists():
@@ -139,16 +132,6 @@ def loop(folder: Path, without: str = "") -> None:
     for batch in batches(STEPS)[training.done :]:
         training.step(batch)
         training.save(path)
-
-
-def forgetful_loop(folder: Path) -> None:
-    """Train as ``loop`` does, but forget the momentum at every start: must be noticed."""
-    loop(folder, without="optimizer")
-
-
-def fixed_loop(folder: Path) -> None:
-    """Train as ``loop`` does, but forget how far the metric has moved: must be noticed."""
-    loop(folder, without="schedule")
 
 
 def loop_progress(folder: Path) -> float:
@@ -175,10 +158,8 @@ def harness_in_trouble(folder: Path) -> None:
     message = "no error"
     try:
         harness(folder)
-    except OSError as error:
-        message = f"{type(error).__name__}: {error}"
     except BaseException as error:
-        message = f"not an OSError, but {type(error).__name__}: {error}"
+        message = f"{'' if isinstance(error, OSError) else 'no OSError, but '}{error!r}"
     folder.with_suffix(".said").write_text(message)
 
 
@@ -207,7 +188,6 @@ def sharded(
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     cdg_torch.attach(optimizer, model, Metric.sobolev(0.3))
     images = torch.randn(2, 3, 8, 8)
-    began = time.monotonic()
     outcome = {"error": "none", "seconds": 0.0, "intact": True}
     for step in range(6):
         model(images).square().mean().backward()
@@ -223,11 +203,8 @@ def sharded(
         except RuntimeError as error:
             after = [p.to_local() for p in model.parameters()]
             intact = all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
-            outcome = {
-                "error": f"{type(error).__name__}: {error}",
-                "seconds": time.monotonic() - began,
-                "intact": intact,
-            }
+            waited = time.monotonic() - began
+            outcome = {"error": repr(error), "seconds": waited, "intact": intact}
             break
         optimizer.zero_grad()
     Path(folder, f"{rank}.json").write_text(json.dumps(outcome))

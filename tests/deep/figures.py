@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
 from time import perf_counter
+from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+ROOT = Path(__file__).parents[2]
 Report = Callable[[str, int, int], None]
 """What a part is handed to say how far it is: what it does, how many are done, of how many."""
 
@@ -37,18 +42,9 @@ PARTS = {
 class Figure:
     """One promise and what was found.
 
-    ==============  ================================================================
-    field           meaning
-    ==============  ================================================================
-    ``part``        one of :data:`PARTS`
-    ``promise``     in plain words: "no kernel is more than 8 eps from the exact result"
-    ``found``       with counts: "104,312 cases, worst 2.1 eps"; a failure names the
-                    smallest reproducer
-    ``holds``       whether the promise was kept; None if it was not tried here, and
-                    ``found`` says why
-    ``seconds``     how long it took
-    ``details``     what is listed below the table: the mutants that lived
-    ==============  ================================================================
+    ``promise`` is in plain words, ``found`` has counts, and the smallest reproducer of a failure.
+    ``holds`` is None where the promise was not tried, and ``found`` says why. ``details`` are
+    listed below the table: the mutants that lived.
     """
 
     part: str
@@ -77,31 +73,12 @@ class Measured:
     effort: float
     machine: str
 
-    @property
-    def seconds(self) -> float:
-        """How long the part took."""
-        return sum(figure.seconds for figure in self.figures)
-
 
 @contextmanager
 def timed() -> Iterator[Callable[[], float]]:
     """Yield a function that returns the seconds since the block was entered."""
     start = perf_counter()
     yield lambda: perf_counter() - start
-
-
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in wilson(9, 10)]
-    [0.596, 0.982]
-    """
-    from scipy.stats import binomtest
-
-    interval = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def score(successes: int, trials: int) -> str:
@@ -112,12 +89,49 @@ def score(successes: int, trials: int) -> str:
     >>> score(9, 10)
     '9 of 10 (90.0 %; 95 % interval 59.6 to 98.2 %)'
     """
-    low, high = wilson(successes, trials)
-    share = successes / trials
+    from scipy.stats import binomtest
+
+    interval = binomtest(successes, trials).proportion_ci(0.95, method="wilson")
     return (
-        f"{successes:,} of {trials:,} ({100 * share:.1f} %; "
-        f"95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+        f"{successes:,} of {trials:,} ({100 * successes / trials:.1f} %; "
+        f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f} %)"
     )
+
+
+def judged(
+    part: str, promise: str, found: str, wrong: Sequence[str], seconds: float = 0.0
+) -> Figure:
+    """Return a figure that holds if nothing is wrong; if something is, the shortest is told."""
+    if wrong:
+        found += f"; {len(wrong)} wrong, for one: {min(wrong, key=len)}"
+    return Figure(part, promise, found, not wrong, seconds)
+
+
+def elsewhere(
+    module: str, *words: str, say: Callable[[int], None] | None = None, under: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Run a module of this folder in a process of its own; return the JSON object it prints last.
+
+    Lines before it are numbers of steps that are done, handed to ``say``. ``under`` is a command
+    to run it under.
+    """
+    command = [*under, sys.executable, "-m", f"tests.deep.{module}", *words]
+    with (
+        TemporaryFile("w+") as errors,
+        Popen(command, stdout=PIPE, stderr=errors, text=True, cwd=ROOT) as process,
+    ):
+        lines = []
+        for line in process.stdout or ():
+            lines.append(line)
+            if say is not None and line.strip().isdigit():
+                say(int(line))
+        if process.wait() or not lines:
+            errors.seek(0)
+            said = errors.read()[-2000:]
+            msg = f"{module} {' '.join(words)} ended with {process.returncode}: {said}"
+            raise RuntimeError(msg)
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
 
 
 def machine() -> str:
@@ -162,12 +176,13 @@ def markdown(parts: Mapping[str, Measured]) -> list[str]:
         lines += [
             f"| {_cell(x.promise)} | {_cell(x.found)} | {x.verdict} |" for x in measured.figures
         ]
+        seconds = sum(figure.seconds for figure in measured.figures)
         share = "" if measured.effort == 1 else f", {measured.effort:.0%} of the full amount"
         for x in measured.figures:
             if x.details:
                 head = f":::{{dropdown}} The {len(x.details)} that lived: {x.promise}"
                 lines += ["", head, "```text", *x.details, "```", ":::"]
-        lines += ["", f"*{measured.seconds:,.0f} s{share}; {measured.machine}.*", ""]
+        lines += ["", f"*{seconds:,.0f} s{share}; {measured.machine}.*", ""]
     return lines
 
 
@@ -180,35 +195,23 @@ def load(path: Path) -> dict[str, Measured]:
     if not path.exists():
         return {}
     parts = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        name: Measured(
-            figures=tuple(
-                Figure(part=name, **{**figure, "details": tuple(figure.get("details", ()))})
-                for figure in part["figures"]
-            ),
-            effort=part["effort"],
-            machine=part["machine"],
-        )
-        for name, part in parts.items()
-    }
+    for name, part in parts.items():
+        rows = ({**row, "details": tuple(row.get("details", ()))} for row in part["figures"])
+        part["figures"] = tuple(Figure(name, **row) for row in rows)
+    return {name: Measured(**part) for name, part in parts.items()}
 
 
 def save(path: Path, parts: Mapping[str, Measured]) -> None:
     """Write figures; parts that the file holds already and that are not given stay there."""
     kept = {**load(path), **parts}
     content = {}
-    for name in PARTS:
-        if name in kept:
-            rows = [asdict(figure) for figure in kept[name].figures]
-            for row in rows:
-                del row["part"]
-                row["seconds"] = round(row["seconds"], 1)
-                if not row["details"]:
-                    del row["details"]
-            content[name] = {
-                "effort": kept[name].effort,
-                "machine": kept[name].machine,
-                "figures": rows,
-            }
+    for name in filter(kept.__contains__, PARTS):
+        part = asdict(kept[name])
+        for row in part["figures"]:
+            del row["part"]
+            row["seconds"] = round(row["seconds"], 1)
+            if not row["details"]:
+                del row["details"]
+        content[name] = {key: part[key] for key in ("effort", "machine", "figures")}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")

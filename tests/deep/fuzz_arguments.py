@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from functools import partial
 from io import StringIO
 from itertools import product
 from typing import Any
@@ -18,10 +19,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 import cdg_torch
-from cdg_theory import discrete
+from cdg_theory import Metric, discrete
 from tests.deep.doors import DOORS, Door
-from tests.deep.figures import Figure, Report, timed
-from tests.deep.odd_values import ODD_VALUES, words_for
+from tests.deep.figures import Figure, Report, judged, timed
 
 SEVERAL = 20_000
 # A refusal says what would do instead.
@@ -29,17 +29,62 @@ CURE = re.compile(r";|must|needs|use |give |one of")
 # These are right in themselves, but so many rows or columns do not fit any machine; and no ids
 # means all theorems, which takes a minute.
 LEFT_OUT = {
-    *product(("n", "columns"), ("a huge int", "an int beyond float")),
+    *product(("n", "columns"), ("10**30", "10**400")),
     ("ids", "None"),
+}
+# As they are written, so that a failure can be repeated; each is evaluated anew for each call.
+# fmt: off
+_WRITTEN = (
+    "None", "True", "False", "0", "1", "-1", "3", "10**30", "10**400", "0.0", "0.5", "-1.0",
+    "1e308", "5e-324", "math.nan", "math.inf", "-math.inf", "np.float64('nan')", "np.int64(2)",
+    "1j", "'sobolev'", "''", "b'\\x80\\x04.'", "[]", "[1.0, 2.0]", "[None]", "()", "{}",
+    "{'metric': 1.0}", "object()", "Metric", "len", "(x for x in (1, 2))", "Metric.l2()",
+    "nn.Conv2d(1, 2, 1)", "torch.float32",
+    "np.ones((4, 2))", "np.array(['a', 'b'])", "np.arange(4)", "np.ones((0, 3))",
+    "torch.ones(4, 2)", "torch.tensor(2.0)", "torch.ones(0, 3)", "torch.ones(4, 0)",
+    "torch.ones(4, 2, dtype=torch.int64)", "torch.ones(4, 2, dtype=torch.bool)",
+    "torch.ones(4, 2, dtype=torch.complex64)", "torch.ones(4, 2).to(torch.float8_e4m3fn)",
+    "torch.ones(4, 2).to_sparse()", "torch.eye(4).to_sparse_csr()",
+    "torch.ones(4, 2, device='meta')",
+    "torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])",
+    "torch.quantize_per_tensor(torch.ones(4, 2), 0.1, 0, torch.qint8)",
+    "nn.Parameter(torch.ones(4, 2))",
+    # What could be a metric as a tensor: five numbers.
+    "torch.full((5,), math.nan).double()", "torch.tensor([1.0, 1.0, 0.0, 7.0, 0.0]).double()",
+    "torch.tensor([1.0, 1.0, 0.0, 0.5, 0.0]).double()",
+    "torch.tensor([1.0, 1.0, 0.0, -1.0, 0.0]).double()", "torch.ones(5)",
+)
+# fmt: on
+_NAMES = {"math": math, "np": np, "torch": torch, "nn": nn, "Metric": Metric}
+ODD_VALUES: dict[str, Callable[[], Any]] = {
+    written: partial(eval, written, _NAMES) for written in _WRITTEN
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What came of one call: ``wrong`` says what should not have happened, or is empty."""
-
-    outcome: str
-    wrong: str = ""
+def words_for(value: object) -> set[str]:
+    """Return the words of which an error about a value should use one."""
+    words = {type(value).__name__}
+    if isinstance(value, int | float | complex | str | bytes | np.generic) or value is None:
+        words |= {repr(value), str(value)}
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                words |= {str(float(value)), f"{value:g}"}
+            except OverflowError:
+                words |= {str(value)[:10]}
+    elif isinstance(value, torch.Tensor):
+        words |= {str(value.dtype), str(value.layout), "DTensor", f"on {value.device}"}
+        words |= set() if value.is_nested else {str(tuple(value.shape))}
+        if value.dtype == torch.float64:  # a metric's operand, and an error may print it
+            words |= {str(tuple(value.tolist()))}
+    elif isinstance(value, np.ndarray):
+        words |= {str(value.dtype), str(value.shape)}
+    elif isinstance(value, list | tuple | dict):
+        words |= {repr(value), f"got {len(value)}", f"{len(value)} tensors"} | set().union(
+            *map(words_for, value)
+        )
+    else:
+        words |= {repr(value)}
+    return words - {""}
 
 
 def _bits(tensor: torch.Tensor) -> Any:
@@ -81,12 +126,6 @@ def snapshot(thing: Any) -> Any:
     return None
 
 
-def _may_spoil(value: Any) -> bool:
-    """Whether a NaN in the result is this argument's: it holds one, or nothing at all."""
-    empty = isinstance(value, torch.Tensor) and not value.is_nested and value.numel() == 0
-    return empty or _not_a_number(value)
-
-
 def _not_a_number(result: Any) -> bool:
     """Whether a result holds a NaN."""
     if isinstance(result, torch.Tensor):
@@ -97,59 +136,46 @@ def _not_a_number(result: Any) -> bool:
     return isinstance(result, float) and math.isnan(result)
 
 
-def attempt(door: Door, odd: Mapping[str, str]) -> Attempt:
-    """Call a door with some arguments replaced, each by the odd value of the given name."""
-    arguments = door.make()
-    with warnings.catch_warnings():
-        # torch calls some kinds of tensors a prototype.
-        warnings.simplefilter("ignore")
-        values = {argument: ODD_VALUES[name]() for argument, name in odd.items()}
-    arguments.update(values)
-    before = snapshot(arguments)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
+def _may_spoil(value: Any) -> bool:
+    """Whether a NaN in the result is this argument's: it holds one, or nothing at all."""
+    empty = isinstance(value, torch.Tensor) and not value.is_nested and value.numel() == 0
+    return empty or _not_a_number(value)
+
+
+def attempt(door: Door, odd: Mapping[str, str]) -> tuple[str, str]:
+    """Call a door with some arguments replaced, each by the odd value that is written.
+
+    Returns "refused", "served" or "failed", and what should not have happened, or nothing.
+    """
+    theirs = bool(set(door.theirs) & set(odd))
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")  # torch calls some kinds of tensors a prototype
+        values = {argument: ODD_VALUES[written]() for argument, written in odd.items()}
+        arguments = {**door.make(), **values}
+        before = snapshot(arguments)
+        try:
             result = door.call(**arguments)
-    except (ValueError, TypeError) as error:
-        if snapshot(arguments) != before:
-            return Attempt("refused", f"modified its arguments, then {type(error).__name__}")
-        theirs = door.theirs & set(odd)
-        return Attempt("refused", "" if theirs else _missing(str(error), door, values))
-    except Exception as error:
-        if door.theirs & set(odd) and snapshot(arguments) == before:
-            return Attempt("refused")
-        return Attempt("failed", f"{type(error).__name__}: {str(error)[:200]}")
+        except Exception as error:
+            said = f"{type(error).__name__}: {str(error)[:200]}"
+            if snapshot(arguments) != before:
+                return "failed", f"modified its arguments, then {said}"
+            if theirs:
+                return "refused", ""
+            if not isinstance(error, ValueError | TypeError):
+                return "failed", said
+            return "refused", "" if _tells(str(error), door, values) else f"says: {said}"
     if _not_a_number(result) and not any(map(_may_spoil, values.values())):
-        return Attempt("accepted", "made a NaN of finite numbers")
-    return Attempt("accepted")
+        return "served", "made a NaN of finite numbers"
+    return "served", ""
 
 
-def _missing(message: str, door: Door, values: Mapping[str, Any]) -> str:
-    """Return what a refusal does not say: argument and value of one of those put wrong, a cure."""
-    told = any(
+def _tells(message: str, door: Door, values: Mapping[str, Any]) -> bool:
+    """Whether a refusal says argument and value of one of those put wrong, and a cure."""
+    return bool(CURE.search(message)) and any(
         any(word in message for word in words_for(value))
         and any(re.search(rf"\b{re.escape(name)}\b", message) for name in (argument, *door.same))
         for argument, value in values.items()
     )
-    if told and CURE.search(message):
-        return ""
-    return f"says: {message[:200]!r}"
-
-
-@dataclass(slots=True)
-class _Tally:
-    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
-    wrong: list[str] = field(default_factory=list)
-
-    def add(self, name: str, odd: Mapping[str, str]) -> None:
-        made = attempt(DOORS[name], odd)
-        self.outcomes[made.outcome] += 1
-        if made.wrong:
-            words = ", ".join(f"{argument}={value}" for argument, value in odd.items())
-            self.wrong.append(f"{name}({words}): {made.wrong}")
-
-
-OUTCOMES = ("refused", "accepted", "failed")
 
 
 def _is_tried(name: str, argument: str, value: str) -> bool:
@@ -169,8 +195,8 @@ def _without_door() -> set[str]:
 
 def fuzz_arguments(effort: float, report: Report) -> Figure:
     """Put every argument of every door wrong, alone and with others."""
-    tally, rng = _Tally(), np.random.default_rng(7)
-    tally.wrong += [f"{name} has no door" for name in _without_door()]
+    rng, outcomes = np.random.default_rng(7), Counter[str]()
+    wrong = [f"{name} has no door" for name in _without_door()]
     alone = [
         (name, {argument: value})
         for name, door in DOORS.items()
@@ -178,34 +204,30 @@ def fuzz_arguments(effort: float, report: Report) -> Figure:
         for value in ODD_VALUES
         if _is_tried(name, argument, value)
     ]
-    chosen = rng.permutation(len(alone))[: max(50, int(len(alone) * min(1.0, effort)))]
-    several = int(SEVERAL * effort)
+    few = rng.permutation(len(alone))[: max(50, int(len(alone) * min(1.0, effort)))]
+    chosen = [alone[index] for index in few]
+    names, odd = list(DOORS), list(ODD_VALUES)
+    for _ in range(int(SEVERAL * effort)):
+        name = names[rng.integers(len(names))]
+        arguments = [a for a in DOORS[name].make() if a not in {"handle", "schedule"}]
+        picked = rng.permutation(len(arguments))[: rng.integers(2, 4)]
+        drawn = {arguments[i]: odd[rng.integers(len(odd))] for i in picked}
+        chosen.append((name, {a: v for a, v in drawn.items() if _is_tried(name, a, v)}))
     with timed() as seconds:
-        for done, index in enumerate(chosen):
-            tally.add(*alone[index])
+        for done, (name, given) in enumerate(chosen):
+            outcome, said = attempt(DOORS[name], given)
+            outcomes[outcome] += 1
+            if said:
+                words = ", ".join(f"{argument}={value}" for argument, value in given.items())
+                wrong.append(f"{name}({words}): {said}")
             if done % 50 == 0:
-                report("wrong arguments", done, len(chosen) + several)
-        names, odd = list(DOORS), list(ODD_VALUES)
-        for done in range(several):
-            name = names[rng.integers(len(names))]
-            arguments = [a for a in DOORS[name].make() if a not in {"handle", "schedule"}]
-            picked = rng.permutation(len(arguments))[: rng.integers(2, 4)]
-            drawn = {arguments[i]: odd[rng.integers(len(odd))] for i in picked}
-            tally.add(name, {a: value for a, value in drawn.items() if _is_tried(name, a, value)})
-            if done % 50 == 0:
-                report("wrong arguments", len(chosen) + done, len(chosen) + several)
-    found = (
-        f"{sum(tally.outcomes.values()):,} calls of {len(DOORS)} functions and classes with "
-        f"{len(ODD_VALUES)} odd values: {tally.outcomes['refused']:,} refused, "
-        f"{tally.outcomes['accepted']:,} served"
-    )
-    if tally.wrong:
-        found += f"; {len(tally.wrong)} wrong, the first: {min(tally.wrong, key=len)}"
-    return Figure(
+                report("wrong arguments", done, len(chosen))
+    return judged(
         "fuzz",
         "A wrong argument is a ValueError or a TypeError that names the argument, the value and "
         "a cure, before anything is modified: gradients, weights, optimizer, hooks",
-        found,
-        not tally.wrong,
+        f"{len(chosen):,} calls of {len(DOORS)} functions and classes with {len(ODD_VALUES)} odd "
+        f"values: {outcomes['refused']:,} refused, {outcomes['served']:,} served",
+        wrong,
         seconds(),
     )

@@ -8,10 +8,11 @@ import os
 import pickle
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -26,56 +27,30 @@ from cdg_torch.lab.train import store
 from cdg_torch.lab.train.networks import correlations, load_weights
 from cdg_torch.lab.train.specs import read_spec
 from tests.deep.doors import trained
-from tests.deep.figures import Figure, Report, timed
+from tests.deep.figures import Figure, Report, judged, timed
 from tests.deep.fuzz_arguments import snapshot
 
 CASES = 20_000
 
+# fmt: off
 SPEC: dict[str, Any] = {
-    "name": "digits",
-    "data": "digits",
-    "model": "tiny-cnn",
-    "rates": [0.01, 0.1],
-    "batches": [8],
-    "epochs": 1,
-    "select_seeds": 1,
-    "final_seeds": 2,
-    "augment": False,
-    "options": {"train": 100},
+    "name": "digits", "data": "digits", "model": "tiny-cnn", "rates": [0.01, 0.1], "batches": [8],
+    "epochs": 1, "select_seeds": 1, "final_seeds": 2, "augment": False, "options": {"train": 100},
     "methods": [
         {"name": "SGD"},
         {
-            "name": "H",
-            "optimizer": "sgd",
-            "metric": {"fluctuation": 4.0, "boundary": "natural"},
-            "direction": "output",
-            "where": "gradient",
-            "match_norm": False,
+            "name": "H", "optimizer": "sgd", "direction": "output", "where": "gradient",
+            "metric": {"fluctuation": 4.0, "boundary": "natural"}, "match_norm": False,
             "centralize": False,
         },
     ],
 }
 # What a hand or a disk puts where something else was: JSON and TOML can say all of it.
 ODD_LEAVES: tuple[Any, ...] = (
-    True,
-    -1,
-    0,
-    3,
-    10**30,
-    0.5,
-    -2.5,
-    float("nan"),
-    float("inf"),
-    "",
-    "natural",
-    "../../etc/passwd",
-    "\u0000",
-    [],
-    [1],
-    [[1.0]],
-    {},
-    {"name": 1},
+    True, -1, 0, 3, 10**30, 0.5, -2.5, float("nan"), float("inf"), "", "natural",
+    "../../etc/passwd", "\u0000", [], [1], [[1.0]], {}, {"name": 1},
 )
+# fmt: on
 
 
 class Marker:
@@ -94,8 +69,11 @@ class _Tally:
     refused: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def attempt(self, what: str, call: Callable[[], object], *, words: tuple[str, ...]) -> None:
-        """Call something; what it raises must be a ValueError or TypeError with these words."""
+    def attempt(self, what: str, call: Callable[[], object], *words: str) -> bool:
+        """Call something; return whether it is refused.
+
+        What it raises must be a ValueError or a TypeError with one of the words.
+        """
         self.cases += 1
         try:
             call()
@@ -103,8 +81,10 @@ class _Tally:
             self.refused += 1
             if not any(word in str(error) for word in words):
                 self.wrong.append(f"{what}: says {str(error)[:200]!r}")
+            return True
         except Exception as error:
             self.wrong.append(f"{what}: {type(error).__name__}: {str(error)[:200]}")
+        return False
 
 
 def broken_bytes(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
@@ -155,118 +135,74 @@ def to_toml(value: Any) -> str:
         return "{" + ", ".join(f"{json.dumps(k)} = {to_toml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(to_toml, value)) + "]"
-    if isinstance(value, str):
-        return json.dumps(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
+    return json.dumps(value) if isinstance(value, str | bool) else str(value)
 
 
-def _weights(kind: str) -> bytes:
-    model, _ = trained()
-    state = dict(model.state_dict())
-    if kind == ".safetensors":
-        return save_safetensors({name: t.contiguous() for name, t in state.items()})
+def spec_text(tree: dict[str, Any]) -> bytes:
+    """Return a spec as a file holds it."""
+    return "\n".join(f"{json.dumps(k)} = {to_toml(v)}" for k, v in tree.items()).encode()
+
+
+def saved(content: Any, **options: Any) -> bytes:
+    """Return what ``torch.save`` writes."""
     stream = BytesIO()
-    torch.save({"epoch": 3, "model": state}, stream)
+    torch.save(content, stream, **options)
     return stream.getvalue()
 
 
 def _malicious(folder: Path) -> dict[str, bytes]:
     """Return files that would make ``folder/RAN`` if they were unpickled, in every way in."""
     evil = Marker(folder / "RAN")
-    stream = BytesIO()
-    torch.save({"weight": torch.ones(4, 1, 3, 3), "evil": evil}, stream)
-    nested = BytesIO()
-    torch.save({"state": {"deep": [evil]}}, nested)
-    old = BytesIO()
-    torch.save({"evil": evil}, old, _use_new_zipfile_serialization=False)
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("archive/data.pkl", pickle.dumps(evil, protocol=2))
         file.writestr("archive/version", "3\n")
     return {
-        "among weights": stream.getvalue(),
-        "nested": nested.getvalue(),
-        "in the old format": old.getvalue(),
+        "among weights": saved({"weight": torch.ones(4, 1, 3, 3), "evil": evil}),
+        "nested": saved({"state": {"deep": [evil]}}),
+        "in the old format": saved({"evil": evil}, _use_new_zipfile_serialization=False),
         "a bare pickle": pickle.dumps(evil),
         "an archive by hand": archive.getvalue(),
     }
 
 
-def _read_weights(path: Path) -> None:
-    correlations(load_weights(path))
-
-
-def _fuzz_weights(folder: Path, cases: int, rng: np.random.Generator, report: Report) -> _Tally:
-    tally = _Tally()
-    sound = {suffix: _weights(suffix) for suffix in (".pt", ".safetensors")}
-    for number in range(cases):
-        suffix = (".pt", ".safetensors")[number % 2]
+def _fuzz_weights(tally: _Tally, folder: Path, rng: np.random.Generator) -> Iterator[None]:
+    state = dict(trained()[0].state_dict())
+    sound = {
+        ".pt": saved({"epoch": 3, "model": state}),
+        ".safetensors": save_safetensors({name: t.contiguous() for name, t in state.items()}),
+    }
+    for suffix in cycle(sound):
         kind, data = broken_bytes(sound[suffix], rng)
         path = folder / f"weights{suffix}"
         path.write_bytes(data)
-        words = (str(path),)
-        tally.attempt(f"{suffix}, {kind}, {number}", partial(_read_weights, path), words=words)
-        if number % 50 == 0:
-            report("files of weights", number, cases)
-    return tally
+        what = f"{suffix}, {kind}, {tally.cases}"
+        tally.attempt(what, lambda path=path: correlations(load_weights(path)), str(path))  # type: ignore[misc]
+        yield
 
 
 def _fuzz_pickles(folder: Path) -> _Tally:
-    tally = _Tally()
+    tally, ran = _Tally(), folder / "RAN"
     pickle.loads(_malicious(folder)["a bare pickle"])
-    (folder / "RAN").rmdir()  # where pickles are trusted, the code runs
-    for suffix in (".pt", ".pth", ".safetensors", ".jsonl", ".toml", ".json"):
-        for name, data in _malicious(folder).items():
-            path = folder / f"evil{suffix}"
-            path.write_bytes(data)
-            readers: dict[str, Callable[[], object]] = {
-                "load_weights": partial(load_weights, path),
-                "read_spec": partial(read_spec, path),
-                "store.read": partial(store.read, path),
-                "Certificate.from_json": lambda p=path: Certificate.from_json(  # type: ignore[misc]
-                    p.read_bytes().decode("latin-1")
-                ),
-            }
-            for reader, call in readers.items():
-                before = tally.refused
-                path.write_bytes(data)
-                words = (str(path), "certificate")
-                tally.attempt(f"{reader} of {name}, {suffix}", call, words=words)
-                if path.read_bytes() != data:
-                    tally.wrong.append(f"{reader} changed {name}, {suffix}")
-                if tally.refused == before:
-                    tally.wrong.append(f"{reader} took {name} for a {suffix}")
-                if (folder / "RAN").exists():
-                    (folder / "RAN").rmdir()
-                    tally.wrong.append(f"{reader} ran {name}, {suffix}")
-    return tally
-
-
-def _fuzz_specs(folder: Path, cases: int, rng: np.random.Generator, report: Report) -> _Tally:
-    tally = _Tally()
-    path = folder / "spec.toml"
-    # The keys of a table come first in TOML; inline tables may stand anywhere.
-    whole = "\n".join(f"{key} = {to_toml(value)}" for key, value in SPEC.items())
-    path.write_text(whole)
-    read_spec(path)
-    for number in range(cases):
-        if number % 3 == 0:
-            kind, data = broken_bytes(whole.encode(), rng)
-        else:
-            kind, tree = "a tree", broken_tree(SPEC, rng)
-            for _ in range(int(rng.integers(0, 2))):
-                tree = broken_tree(tree, rng) if tree else tree
-            data = "\n".join(f"{json.dumps(k)} = {to_toml(v)}" for k, v in tree.items()).encode()
+    ran.rmdir()  # where pickles are trusted, the code runs
+    readers: dict[str, Callable[[Path], object]] = {
+        "load_weights": load_weights,
+        "read_spec": read_spec,
+        "store.read": store.read,
+        "from_json": lambda path: Certificate.from_json(path.read_bytes().decode("latin-1")),
+    }
+    suffixes = (".pt", ".pth", ".safetensors", ".jsonl", ".toml", ".json")
+    evils = _malicious(folder).items()
+    for suffix, (name, data), (reader, read) in product(suffixes, evils, readers.items()):
+        path, what = folder / f"evil{suffix}", f"{reader} of {name}, {suffix}"
         path.write_bytes(data)
-        tally.attempt(
-            f"spec, {kind}, {number}: {data[:400]!r}",
-            partial(_expand, path),
-            words=(str(path),),
-        )
-        if number % 50 == 0:
-            report("specs", number, cases)
+        if not tally.attempt(what, partial(read, path), str(path), "certificate"):
+            tally.wrong.append(f"{what}: taken")
+        if path.read_bytes() != data:
+            tally.wrong.append(f"{what}: changed")
+        if ran.exists():
+            ran.rmdir()
+            tally.wrong.append(f"{what}: run")
     return tally
 
 
@@ -277,103 +213,98 @@ def _expand(path: Path) -> None:
             assert len(run.key) == 16
 
 
-def _fuzz_records(folder: Path, cases: int, rng: np.random.Generator, report: Report) -> _Tally:
-    tally = _Tally()
-    path = folder / "records.jsonl"
-    lines = [
-        json.dumps({"key": f"key{i}", "run": {"seed": i}, "results": {"test": 0.5}})
-        for i in range(4)
-    ]
-    whole = "".join(f"{line}\n" for line in lines).encode()
-    for number in range(cases):
-        if number % 2:
+def _fuzz_specs(tally: _Tally, folder: Path, rng: np.random.Generator) -> Iterator[None]:
+    path, whole = folder / "spec.toml", spec_text(SPEC)
+    path.write_bytes(whole)
+    read_spec(path)
+    while True:
+        if tally.cases % 3 == 0:
             kind, data = broken_bytes(whole, rng)
         else:
-            kind, tree = "a tree", broken_tree([json.loads(line) for line in lines], rng)
-            data = "".join(f"{json.dumps(record)}\n" for record in tree).encode()
+            kind, tree = "a tree", broken_tree(SPEC, rng)
+            data = spec_text(broken_tree(tree, rng) if tree and rng.random() < 0.5 else tree)
+        path.write_bytes(data)
+        what = f"spec, {kind}, {tally.cases}: {data[:400]!r}"
+        tally.attempt(what, partial(_expand, path), str(path))
+        yield
+
+
+def _fuzz_records(tally: _Tally, folder: Path, rng: np.random.Generator) -> Iterator[None]:
+    path = folder / "records.jsonl"
+    records = [{"key": f"key{i}", "run": {"seed": i}, "results": {"test": 0.5}} for i in range(4)]
+
+    def lines(rows: list[Any]) -> bytes:
+        return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+    while True:
+        kind, data = "a tree", lines(broken_tree(records, rng))
+        if tally.cases % 2:
+            kind, data = broken_bytes(lines(records), rng)
         path.write_bytes(data)
         found: dict[str, Any] = {}
-        refused = tally.refused
-        tally.attempt(
-            f"records, {kind}, {number}: {data[:200]!r}",
-            lambda found=found: found.update(store.read(path)),  # type: ignore[misc]
-            words=(str(path),),
-        )
+        what = f"records, {kind}, {tally.cases}: {data[:200]!r}"
+        refused = tally.attempt(what, lambda to=found: to.update(store.read(path)), str(path))  # type: ignore[misc]
         # A record that was cut goes; nothing else does, and nothing of a file that is refused.
-        kept = data if tally.refused > refused else data[: data.rfind(b"\n") + 1]
-        if path.read_bytes() != kept:
-            tally.wrong.append(f"records, {kind}, {number}: whole lines were lost")
+        if path.read_bytes() != (data if refused else data[: data.rfind(b"\n") + 1]):
+            tally.wrong.append(f"{what}: whole lines were lost")
         if not all(isinstance(r, dict) and r["key"] == key for key, r in found.items()):
-            tally.wrong.append(f"records, {kind}, {number}: {found}")
-        if number % 50 == 0:
-            report("files of records", number, cases)
-    return tally
+            tally.wrong.append(f"{what}: {found}")
+        yield
 
 
-def _fuzz_states(cases: int, rng: np.random.Generator, report: Report) -> _Tally:
+def _fuzz_states(tally: _Tally, _: Path, rng: np.random.Generator) -> Iterator[None]:
     """State dicts of handles and schedules, certificates as JSON."""
-    tally = _Tally()
     model, optimizer = trained()
     handle = cdg_torch.attach(optimizer, model, Metric.sobolev(1.0))
     schedule = cdg_torch.LinearMetric(handle, steps=4)
+    states = (handle.state_dict(), schedule.state_dict())
     certificate = json.loads(certify(lambda g: g, Metric.l2(), 3, columns=2).to_json())
     doors: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
-        ("handle", handle.state_dict(), handle.load_state_dict),
-        ("schedule", schedule.state_dict(), schedule.load_state_dict),
+        ("handle", states[0], handle.load_state_dict),
+        ("schedule", states[1], schedule.load_state_dict),
         ("certificate", certificate, lambda tree: str(Certificate.from_json(json.dumps(tree)))),
     )
-    for number in range(cases):
-        name, sound, load = doors[number % len(doors)]
-        tree = broken_tree(sound, rng)
-        before, refused = snapshot(schedule), tally.refused
-        tally.attempt(
-            f"state of the {name}, {number}: {tree}",
-            partial(load, tree),
-            words=("state", "metric", "certificate", *_names(tree)),
-        )
-        if tally.refused > refused and snapshot(schedule) != before:
-            tally.wrong.append(f"state of the {name}, {number}: {tree} was half loaded")
-        handle.load_state_dict(doors[0][1])
-        schedule.load_state_dict(doors[1][1])
-        if number % 50 == 0:
-            report("state dicts", number, cases)
     for text in ("", "[" * 100_000, "null", "1e999", '{"metric": ' * 50_000):
-        tally.attempt(
-            f"certificate {text[:20]!r}", partial(Certificate.from_json, text), words=("cert",)
+        tally.attempt(f"certificate {text[:20]!r}", partial(Certificate.from_json, text), "cert")
+    for name, sound, load in cycle(doors):
+        tree, before = broken_tree(sound, rng), snapshot(schedule)
+        what = f"state of the {name}, {tally.cases}: {tree}"
+        # A metric's own refusals name its fields.
+        fields = Metric.__dataclass_fields__ if isinstance(tree, Mapping) else ()
+        refused = tally.attempt(
+            what, partial(load, tree), "state", "metric", "certificate", *fields
         )
-    return tally
-
-
-def _names(tree: Any) -> tuple[str, ...]:
-    """Return the names of a metric's fields: what its own refusals call them."""
-    return tuple(Metric.__dataclass_fields__) if isinstance(tree, Mapping) else ()
+        if refused and snapshot(schedule) != before:
+            tally.wrong.append(f"{what}: half loaded")
+        handle.load_state_dict(states[0])
+        schedule.load_state_dict(states[1])
+        yield
 
 
 def fuzz_files(effort: float, report: Report) -> Figure:
     """Break every file that the library reads, and every state dict that it loads."""
     rng = np.random.default_rng(11)
     cases = max(10, int(CASES * effort / 4))
+    jobs = {
+        "weights": _fuzz_weights,
+        "specs": _fuzz_specs,
+        "records": _fuzz_records,
+        "state dicts": _fuzz_states,
+    }
     with timed() as seconds, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tallies = {
-            "weights": _fuzz_weights(folder, cases, rng, report),
-            "pickles that run code": _fuzz_pickles(folder),
-            "specs": _fuzz_specs(folder, cases, rng, report),
-            "records": _fuzz_records(folder, cases, rng, report),
-            "state dicts": _fuzz_states(cases, rng, report),
-        }
-    wrong = [words for tally in tallies.values() for words in tally.wrong]
-    found = ", ".join(
-        f"{tally.cases:,} {what} ({tally.refused:,} refused)" for what, tally in tallies.items()
-    )
-    if wrong:
-        found += f"; {len(wrong)} wrong, the first: {min(wrong, key=len)}"
-    return Figure(
+        tallies = {"pickles that run code": _fuzz_pickles(folder)}
+        for what, job in jobs.items():
+            tallies[what] = _Tally()
+            for done, _ in enumerate(islice(job(tallies[what], folder, rng), cases)):
+                if done % 50 == 0:
+                    report(what, done, cases)
+    return judged(
         "fuzz",
         "A file or a state dict that is cut, changed, of wrong types or malicious is served, or "
         "refused by an error that names it; no pickle runs, no whole record is lost, nothing is "
         "half loaded",
-        found,
-        not wrong,
+        ", ".join(f"{t.cases:,} {what} ({t.refused:,} refused)" for what, t in tallies.items()),
+        [words for tally in tallies.values() for words in tally.wrong],
         seconds(),
     )

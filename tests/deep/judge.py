@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +18,16 @@ from tests.tools.exact_oracle import exact_gram, rational
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The entry of a result that is closest to its bound, or furthest beyond it.
+class Verdict(NamedTuple):
+    """The entry of a result that is closest to its bound, or furthest beyond it, in words.
 
-    ``share`` is the error as a fraction of the bound; ``ulp`` the largest error in units of the
+    ``share`` is its error as a fraction of the bound; ``ulp`` the largest error in units of the
     storage type's last place at the largest entry of the column.
     """
 
     share: float
     ulp: float
-    row: int = 0
-    column: int = 0
-    expected: float = 0.0
-    got: float = 0.0
+    words: str = "nothing to judge"
 
     @property
     def holds(self) -> bool:
@@ -38,10 +35,7 @@ class Verdict:
         return self.share <= 1
 
     def __str__(self) -> str:
-        return (
-            f"row {self.row}, column {self.column}: expected {self.expected!r}, got {self.got!r}, "
-            f"{self.share:.3g} of the bound"
-        )
+        return f"{self.words}, {self.share:.3g} of the bound"
 
 
 class Judge:
@@ -51,7 +45,6 @@ class Judge:
         self.g, self.metric, self.dtype = g, metric, dtype
         self.columns = columns
         self._closing = forward_error_bound(g, metric, dtype=dtype).bound
-        self._functionals: Array | None = None
         self.exact: Enclosure = enclose_gradient(
             g[:, columns], metric, self._closing[:, columns].min(axis=0) * 2.0**-20
         )
@@ -59,14 +52,13 @@ class Judge:
         # From here on a number rounds to infinity.
         self.top = (2.0 - 2.0**-fmt.precision) * 2.0**fmt.max_exp
 
+    @cached_property
+    def _functionals(self) -> Array:
+        return functional_error_bound(self.g, self.metric, dtype=self.dtype).bound
+
     def bound(self, *, sharp: bool) -> Array:
         """Return theorem 7's bound: of sweeps that close themselves, or the wider one."""
-        if sharp:
-            return self._closing
-        if self._functionals is None:
-            wide = functional_error_bound(self.g, self.metric, dtype=self.dtype)
-            self._functionals = wide.bound
-        return self._functionals
+        return self._closing if sharp else self._functionals
 
     def rational_solution_agrees(self) -> bool:
         """Whether a dense solve in rational numbers lies in the enclosure: another oracle."""
@@ -85,17 +77,10 @@ class Judge:
         )
 
     def verdict(self, k: Array, *, sharp: bool, rounds: bool = True) -> Verdict:
-        """Judge the columns that are known exactly.
+        """Judge the columns that are known exactly of a result for all columns.
 
-        Parameters
-        ----------
-        k
-            The result for all columns.
-        sharp
-            Whether the sweeps close themselves.
-        rounds
-            False for arithmetic that cuts 16-bit results instead of rounding them: as much again
-            as the last rounding is allowed.
+        ``sharp``: the sweeps close themselves. ``rounds`` is False for arithmetic that cuts 16-bit
+        results instead of rounding them: as much again as the last rounding is allowed.
         """
         # The sharper bound first: it is the cheaper one, and most often it suffices.
         for tight in (True, False):
@@ -106,67 +91,56 @@ class Judge:
         return found
 
     def _compare(self, k: Array, bound: Array, *, rounds: bool) -> Verdict:
-        fmt, scale = FORMATS[self.dtype], self.exact.scale
+        scale = self.exact.scale
         worst, ulp = Verdict(0.0, 0.0), 0.0
+
+        def words(row: int, column: int, exact: int, got: float) -> str:
+            return f"row {row}, column {column}: expected {_ratio(exact, scale)!r}, got {got!r}"
+
         for place, column in enumerate(self.columns):
             center = self.exact.center[:, place].tolist()
             radius = int(self.exact.radius[place])
-            size = max(map(abs, center))
-            exponent = size.bit_length() - 1 - scale if size else -9999
-            unit = 2.0 ** max(fmt.ulp_exponent(exponent), -1074)
+            unit = self._last_place(max(map(abs, center)))
             for row, (exact, got) in enumerate(zip(center, k[:, column].tolist(), strict=True)):
                 allowed = float(bound[row, column])
                 if not rounds:
-                    own = abs(exact).bit_length() - scale
-                    allowed += 0.5 * 2.0 ** max(fmt.ulp_exponent(own), -1074)
-                if np.isnan(got):
-                    return Verdict(np.inf, np.inf, row, column, _ratio(exact, scale), got)
-                if np.isinf(got):
+                    allowed += 0.5 * self._last_place(abs(exact))
+                if not np.isfinite(got):
                     # The exact number must be too large, on the right side.
                     reach = _ratio(abs(exact) + radius, scale) + allowed
-                    right = reach >= self.top and (exact > 0) == (got > 0)
-                    if not right:
-                        return Verdict(np.inf, np.inf, row, column, _ratio(exact, scale), got)
+                    if np.isnan(got) or reach < self.top or (exact > 0) != (got > 0):
+                        return Verdict(np.inf, np.inf, words(row, column, exact, got))
                     continue
                 error = _ratio(_distance(got, exact, scale) + radius, scale)
                 ulp = max(ulp, error / unit)
                 share = error / allowed if allowed else (0.0 if error == 0 else np.inf)
                 if share > worst.share:
-                    worst = Verdict(share, ulp, row, column, _ratio(exact, scale), got)
-        return Verdict(worst.share, ulp, worst.row, worst.column, worst.expected, worst.got)
+                    worst = Verdict(share, ulp, words(row, column, exact, got))
+        return worst._replace(ulp=ulp)
 
-    def agree(self, k: Array, other: Array, *, sharp: bool, rounds: bool = True) -> float:
-        """Return the largest difference of two results, as a share of what both bounds allow.
+    def _last_place(self, size: int) -> float:
+        """Return the unit in the last place, in the storage type, of an exact number."""
+        exponent = size.bit_length() - 1 - self.exact.scale if size else -9999
+        return 2.0 ** max(FORMATS[self.dtype].ulp_exponent(exponent), -1074)
 
-        Of all columns, for they need not be known exactly. ``other`` comes from the sharp sweeps.
+    def agree(self, k: Array, other: Array, *, sharp: bool, rounds: bool = True) -> bool:
+        """Whether two results differ by no more than both bounds allow, in every column.
+
+        ``other`` comes from the sharp sweeps. The columns need not be known exactly.
         """
-        shares = []
-        for tight in (True, False):
-            if tight or not sharp:
-                allowed = self._closing + self.bound(sharp=tight)
-                if not rounds:
-                    fmt = FORMATS[self.dtype]
-                    exponents = np.maximum(np.frexp(other)[1], fmt.min_exp) - fmt.precision + 1
-                    allowed = allowed + np.ldexp(0.5, exponents)
-                shares.append(self._largest_share(k, other, allowed))
-                if shares[-1] <= 1:
-                    break
-        return shares[-1]
-
-    def _largest_share(self, k: Array, other: Array, allowed: Array) -> float:
-        finite = np.isfinite(k) & np.isfinite(other)
         # Where one of them is infinite, the other one is too, or all but.
-        edge = np.where(finite, 0.0, self.top - allowed)
-        clipped = [np.clip(x, -self.top, self.top) for x in (k, other)]
-        if np.isnan(k).any() or np.isnan(other).any():
-            return np.inf
-        beyond = (np.minimum(*map(np.abs, clipped)) < edge) | (~finite & (k * other < 0))
-        if beyond.any():
-            return np.inf
-        difference = np.abs(clipped[0] - clipped[1])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = np.where(difference == 0, 0.0, difference / allowed)
-        return float(share.max(initial=0.0))
+        one, two = (np.clip(x, -self.top, self.top) for x in (k, other))
+        more = 0.0
+        if not rounds:
+            fmt = FORMATS[self.dtype]
+            exponents = np.maximum(np.frexp(other)[1], fmt.min_exp) - fmt.precision + 1
+            more = np.ldexp(0.5, exponents)
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference = np.where(one == two, 0.0, np.abs(one - two)) - more
+        return any(
+            bool((difference <= self._closing + self.bound(sharp=tight)).all())
+            for tight in ((True,) if sharp else (True, False))
+        )
 
 
 def _ratio(integer: int, scale: int) -> float:

@@ -48,15 +48,11 @@ COPIED = ("cdg_theory", "cdg_torch", "tests", "docs", "*.toml", "*.md", "*.cff",
 
 STRATA = {
     "the arithmetic": (
-        "cdg_theory/discrete/*",
-        "cdg_theory/rounding/*",
-        "cdg_torch/solve/*",
-        "cdg_torch/gradient.py",
-        "cdg_torch/geometry.py",
-        "cdg_torch/sharded.py",
+        "cdg_theory/discrete/*", "cdg_theory/rounding/*", "cdg_torch/solve/*",
+        "cdg_torch/gradient.py", "cdg_torch/geometry.py", "cdg_torch/sharded.py",
     ),
     "the rest of the library": ("cdg_theory/*", "cdg_torch/*"),
-}
+}  # fmt: skip
 # The files that a compiler reads, with what launches them, and the tests that run them.
 KERNELS = {
     "the CPU kernels": ("cdg_torch/solve/cpu/*.py", "tests/kernels/test_cpu_*.py"),
@@ -175,13 +171,7 @@ def prepare(folder: Path, package: str, tests: str) -> None:
 def mutmut(
     folder: Path, command: str, *words: str, say: Callable[[str], None] | None = None
 ) -> str:
-    """Run a command of mutmut's in a staged copy; return what it prints.
-
-    Raises
-    ------
-    RuntimeError
-        If it fails.
-    """
+    """Run a command of mutmut's in a staged copy; return what it prints."""
     process = subprocess.Popen(
         [sys.executable, "-c", "from mutmut.__main__ import cli; cli()", command, *words],
         cwd=folder,
@@ -240,13 +230,7 @@ def shorten(folder: Path) -> int:
 
 
 def start(folder: Path, package: str) -> None:
-    """Make all mutants and note what each test runs, while the control's mutants are tried.
-
-    Raises
-    ------
-    RuntimeError
-        If mutmut does not tell the test that notices from the one that does not.
-    """
+    """Make all mutants and note what each test runs, while the control's mutants are tried."""
     mutmut(folder, "run", f"{package}.planted.*", "--max-children", "1")
     control = {n: s for n, (_, s) in outcomes(folder).items() if n.startswith(f"{package}.planted")}
     expected = {n: "survived" if "unnoticed" in n else "killed" for n in control}
@@ -340,13 +324,7 @@ def meet(folder: Path, tests: list[str], seconds: float) -> str:
 
 
 def of_kernels(stratum: str, effort: float, report: Report) -> Figure:
-    """Return the figure of one kind of kernels.
-
-    Raises
-    ------
-    RuntimeError
-        If the tests do not pass on the sources as they are.
-    """
+    """Return the figure of one kind of kernels."""
     sources, pattern = KERNELS[stratum]
     everything = [
         (path.relative_to(ROOT), number, make)

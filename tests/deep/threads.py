@@ -7,21 +7,21 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 import cdg_torch
 from cdg_torch import Metric
-from tests.deep.figures import Figure, Report, timed
+from tests.deep.figures import ROOT, Figure, Report, judged, timed
 
 METRICS = (
     Metric.reweighted_h0(4.0),
@@ -72,18 +72,14 @@ def _gradients(seed: int) -> list[bytes]:
     All but the library's call is NumPy's: in a forked child torch's own threads are gone, and what
     torch would share among them would wait for ever (it says so itself).
     """
-    rng = np.random.default_rng(seed)
-    arrays = []
+    rng, arrays, tensors = np.random.default_rng(seed), [], []
     for shape in [(64, 50, 3, 3), (33, 1000), (5, 7), (256, 64)]:
         g = rng.standard_normal(shape)
-        halves = (g.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
-        arrays += [g, g.astype(np.float32), halves]
-    tensors = [
-        torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
-        if array.dtype == np.uint16
-        else torch.from_numpy(array)
-        for array in arrays
-    ]
+        single = g.astype(np.float32)
+        half = (single.view(np.uint32) >> 16).astype(np.uint16).view(np.int16)
+        arrays += [g, single, half]
+        tensors += [torch.from_numpy(array) for array in (g, single)]
+        tensors.append(torch.from_numpy(half).view(torch.bfloat16))
     cdg_torch.riemannian_gradients_(tensors, METRICS[seed % len(METRICS)])
     return [array.tobytes() for array in arrays]
 
@@ -101,112 +97,100 @@ def _in_threads(call: Callable[[int], Any], count: int) -> list[Any]:
         return [future.result(PATIENCE) for future in futures]
 
 
+def _differing(found: Sequence[Any], expected: Sequence[Any]) -> list[str]:
+    """Return one line for each result that is missing or has other bits."""
+    pairs = enumerate(zip_longest(found, expected))
+    return [f"number {number} differs" for number, (one, other) in pairs if one != other]
+
+
 def _optimizers(effort: float, report: Report) -> Figure:
     rounds, steps = max(1, int(ROUNDS * effort)), max(6, int(STEPS * min(1.0, effort)))
-    wrong = done = 0
+    wrong: list[str] = []
+    counts = [1, 2, 3] * rounds
     with timed() as seconds, _torch_threads(1):
         alone = [_train(seed, steps) for seed in range(TRAINERS)]
-        for count in [1, 2, 3] * rounds:
+        for done, count in enumerate(counts):
             torch.set_num_threads(count)
-            together = _in_threads(partial(_train, steps=steps), TRAINERS)
-            wrong += sum(a != b for a, b in zip(alone, together, strict=True))
-            done += TRAINERS
-            report("optimizers in threads", done, 3 * rounds * TRAINERS)
-    return Figure(
+            wrong += _differing(_in_threads(partial(_train, steps=steps), TRAINERS), alone)
+            report("optimizers in threads", done, len(counts))
+    return judged(
         "threads",
         f"{TRAINERS} optimizers train in {TRAINERS} Python threads at once, with 1, 2 and 3 of "
         "torch's threads each: the weights are those of training one after the other, bit for bit",
-        f"{done:,} trainings of {steps} steps, {wrong} different",
-        wrong == 0,
+        f"{len(counts) * TRAINERS:,} trainings of {steps} steps",
+        wrong,
         seconds(),
     )
+
+
+@contextmanager
+def _meanwhile(work: Callable[[], object]) -> Iterator[None]:
+    """Do something again and again in another thread."""
+    stop = threading.Event()
+
+    def again() -> None:
+        while not stop.is_set():
+            work()
+
+    thread = threading.Thread(target=again)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _thread_counts(effort: float, report: Report) -> Figure:
-    rounds = max(2, int(10 * ROUNDS * effort))
-    wrong = done = 0
-    stop = threading.Event()
-    before = torch.get_num_threads()
-
-    def shake() -> None:
-        # torch.set_num_threads is for the whole process: here it changes under the callers.
-        rng = np.random.default_rng(0)
-        while not stop.is_set():
-            torch.set_num_threads(int(rng.integers(1, 6)))
-
-    with timed() as seconds:
-        torch.set_num_threads(1)
+    rounds, counts = max(2, int(10 * ROUNDS * effort)), (1, 2, 3, 5, 8, 64)
+    wrong: list[str] = []
+    rng = np.random.default_rng(0)
+    with timed() as seconds, _torch_threads(1):
         alone = [_gradients(seed) for seed in range(4)]
-        for count in (1, 2, 3, 5, 8, 64):
+        for count in counts:
             torch.set_num_threads(count)
-            wrong += sum(_gradients(seed) != alone[seed] for seed in range(4))
-            done += 4
-        shaker = threading.Thread(target=shake)
-        shaker.start()
-        try:
+            wrong += _differing([_gradients(seed) for seed in range(4)], alone)
+        # torch.set_num_threads is for the whole process: here it changes under the callers.
+        with _meanwhile(lambda: torch.set_num_threads(int(rng.integers(1, 6)))):
             for number in range(rounds):
-                together = _in_threads(_gradients, 4)
-                wrong += sum(a != b for a, b in zip(alone, together, strict=True))
-                done += 4
+                wrong += _differing(_in_threads(_gradients, 4), alone)
                 report("numbers of threads", number, rounds)
-        finally:
-            stop.set()
-            shaker.join()
-            torch.set_num_threads(before)
-    return Figure(
+    return judged(
         "threads",
         "torch.set_num_threads, before a call or by another thread during one, changes no bit of "
         "the result",
-        f"{done:,} lists of 12 gradients, {wrong} different",
-        wrong == 0,
+        f"{4 * (len(counts) + rounds):,} lists of 12 gradients",
+        wrong,
         seconds(),
     )
-
-
-class _Smoothed(Dataset[bytes]):
-    """A data set whose items call the library, in whatever process they are asked for."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitem__(self, index: int) -> bytes:
-        return b"".join(_gradients(index))
 
 
 def _loaders(effort: float, report: Report) -> Figure:
     epochs = max(1, int(EPOCHS * effort))
-    wrong = done = 0
-    data = _Smoothed(8)
-    with timed() as seconds, _torch_threads(2):
+    wrong: list[str] = []
+    items = 0
+    with timed() as seconds, _torch_threads(2), warnings.catch_warnings():
+        # Python warns that a process with threads forks; this is about that.
+        warnings.simplefilter("ignore")
         # Here first, on threads: a forked worker inherits what they have left.
-        expected = [data[index] for index in range(len(data))]
+        expected = [_gradients(index) for index in range(8)]
+        options: dict[str, Any] = {"num_workers": 2, "timeout": PATIENCE}
+        # Workers call the library, on each item that they are asked for.
+        options |= {"batch_size": None, "collate_fn": _gradients}
         for epoch in range(epochs):
             for context in ("fork", "spawn") if epoch % 4 == 0 else ("fork",):
-                loader = DataLoader(
-                    data,
-                    batch_size=None,
-                    num_workers=2,
-                    multiprocessing_context=context,
-                    timeout=PATIENCE,
-                )
-                with warnings.catch_warnings():
-                    # Python warns that a process with threads forks; this is about that.
-                    warnings.simplefilter("ignore")
-                    for item, wanted in zip(loader, expected, strict=True):
-                        wrong += item != wanted
-                        done += 1
+                found = list(DataLoader(range(8), multiprocessing_context=context, **options))
+                wrong += _differing(found, expected)
+                items += len(found)
                 # And the parent goes on, while its children are gone.
-                wrong += data[epoch % 8] != expected[epoch % 8]
+                wrong += _differing([_gradients(epoch % 8)], [expected[epoch % 8]])
             report("data loaders", epoch, epochs)
-    return Figure(
+    return judged(
         "threads",
         "Workers of a DataLoader, forked after the library has run on threads, or spawned, call "
         "it and get the same bits; the parent goes on; nothing hangs",
-        f"{done:,} items from {epochs} epochs of 2 workers, {wrong} different",
-        wrong == 0,
+        f"{items:,} items from {epochs} epochs of 2 workers",
+        wrong,
         seconds(),
     )
 
@@ -240,43 +224,26 @@ def _from_process(context: str, depth: int) -> list[Any]:
 
 def _processes(effort: float, report: Report) -> Figure:
     rounds = max(1, int(ROUNDS * effort / 2))
-    wrong = done = 0
+    wrong: list[str] = []
     with timed() as seconds, _torch_threads(3):
-        alone = [_gradients(seed) for seed in range(4)]
+        expected = [_gradients(1), _gradients(0)]
         for number in range(rounds):
-            # Fork while other threads are inside the library.
-            stop = threading.Event()
-
-            def work(stop: threading.Event = stop) -> None:
-                while not stop.is_set():
-                    _gradients(3)
-
-            thread = threading.Thread(target=work)
-            thread.start()
-            try:
-                found = _from_process("fork", 1)
-            finally:
-                stop.set()
-                thread.join()
-            wrong += found != [alone[1], alone[0]]
-            done += 2
+            with _meanwhile(lambda: _gradients(3)):  # fork while it is inside the library
+                wrong += _differing(_from_process("fork", 1), expected)
             report("forks", number, rounds)
-        found = _from_process("spawn", 1)
-        wrong += found != [alone[1], alone[0]]
-        done += 2
-    return Figure(
+        wrong += _differing(_from_process("spawn", 1), expected)
+    return judged(
         "threads",
         "A process forked while another thread is inside the library, its own child, and a "
         "spawned one get the same bits, with other numbers of threads",
-        f"{done:,} processes, {wrong} different or silent",
-        wrong == 0,
+        f"{2 * (rounds + 1):,} processes",
+        wrong,
         seconds(),
     )
 
 
-IMPORTS = """
+FIRST_CALLS = """
 import sys, threading
-sys.path.insert(0, {root!r})
 barrier = threading.Barrier(6)
 found = []
 def first(seed):
@@ -287,33 +254,27 @@ def first(seed):
 threads = [threading.Thread(target=first, args=(seed,)) for seed in range(6)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
-same = [len({{str(g) for s, g in found if s == k}}) for k in (0, 1)]
-print(len(found), same)
+print(len(found), [len({str(g) for s, g in found if s == k}) for k in (0, 1)])
 """
 
 
 def _first_calls(effort: float, report: Report) -> Figure:
     """Import, and compile or load the kernels, in six threads at once."""
-    rounds = max(1, int(6 * effort))
-    root = str(Path(__file__).parents[2])
-    found = []
+    rounds, wrong = max(1, int(6 * effort)), []
+    command: list[str] = [sys.executable, "-c", FIRST_CALLS]
     with timed() as seconds:
         for number in range(rounds):
             done = subprocess.run(
-                [sys.executable, "-c", IMPORTS.format(root=root)],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=PATIENCE,
+                command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
             )
-            found.append(done.stdout.strip() or done.stderr[-500:])
+            if done.stdout.strip() != "6 [1, 1]":
+                wrong.append(f"one said {done.stdout.strip() or done.stderr[-500:]!r}")
             report("first calls", number, rounds)
-    wrong = [answer for answer in found if answer != "6 [1, 1]"]
-    return Figure(
+    return judged(
         "threads",
         "The first call of a process may come from six threads at once: all get the same bits",
-        f"{rounds} processes" + (f"; one said {wrong[0]!r}" if wrong else ", all the same"),
-        not wrong,
+        f"{rounds} processes",
+        wrong,
         seconds(),
     )
 

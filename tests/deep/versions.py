@@ -14,38 +14,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.deep.figures import LITTLE, Figure, Report, timed
+from tests.deep.figures import LITTLE, ROOT, Figure, Report, judged, timed
 from tests.tools.without import FEATURES, run_without
 
-ROOT = Path(__file__).parents[2]
 # What depends on other packages' versions: kernels, hooks, special functions, the command line.
-SELECTION = (
-    "tests/attach/test_update.py",
-    "tests/attach/test_zero_smoothing.py",
-    "tests/theory/test_discrete_operators.py",
-    "tests/lab/test_experiments_cli.py",
-    "tests/lab/test_experiments_statistics.py",
-    "tests/lab/test_extras_missing.py",
-    "tests/gradient/test_dense.py",
-    "tests/gradient/test_small_weights.py",
-    "tests/kernels/test_cpu_layouts.py",
-    "tests/kernels/test_cpu_lockstep.py",
-    "tests/sharded/test_equals_whole.py",
-)
-THEORY = (
-    "tests/theory/test_discrete_exact.py",
-    "tests/theory/test_discrete_operators.py",
-    "tests/theory/test_discrete_spectrum.py",
-    "tests/theory/test_theorem_discrete_inverse.py",
-    "tests/theory/test_theorem_continuum_gradient.py",
-    "cdg_theory",
-)
+SELECTION = """
+    attach/test_update.py attach/test_zero_smoothing.py theory/test_discrete_operators.py
+    lab/test_experiments_cli.py lab/test_experiments_statistics.py lab/test_extras_missing.py
+    gradient/test_dense.py gradient/test_small_weights.py kernels/test_cpu_layouts.py
+    kernels/test_cpu_lockstep.py sharded/test_equals_whole.py
+"""
+THEORY = """
+    theory/test_discrete_exact.py theory/test_discrete_operators.py theory/test_discrete_spectrum.py
+    theory/test_theorem_discrete_inverse.py theory/test_theorem_continuum_gradient.py
+    ../cdg_theory
+"""
 SESSIONS = {
     "oldest": ("the lower end of every supported range works", SELECTION),
     "newest": ("the newest releases work (torch the oldest supported)", SELECTION),
-    "theory-3.11": ("the theory works without torch on Python 3.11", THEORY),
-    "theory-3.12": ("the theory works without torch on Python 3.12", THEORY),
-    "theory-3.13": ("the theory works without torch on Python 3.13", THEORY),
+    **{
+        f"theory-{python}": (f"the theory works without torch on Python {python}", THEORY)
+        for python in ("3.11", "3.12", "3.13")
+    },
 }
 LARGE = "several gigabytes: PyPI has no other builds of torch without GPU libraries"
 NOT_RUN = {
@@ -54,62 +44,50 @@ NOT_RUN = {
 }
 
 
-def interpreters() -> dict[str, str]:
-    """Return an environment whose PATH has every Python here, pyenv's among them."""
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    more = [str(path) for path in sorted(root.glob("versions/3.*/bin"))]
-    # After the others, but before pyenv's shims, which refuse what is not switched on.
-    kept = [x for x in os.environ.get("PATH", "").split(os.pathsep) if "shims" not in x]
-    return {**os.environ, "PATH": os.pathsep.join([*kept, *more])}
-
-
-def session(name: str, promise: str, selection: tuple[str, ...]) -> Figure:
+def session(name: str, promise: str, selection: str) -> Figure:
     """Run a session of nox, if this machine has a Python for it."""
-    environment = interpreters()
+    # Every Python here, pyenv's among them: after the others, but before pyenv's shims, which
+    # refuse what is not switched on.
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    kept = [x for x in os.environ.get("PATH", "").split(os.pathsep) if "shims" not in x]
+    path = os.pathsep.join([*kept, *map(str, sorted(pyenv.glob("versions/3.*/bin")))])
     python = name.partition("-")[2]
-    if python and shutil.which(f"python{python}", path=environment["PATH"]) is None:
+    if python and shutil.which(f"python{python}", path=path) is None:
         return Figure("versions", promise, f"no Python {python} here", None, 0.0)
+    tests = [os.path.normpath(f"tests/{name}") for name in selection.split()]
+    command = [sys.executable, "-m", "nox", "--no-color", "-s", name, "--", "-q", *tests]
+    environment = {**os.environ, "PATH": path}
     with timed() as seconds:
-        done = subprocess.run(
-            [sys.executable, "-m", "nox", "--no-color", "-s", name, "--", "-q", *selection],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     said = done.stdout + done.stderr
     versions = re.search(r"^versions: (.*)$", said, re.MULTILINE)
     counts = re.search(r"^(\d+ (?:passed|failed).*) in [\d.]+s", said, re.MULTILINE)
-    holds = done.returncode == 0 and versions is not None and counts is not None
-    first = re.search(r"^(?:FAILED|ERROR) .*$", said, re.MULTILINE)
     found = f"{counts[1]} with {versions[1]}" if versions and counts else said.strip()[-400:]
-    if not holds and first is not None:
-        found += f"; {first[0]}"
-    return Figure("versions", promise, found, holds, seconds())
+    wrong = re.findall(r"^(?:FAILED|ERROR) .*$", said, re.MULTILINE)
+    if not wrong and (done.returncode or not (versions and counts)):
+        wrong.append(f"nox ended with {done.returncode}")
+    return judged("versions", promise, found, wrong, seconds())
 
 
 def without(packages: tuple[str, ...]) -> Figure:
     """Hide the packages, one at a time and all together."""
-    cases = [(name,) for name in packages]
-    if len(packages) > 1:
-        cases.append(packages)
     wrong = []
     with timed() as seconds:
-        for case in cases:
+        for case in {*((name,) for name in packages), packages}:
             try:
                 refusals = run_without(*case)["refusals"]
             except subprocess.CalledProcessError as error:
-                wrong.append(f"without {', '.join(case)}: {error.stderr.strip()[-300:]}")
-                continue
-            for name, said in refusals.items():
-                if "is not installed; " not in said:
-                    wrong.append(f"without {name}: {said}")
-    found = wrong[0] if wrong else f"{', '.join(packages)}: each alone and all together"
+                refusals = {", ".join(case): error.stderr.strip()[-300:]}
+            wrong += [
+                f"without {name}: {said}"
+                for name, said in refusals.items()
+                if "is not installed; " not in said
+            ]
     promise = (
         "without an optional package everything else works, and what needs it says what installs it"
     )
-    return Figure("versions", promise, found, not wrong, seconds())
+    found = f"{', '.join(packages)}: each alone and all together"
+    return judged("versions", promise, found, wrong, seconds())
 
 
 def run(*, effort: float, report: Report) -> list[Figure]:

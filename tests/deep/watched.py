@@ -14,6 +14,7 @@ import pkgutil
 import sys
 import tempfile
 from pathlib import Path
+from traceback import walk_stack
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("cdg_theory", "cdg_torch")
@@ -43,26 +44,8 @@ OTHERS = (
 )  # fmt: skip
 
 
-def public_modules(packages: tuple[str, ...] = PACKAGES) -> list[str]:
-    """Return every module of the packages but private ones."""
-    return [
-        info.name
-        for package in packages
-        for info in pkgutil.walk_packages(
-            importlib.import_module(package).__path__, prefix=f"{package}."
-        )
-        if not any(part.startswith("_") for part in info.name.split("."))
-    ]
-
-
 def use(folder: Path) -> list[str]:
-    """Use what the library is for; return what was done.
-
-    Raises
-    ------
-    RuntimeError
-        If a command fails.
-    """
+    """Use what the library is for; return what was done."""
     import numpy as np
     import torch
     from typer.testing import CliRunner
@@ -105,47 +88,49 @@ def use(folder: Path) -> list[str]:
     return done
 
 
+def public_modules(package: str) -> list[str]:
+    """Return every module of a package but private ones."""
+    path = importlib.import_module(package).__path__
+    names = [info.name for info in pkgutil.walk_packages(path, prefix=f"{package}.")]
+    return [name for name in names if "._" not in name]
+
+
 def main(what: str, *texts: str) -> None:
     """Watch, and print what was seen."""
     for name in {"plant": (), "theory": OTHERS_OF_THEORY, "all": OTHERS}[what]:
         importlib.import_module(name)
     ours = tuple(str(ROOT / package) for package in PACKAGES)
-    events: list[object] = []
+    events: list[str] = []
     watching = False
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         if not watching or event not in WATCHED | BY_US:
             return
-        frame = sys._getframe(1)
-        if event in BY_US and not frame.f_code.co_filename.startswith(ours):
+        callers = [frame for frame, _ in walk_stack(sys._getframe(1))]
+        files = [frame.f_code.co_filename for frame in callers]
+        if event in BY_US and not files[0].startswith(ours):
             return
-        callers = []
-        while frame is not None:
-            callers.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-            frame = frame.f_back
-        if event == "pickle.find_class" and any(NUMBA_CACHE in caller for caller in callers):
+        if event == "pickle.find_class" and any(NUMBA_CACHE in file for file in files):
             return
-        events.append(f"{event}{arguments!r:.80} at {callers[0]}")
+        events.append(f"{event}{arguments!r:.80} at {files[0]}:{callers[0].f_lineno}")
 
     sys.addaudithook(hook)
-    modules, done = [], []
+    modules, done, planted = [], [], []
     watching = True
-    if what == "plant":
-        found: list[object] = []
-        for text in texts:
-            exec(compile(text, f"{ours[0]}/planted.py", "exec"), {})
-            found.append(list(events))
-            events.clear()
-        events[:] = found
-    else:
-        modules = public_modules() if what == "all" else public_modules(PACKAGES[:1])
-        for name in modules:
-            importlib.import_module(name)
-        if what == "all":
-            with tempfile.TemporaryDirectory() as folder:
-                done = use(Path(folder))
+    for text in texts:
+        exec(compile(text, f"{ours[0]}/planted.py", "exec"), {})
+        planted.append(events.copy())
+        events.clear()
+    for package in {"plant": (), "theory": PACKAGES[:1], "all": PACKAGES}[what]:
+        modules += public_modules(package)
+    for name in modules:
+        importlib.import_module(name)
+    if what == "all":
+        with tempfile.TemporaryDirectory() as folder:
+            done = use(Path(folder))
     watching = False
-    json.dump({"events": events, "modules": len(modules), "uses": len(done)}, sys.stdout)
+    found = {"events": planted if texts else events, "modules": len(modules), "uses": len(done)}
+    json.dump(found, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -5,24 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from cdg_theory import Metric
 from cdg_torch.lab.train.analysis import finding, summarise
-from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import Experiment, choose_rates
 from cdg_torch.lab.train.runs import Run
-from tests.tools.records import record
+from tests.tools import records
+from tests.tools.records import SGD, SMOOTH, record
 
-BASE = Method(name="SGD")
-SMOOTH = Method(name="H⁰", metric=Metric.reweighted_h0(4.0))
-EXPERIMENT = Experiment(
-    name="protocol",
-    data="digits",
-    model="tiny-cnn",
-    methods=(BASE, SMOOTH),
-    rates=(0.1, 0.01),
-    batches=(4, 8),
-    final_seeds=10,
-)
+EXPERIMENT = replace(records.EXPERIMENT, name="protocol", batches=(4, 8), final_seeds=10)
 
 
 def test_every_method_has_the_same_grid_budget_and_seeds() -> None:
@@ -41,7 +30,7 @@ def test_every_method_has_the_same_grid_budget_and_seeds() -> None:
 
 def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
     def outcome(run: Run) -> dict:
-        if run.method is BASE:  # the larger rate wins at batch 4, the smaller at batch 8
+        if run.method is SGD:  # the larger rate wins at batch 4, the smaller at batch 8
             return record(run, 0.9 if (run.lr > 0.05) == (run.batch == 4) else 0.8)
         # Equal scores; the larger rate's loss is not finite.
         return record(run, 0.5, math.nan if run.lr > 0.05 else 2.0)
@@ -80,11 +69,11 @@ def test_selection_never_sees_the_test(monkeypatch) -> None:
 def test_findings_say_what_the_numbers_say(shift, words) -> None:
     wobble = [0.001 * (-1) ** seed * (1 + seed) for seed in range(10)]
     rates = {(m, b): 0.1 for m in ("SGD", "H⁰") for b in (4, 8)}
-    records = [
+    found = [
         record(run, 0.9 + (run.method == SMOOTH) * (shift + wobble[run.seed]))
         for run in EXPERIMENT.final_runs(rates)
     ]
-    rows = summarise(records)
+    rows = summarise(found)
     assert [row.comparison is None for row in rows] == [True, False, True, False]
     assert words in finding(rows[1])
     assert rows[1].comparison.difference.mean == pytest.approx(shift - 0.0005)
@@ -93,18 +82,18 @@ def test_findings_say_what_the_numbers_say(shift, words) -> None:
 def test_a_gain_in_few_seeds_is_not_called_one() -> None:
     """Four seeds cannot reach a p-value of 0.05 by sign flips, however large the difference."""
     small = replace(EXPERIMENT, final_seeds=4, batches=(8,))
-    records = [
-        record(run, 0.9 + 0.05 * (run.method == SMOOTH) + 1e-4 * run.seed * (run.method == BASE))
+    found = [
+        record(run, 0.9 + 0.05 * (run.method == SMOOTH) + 1e-4 * run.seed * (run.method == SGD))
         for run in small.final_runs({("SGD", 8): 0.1, ("H⁰", 8): 0.1})
     ]
-    assert "undecided" in finding(summarise(records)[1])
+    assert "undecided" in finding(summarise(found)[1])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"methods": ()}, "methods of experiment 'protocol' must not be empty"),
-        ({"methods": (BASE, BASE)}, "share a name"),
+        ({"methods": (SGD, SGD)}, "share a name"),
         ({"final_seeds": 1}, "final_seeds 0 or >= 2"),
     ],
 )

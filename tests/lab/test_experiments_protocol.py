@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from cdg_torch.lab.train.analysis import finding, summarise
+from cdg_torch.lab.train.data import load_dataset
 from cdg_torch.lab.train.protocol import Experiment, choose_rates
 from cdg_torch.lab.train.runs import Run
+from cdg_torch.lab.train.training import train_run
 from tests.tools import records
 from tests.tools.records import SGD, SMOOTH, record
 
@@ -40,26 +42,16 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
 
 
 def test_selection_never_sees_the_test(monkeypatch) -> None:
-    from cdg_torch.lab.train import supervised
-    from cdg_torch.lab.train.training import train_run
-
-    seen = []
-    measure = supervised.evaluate
-
-    def spy(model, split, dataset):
-        seen.append(split.images)
-        return measure(model, split, dataset)
-
-    monkeypatch.setattr(supervised, "evaluate", spy)
+    seen = records.evaluations(monkeypatch)
     small = replace(EXPERIMENT, options={"train": 16, "validation": 16}, epochs=2)
     run = small.select_runs()[0]
-    dataset = supervised.load_dataset("digits", dict(small.options))
+    test = load_dataset("digits", dict(small.options)).test.images
     assert "test" not in train_run(run)["results"]
-    assert not any(images is dataset.test.images for images in seen)
+    assert not any(split.images is test for split, _ in seen)
     seen.clear()
     train_run(replace(run, stage="final"))
-    assert sum(images is dataset.test.images for images in seen) == 1
-    assert seen[-1] is dataset.test.images
+    assert sum(split.images is test for split, _ in seen) == 1
+    assert seen[-1][0].images is test
 
 
 @pytest.mark.parametrize(

@@ -20,14 +20,7 @@ def cdg(*arguments: object, exit_code: int = 0):
 
 def python(*arguments: str, timeout: float = 300, **options) -> str:
     """Return what Python prints at the root of the repository, where it must not fail."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        **options,
-    )
+    options = {"cwd": ROOT, "capture_output": True, "text": True, "timeout": timeout, **options}
+    done = subprocess.run([sys.executable, *arguments], check=False, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout

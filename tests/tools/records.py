@@ -1,6 +1,8 @@
 """A small experiment of two methods, and records as its runs leave them, with chosen results."""
 
 from cdg_theory import Metric
+from cdg_torch.lab.train import supervised
+from cdg_torch.lab.train.data import Dataset, Split
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import Experiment
 from cdg_torch.lab.train.runs import Run
@@ -19,6 +21,19 @@ RUN = Run(
     seed=3,
     epochs=2,
 )
+
+
+def evaluations(monkeypatch) -> list[tuple[Split, Dataset]]:
+    """Return a list to which every evaluation of a network from now on adds what it looks at."""
+    seen = []
+    measure = supervised.evaluate
+
+    def spy(model, split, dataset):
+        seen.append((split, dataset))
+        return measure(model, split, dataset)
+
+    monkeypatch.setattr(supervised, "evaluate", spy)
+    return seen
 
 
 def record(run: Run, score: float, loss: float = 1.0) -> dict:

@@ -1,10 +1,13 @@
 """Mixed precision: a GradScaler changes no weight, overflow steps are skipped, fused or not."""
 
+from functools import partial
+
 import pytest
 import torch
 
 import cdg_torch
-from tests.tools.small_training import METRIC, batches, loss_of, network, same
+from tests.tools.small_training import METRIC, batches, loss_of, network, same, weights_of
+from tests.tools.training_loops import attached_network, train_attached, transform_by_hand
 
 KINDS = {
     "SGD": lambda model, **kw: torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, **kw),
@@ -15,21 +18,17 @@ KINDS = {
 }
 
 
-def train(kind, *, scaled, path, unscale=False, overflow_at=(), **options):
-    model = network()
-    optimizer = KINDS[kind](model, **({path: True} if path else {}))
-    cdg_torch.attach(optimizer, model, METRIC, **options)
+def train(kind, *, scaled, path, unscale=False, **options):
+    make = partial(KINDS[kind], **({path: True} if path else {}))
+    model, optimizer, _ = attached_network(make, **options)
     # A power of two: scaling and unscaling are exact, so the weights must agree bit for bit.
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=2, enabled=scaled)
-    for index, batch in enumerate(batches(4)):
+    for batch in batches(4):
         optimizer.zero_grad()
         scaler.scale(loss_of(model, batch)).backward()
         if unscale:
             scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5, foreach=False)
-        if index in overflow_at:
-            with torch.no_grad():
-                model[0].weight.grad[0, 0, 0, 0] = float("inf")
         scaler.step(optimizer)
         scaler.update()
     return model
@@ -39,18 +38,11 @@ def train(kind, *, scaled, path, unscale=False, overflow_at=(), **options):
 @pytest.mark.parametrize("path", ["", "foreach", "fused"])
 @pytest.mark.parametrize("unscale", [False, True])
 def test_same_weights_with_and_without_the_scaler(kind, path, unscale) -> None:
-    plain = train(kind, scaled=False, path=path, unscale=unscale)
-    if unscale:
-        # without a scaler, the same clipping
-        model = network()
-        optimizer = KINDS[kind](model, **({path: True} if path else {}))
-        cdg_torch.attach(optimizer, model, METRIC)
-        for batch in batches(4):
-            optimizer.zero_grad()
-            loss_of(model, batch).backward()
+    def clip(model) -> None:
+        if unscale:
             torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5, foreach=False)
-            optimizer.step()
-        plain = model
+
+    plain = train_attached(partial(KINDS[kind], **({path: True} if path else {})), 4, clip)
     assert same(train(kind, scaled=True, path=path, unscale=unscale), plain)
 
 
@@ -84,7 +76,7 @@ def test_overflow_steps_are_skipped(kind, path, where) -> None:
         # Unfused, the scaler itself has unscaled the raw gradients; fused, they stay scaled.
         scale = 1.0 if path else scaler.get_scale()
         grads = [p.grad / scale for p in model.parameters()]
-        before = [p.detach().clone() for p in model.parameters()]
+        before = weights_of(model)
         scaler.step(optimizer)
         scaler.update()
         moved = [not torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True)]
@@ -125,8 +117,6 @@ def test_bfloat16_autocast() -> None:
                 loss = loss_of(model, batch)
             loss.backward()
             if not attached:
-                from tests.tools.small_training import transform_by_hand
-
                 transform_by_hand(model)
             optimizer.step()
         return model

@@ -6,31 +6,8 @@ from torch import nn
 
 import cdg_torch
 from cdg_torch import Metric, Rule
-from tests.tools.small_training import METRIC, batches, loss_of, momentum_sgd, network
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        (lambda m, _: (None, m, METRIC), TypeError, "must be a torch.optim.Optimizer, got None"),
-        (
-            lambda m, _: (torch.optim.SGD, m, METRIC),
-            TypeError,
-            "of type type; give the optimizer its",
-        ),
-        (lambda m, o: (o, m.parameters(), METRIC), TypeError, "model must be a torch.nn.Module"),
-        (lambda m, o: (o, m, 10.0), TypeError, r"metric must be a cdg_theory.Metric, got 10\.0"),
-        (lambda m, o: (o, m, "h0"), TypeError, "metric must be a cdg_theory.Metric, got 'h0'"),
-    ],
-    ids=["no optimizer", "a class", "parameters", "a number", "a string"],
-)
-def test_wrong_arguments(arguments, error, message) -> None:
-    model = network()
-    optimizer = momentum_sgd(model)
-    with pytest.raises(error, match=message):
-        cdg_torch.attach(*arguments(model, optimizer))
-    assert cdg_torch.attached(optimizer) is None
-    assert not optimizer._optimizer_step_pre_hooks
+from tests.tools.small_training import METRIC, all_equal, batches, loss_of, network, weights_of
+from tests.tools.training_loops import attached_network, expect_step, momentum_sgd, unit_sgd
 
 
 class Wrapper(torch.optim.Optimizer):
@@ -44,10 +21,60 @@ class Wrapper(torch.optim.Optimizer):
         return self.inner.param_groups
 
 
-def test_a_wrapper_without_hooks_of_its_own_is_refused() -> None:
+class FullyShardedDataParallel(nn.Module):
+    """Stands in by name for FSDP1, which torch refuses to build without an accelerator."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
+ZeroOptimizer = type("DeepSpeedZeroOptimizer", (torch.optim.SGD,), {})
+ZeroOptimizer.__module__ = "deepspeed.runtime.zero.stage_1_and_2"
+Engine = type("Engine", (FullyShardedDataParallel,), {"__module__": "deepspeed.runtime.engine"})
+
+
+def with_partitions(model):
+    model[0].weight.ds_id = 0
+    return model
+
+
+# What is given for optimizer, model and metric, made of a model and its optimizer.
+WRONG = {
+    "no optimizer": (lambda m, _: (None, m, METRIC), "must be a torch.optim.Optimizer, got None"),
+    "a class": (lambda m, _: (torch.optim.SGD, m, METRIC), "of type type; give the optimizer its"),
+    "a wrapper": (
+        lambda m, o: (Wrapper(o), m, METRIC),
+        r"Wrapper wraps another optimizer .* attac",
+    ),
+    "parameters": (lambda m, o: (o, m.parameters(), METRIC), "model must be a torch.nn.Module"),
+    "a number": (lambda m, o: (o, m, 10.0), r"metric must be a cdg_theory.Metric, got 10\.0"),
+    "a string": (lambda m, o: (o, m, "h0"), "metric must be a cdg_theory.Metric, got 'h0'"),
+    "FSDP1": (
+        lambda m, o: (o, FullyShardedDataParallel(m), METRIC),
+        r"FSDP1.*one-dimensional fragments.*fully_shard",
+    ),
+    "DeepSpeed's optimizer": (
+        lambda m, _: (ZeroOptimizer(m.parameters(), lr=0.1), m, METRIC),
+        r"optimizer belongs to DeepSpeed.*FSDP2",
+    ),
+    "DeepSpeed's parameters": (
+        lambda m, o: (o, with_partitions(m), METRIC),
+        r"ZeRO-3 parameters\) belongs to DeepSpeed",
+    ),
+    "DeepSpeed's engine": (lambda m, o: (o, Engine(m), METRIC), "model belongs to DeepSpeed"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_wrong_arguments(wrong) -> None:
+    arguments, message = WRONG[wrong]
     model = network()
-    with pytest.raises(TypeError, match=r"Wrapper wraps another optimizer .* attach to the opt"):
-        cdg_torch.attach(Wrapper(momentum_sgd(model)), model, METRIC)
+    optimizer = momentum_sgd(model)
+    with pytest.raises(TypeError, match=message):
+        cdg_torch.attach(*arguments(model, optimizer))
+    assert cdg_torch.attached(optimizer) is None
+    assert not optimizer._optimizer_step_pre_hooks
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -82,12 +109,12 @@ def test_sparse_gradients_are_refused_where_selected_and_pass_elsewhere() -> Non
     handle.detach()
     cdg_torch.attach(optimizer, model, None, rules=[Rule(metric=METRIC, types=nn.Embedding)])
     backward()
-    before = [p.detach().clone() for p in model.parameters()]
+    before = weights_of(model)
     with pytest.raises(
         TypeError, match=r"gradient of 0\.weight must be dense, got layout torch.sp"
     ):
         optimizer.step()
-    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+    assert all_equal(model.parameters(), before)
 
 
 @pytest.mark.parametrize("options", [{}, {"inplace": True}, {"match_norm": True}], ids=str)
@@ -109,24 +136,8 @@ def test_complex_gradients_are_smoothed_part_by_part(options) -> None:
     assert handle.stats()["weight"].raw_norm == pytest.approx(grad.norm().item())
 
 
-class FullyShardedDataParallel(nn.Module):
-    """Stands in by name for FSDP1, which torch refuses to build without an accelerator."""
-
-    def __init__(self, module):
-        super().__init__()
-        self.module = module
-
-
-def test_fsdp1_is_refused() -> None:
-    model = FullyShardedDataParallel(network())
-    with pytest.raises(TypeError, match=r"FSDP1.*one-dimensional fragments.*fully_shard"):
-        cdg_torch.attach(momentum_sgd(model), model, METRIC)
-
-
 def test_a_flattened_weight_is_refused_at_the_step_too() -> None:
-    model = network()
-    optimizer = momentum_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    model, optimizer, _ = attached_network()
     fragment = nn.Parameter(model[0].weight.detach().flatten()[:50])
     optimizer.param_groups[0]["params"][0] = fragment
     model[0].weight = fragment
@@ -136,30 +147,6 @@ def test_a_flattened_weight_is_refused_at_the_step_too() -> None:
     ):
         optimizer.step()
     assert torch.equal(fragment.grad, torch.ones(50))
-
-
-ZeroOptimizer = type("DeepSpeedZeroOptimizer", (torch.optim.SGD,), {})
-ZeroOptimizer.__module__ = "deepspeed.runtime.zero.stage_1_and_2"
-
-
-def test_deepspeed_is_refused() -> None:
-    model = network()
-    with pytest.raises(TypeError, match=r"optimizer belongs to DeepSpeed.*FSDP2"):
-        cdg_torch.attach(ZeroOptimizer(model.parameters(), lr=0.1), model, METRIC)
-    model[0].weight.ds_id = 0
-    with pytest.raises(TypeError, match=r"ZeRO-3 parameters\) belongs to DeepSpeed"):
-        cdg_torch.attach(momentum_sgd(model), model, METRIC)
-
-
-def test_a_deepspeed_engine_is_refused() -> None:
-    class Engine(nn.Module):
-        pass
-
-    Engine.__module__ = "deepspeed.runtime.engine"
-    engine = Engine()
-    engine.module = network()
-    with pytest.raises(TypeError, match="model belongs to DeepSpeed"):
-        cdg_torch.attach(momentum_sgd(engine), engine, METRIC)
 
 
 def test_an_error_in_a_user_s_condition_reaches_the_user() -> None:
@@ -173,14 +160,11 @@ def test_an_error_in_a_user_s_condition_reaches_the_user() -> None:
 
 
 def test_float16_and_float64_gradients() -> None:
+    metric = Metric.reweighted_h0(2.0)
     for dtype in (torch.float16, torch.float64):
         model = network().to(dtype).eval()
-        optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        cdg_torch.attach(optimizer, model, Metric.reweighted_h0(2.0))
+        optimizer = unit_sgd(model)
+        cdg_torch.attach(optimizer, model, metric)
         inputs, targets = batches(1)[0]
         loss_of(model, (inputs.to(dtype), targets)).backward()
-        raw = model[0].weight.grad
-        before = model[0].weight.detach().clone()
-        optimizer.step()
-        k = cdg_torch.riemannian_gradient(raw, Metric.reweighted_h0(2.0))
-        assert torch.equal(model[0].weight, before - k)
+        expect_step(optimizer, {model[0].weight: 0}, metric)

@@ -1,17 +1,18 @@
 """The order is unscale → clip → transform → step; apply_() and dual_norm() serve the others."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_
 
 import cdg_torch
-from tests.tools.small_training import (
-    METRIC,
-    batches,
-    loss_of,
+from tests.tools.small_training import METRIC, batches, loss_of, network, same
+from tests.tools.training_loops import (
+    attached_network,
+    closure_of,
     momentum_sgd,
-    network,
-    same,
+    train,
     train_attached,
     train_by_hand,
     transform_by_hand,
@@ -23,28 +24,16 @@ def clip(model) -> None:
 
 
 def test_clipping_comes_before_the_transform() -> None:
-    assert same(
-        train_attached(momentum_sgd, between=clip), train_by_hand(momentum_sgd, between=clip)
-    )
+    assert same(train_attached(momentum_sgd, 4, clip), train_by_hand(momentum_sgd, 4, clip))
 
 
 @pytest.mark.parametrize("inplace", [False, True])
 def test_apply_then_clip(inplace) -> None:
     reference = network()
-    optimizer = momentum_sgd(reference)
+    train(reference, momentum_sgd(reference), batches(4), transform_by_hand, clip)
+    model, optimizer, handle = attached_network(inplace=inplace)
     for batch in batches(4):
-        optimizer.zero_grad()
-        loss_of(reference, batch).backward()
-        transform_by_hand(reference)
-        clip(reference)
-        optimizer.step()
-
-    model = network()
-    optimizer = momentum_sgd(model)
-    handle = cdg_torch.attach(optimizer, model, METRIC, inplace=inplace)
-    for batch in batches(4):
-        optimizer.zero_grad()
-        loss_of(model, batch).backward()
+        closure_of(model, optimizer, batch)()
         raw = model[0].weight.grad
         values = raw.clone()
         handle.apply_()
@@ -61,7 +50,9 @@ def test_apply_under_a_scaler_that_skips_a_step(set_to_none) -> None:
     def run(attached):
         model = network()
         optimizer = momentum_sgd(model)
-        handle = cdg_torch.attach(optimizer, model, METRIC) if attached else None
+        transform = partial(transform_by_hand, model)
+        if attached:
+            transform = cdg_torch.attach(optimizer, model, METRIC).apply_
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0**8)
         for index, batch in enumerate(batches(4)):
             optimizer.zero_grad(set_to_none=set_to_none)
@@ -69,10 +60,7 @@ def test_apply_under_a_scaler_that_skips_a_step(set_to_none) -> None:
             if index == 1:
                 model[0].weight.grad[0, 0, 0, 0] = float("nan")
             scaler.unscale_(optimizer)
-            if handle is None:
-                transform_by_hand(model)
-            else:
-                handle.apply_()
+            transform()
             clip(model)
             scaler.step(optimizer)
             scaler.update()
@@ -82,8 +70,7 @@ def test_apply_under_a_scaler_that_skips_a_step(set_to_none) -> None:
 
 
 def test_apply_twice_is_refused() -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC)
+    model, _, handle = attached_network()
     loss_of(model, batches(1)[0]).backward()
     handle.apply_()
     with pytest.raises(RuntimeError, match=r"transformed already; call apply_\(\) once after each"):
@@ -91,22 +78,19 @@ def test_apply_twice_is_refused() -> None:
 
 
 def test_apply_without_gradients_is_refused() -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC)
+    *_, handle = attached_network()
     with pytest.raises(RuntimeError, match=r"every gradient is None.*backward\(\) has not run"):
         handle.apply_()
 
 
 def test_apply_has_no_meaning_for_updates() -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC, where="update")
+    *_, handle = attached_network(where="update")
     with pytest.raises(ValueError, match='needs where="gradient"'):
         handle.apply_()
 
 
 def test_detach_after_apply_brings_the_raw_gradients_back() -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC)
+    model, _, handle = attached_network()
     loss_of(model, batches(1)[0]).backward()
     raw = model[0].weight.grad
     handle.apply_()

@@ -6,11 +6,17 @@ import torch
 import cdg_torch
 from tests.tools.small_training import (
     METRIC,
+    all_equal,
     batches,
     loss_of,
-    momentum_sgd,
     network,
     same,
+    weights_of,
+)
+from tests.tools.training_loops import (
+    attached_network,
+    closure_of,
+    momentum_sgd,
     train_by_hand,
     transform_by_hand,
 )
@@ -19,17 +25,9 @@ from tests.tools.small_training import (
 @pytest.mark.parametrize("set_to_none", [True, False])
 @pytest.mark.parametrize("as_keyword", [True, False])
 def test_sgd_with_a_closure_equals_the_loop_by_hand(set_to_none, as_keyword) -> None:
-    model = network()
-    optimizer = momentum_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    model, optimizer, _ = attached_network()
     for batch in batches(4):
-
-        def closure(batch=batch):
-            optimizer.zero_grad(set_to_none=set_to_none)
-            loss = loss_of(model, batch)
-            loss.backward()
-            return loss
-
+        closure = closure_of(model, optimizer, batch, set_to_none=set_to_none)
         loss = optimizer.step(closure=closure) if as_keyword else optimizer.step(closure)
         assert isinstance(loss, torch.Tensor)
     assert same(model, train_by_hand(momentum_sgd))
@@ -37,34 +35,21 @@ def test_sgd_with_a_closure_equals_the_loop_by_hand(set_to_none, as_keyword) -> 
 
 @pytest.mark.parametrize("line_search", [None, "strong_wolfe"])
 def test_lbfgs_equals_a_closure_that_transforms_by_hand(line_search) -> None:
-    evaluations = []
+    options = {"lr": 0.1, "max_iter": 5, "line_search_fn": line_search}
 
     def run(attached: bool):
-        model = network()
-        optimizer = torch.optim.LBFGS(
-            model.parameters(), lr=0.1, max_iter=5, line_search_fn=line_search
-        )
+        model, evaluations = network(), []
+        optimizer = torch.optim.LBFGS(model.parameters(), **options)
         if attached:
             cdg_torch.attach(optimizer, model, METRIC)
-        count = 0
+        hooks = [evaluations.append, *([] if attached else [transform_by_hand])]
         for batch in batches(3):
+            optimizer.step(closure_of(model, optimizer, batch, *hooks))
+        return model, len(evaluations)
 
-            def closure(batch=batch):
-                nonlocal count
-                count += 1
-                optimizer.zero_grad()
-                loss = loss_of(model, batch)
-                loss.backward()
-                if not attached:
-                    transform_by_hand(model)
-                return loss
-
-            optimizer.step(closure)
-        evaluations.append(count)
-        return model
-
-    assert same(run(attached=True), run(attached=False))
-    assert evaluations[0] == evaluations[1] > 3
+    (model, count), (reference, expected) = run(attached=True), run(attached=False)
+    assert same(model, reference)
+    assert count == expected > 3
 
 
 def test_a_closure_that_accumulates_adds_to_raw_gradients() -> None:
@@ -87,12 +72,10 @@ def test_a_closure_that_accumulates_adds_to_raw_gradients() -> None:
 
 
 def test_a_closure_that_backward_skipped_is_no_error() -> None:
-    model = network()
-    optimizer = momentum_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
-    before = [p.detach().clone() for p in model.parameters()]
+    model, optimizer, _ = attached_network()
+    before = weights_of(model)
     optimizer.step(lambda: None)
-    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+    assert all_equal(model.parameters(), before)
 
 
 class IgnoresClosure(torch.optim.Optimizer):

@@ -9,13 +9,8 @@ import torch
 from torch import nn
 
 import cdg_torch
-from tests.tools.small_training import METRIC, batches, loss_of, momentum_sgd, network, same
-
-
-def step(model, optimizer, batch) -> None:
-    optimizer.zero_grad()
-    loss_of(model, batch).backward()
-    optimizer.step()
+from tests.tools.small_training import METRIC, batches, network, same
+from tests.tools.training_loops import momentum_sgd, train
 
 
 def by_deepcopy(pair):
@@ -44,8 +39,7 @@ MAKERS = {
 
 
 def attach_to(optimizer, model):
-    cdg_torch.attach(optimizer, model, METRIC)
-    return optimizer
+    return cdg_torch.attach(optimizer, model, METRIC).optimizer
 
 
 @pytest.mark.parametrize("duplicate", [by_deepcopy, by_pickle, by_torch_save])
@@ -55,7 +49,7 @@ def test_the_copy_trains_like_the_original(maker, order, duplicate) -> None:
     model = network()
     optimizer = MAKERS[maker](model)
     first, *rest = batches(3)
-    step(model, optimizer, first)
+    train(model, optimizer, [first])
     if order == "model first":
         model2, optimizer2 = duplicate((model, optimizer))
     else:
@@ -68,8 +62,8 @@ def test_the_copy_trains_like_the_original(maker, order, duplicate) -> None:
     assert twin.model is model2
     assert twin.optimizer is optimizer2
     for batch in rest:
-        step(model, optimizer, batch)
-        step(model2, optimizer2, batch)
+        train(model, optimizer, [batch])
+        train(model2, optimizer2, [batch])
     assert same(model, model2)
     # They are independent: the copy can be detached, and still copied as a plain one.
     twin.detach()
@@ -93,8 +87,8 @@ def test_a_copied_handle_brings_its_optimizer(duplicate) -> None:
     twin = duplicate(handle)
     assert twin.is_attached
     assert cdg_torch.attached(twin.optimizer) is twin
-    step(twin.model, twin.optimizer, batches(1)[0])
-    step(model, handle.optimizer, batches(1)[0])
+    train(twin.model, twin.optimizer, batches(1))
+    train(model, handle.optimizer, batches(1))
     assert same(twin.model, model)
 
 
@@ -115,7 +109,7 @@ def test_cycles_through_the_model(duplicate) -> None:
     assert twin.handle.is_attached
     assert twin.handle.model is twin.net
     for one in (trainer, twin):
-        step(one.net, one.optimizer, batches(1)[0])
+        train(one.net, one.optimizer, batches(1))
     assert same(trainer.net, twin.net)
 
 

@@ -7,7 +7,8 @@ import torch
 
 import cdg_torch
 from cdg_torch import Metric
-from tests.tools.small_training import METRIC, batches, loss_of, network, train_attached
+from tests.tools.small_training import METRIC, batches, loss_of, network, weights_of
+from tests.tools.training_loops import train, train_attached
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -34,22 +35,23 @@ def on_device(batch):
     return tuple(tensor.cuda() for tensor in batch)
 
 
+def prepared(kind, metric=METRIC):
+    """Return a network on the device, its optimizer with the metric attached, and batches."""
+    model = network().cuda()
+    optimizer = OPTIMIZERS[kind](model.parameters())
+    cdg_torch.attach(optimizer, model, metric)
+    return model, optimizer, [on_device(batch) for batch in batches(6)]
+
+
 @pytest.mark.parametrize("member", MEMBERS)
 @pytest.mark.parametrize("kind", ["SGD, foreach", "SGD, fused"])
 def test_the_cpu_and_the_device_train_alike(kind, member) -> None:
-    model = network().cuda()
-    optimizer = OPTIMIZERS[kind](model.parameters())
-    cdg_torch.attach(optimizer, model, MEMBERS[member])
-    for batch in batches(4):
-        optimizer.zero_grad()
-        loss_of(model, on_device(batch)).backward()
-        optimizer.step()
-    expected = train_attached(lambda m: OPTIMIZERS[kind](m.parameters()), 4, MEMBERS[member])
-    untrained = network()
+    model, optimizer, data = prepared(kind, MEMBERS[member])
+    train(model, optimizer, data[:4])
+    metric = MEMBERS[member]
+    expected = train_attached(lambda m: OPTIMIZERS[kind](m.parameters()), metric=metric)
     moved = []
-    for p, q, r in zip(
-        model.parameters(), expected.parameters(), untrained.parameters(), strict=True
-    ):
+    for p, q, r in zip(*(m.parameters() for m in (model, expected, network())), strict=True):
         # Forward and backward passes add up in another order: some dozen roundings per step.
         torch.testing.assert_close(p.cpu(), q, rtol=0, atol=2e-5)
         moved.append((q - r).abs().max().item())
@@ -59,17 +61,15 @@ def test_the_cpu_and_the_device_train_alike(kind, member) -> None:
 def test_a_scaled_loss_takes_the_same_step() -> None:
     weights = []
     for scale in (1.0, 2.0**10):
-        model = network().cuda()
-        optimizer = OPTIMIZERS["SGD, fused"](model.parameters())
-        cdg_torch.attach(optimizer, model, METRIC)
+        model, optimizer, data = prepared("SGD, fused")
         scaler = torch.amp.GradScaler("cuda", init_scale=scale)
-        for batch in batches(3):
+        for batch in data[:3]:
             optimizer.zero_grad()
-            scaler.scale(loss_of(model, on_device(batch))).backward()
+            scaler.scale(loss_of(model, batch)).backward()
             scaler.unscale_(optimizer)
             scaler.step(optimizer)
             scaler.update()
-        weights.append([p.detach().clone() for p in model.parameters()])
+        weights.append(weights_of(model))
     for p, q in zip(*weights, strict=True):
         torch.testing.assert_close(p, q, rtol=0, atol=1e-6)
 
@@ -81,7 +81,7 @@ def test_16_bit_weights_are_served_by_the_kernels(dtype) -> None:
     cdg_torch.attach(optimizer, model, METRIC)
     images, labels = on_device(batches(1)[0])
     loss_of(model, (images.to(dtype), labels)).backward()
-    before = [p.detach().clone() for p in model.parameters()]
+    before = weights_of(model)
     with cdg_torch.backend("gpu"):
         optimizer.step()
     assert all(p.isfinite().all() for p in model.parameters())
@@ -92,14 +92,9 @@ def test_16_bit_weights_are_served_by_the_kernels(dtype) -> None:
 @pytest.mark.parametrize("member", MEMBERS)
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 def test_a_step_never_waits_for_the_device(kind, member) -> None:
-    model = network().cuda()
-    optimizer = OPTIMIZERS[kind](model.parameters())
-    cdg_torch.attach(optimizer, model, MEMBERS[member])
-    batch = on_device(batches(1)[0])
-    for _ in range(2):  # compiles, makes tables and state
-        loss_of(model, batch).backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    model, optimizer, (batch, *_) = prepared(kind, MEMBERS[member])
+    train(model, optimizer, [batch] * 2)  # compiles, makes tables and state
+    optimizer.zero_grad()
     loss_of(model, batch).backward()
     try:
         torch.cuda.set_sync_debug_mode("error")
@@ -109,29 +104,19 @@ def test_a_step_never_waits_for_the_device(kind, member) -> None:
 
 
 def test_a_whole_training_step_is_one_graph() -> None:
-    def prepared():
-        model = network().cuda()
-        optimizer = OPTIMIZERS["Adam, capturable"](model.parameters())
-        cdg_torch.attach(optimizer, model, METRIC)
-        return model, optimizer
-
-    data = [on_device(batch) for batch in batches(6)]
-    model, optimizer = prepared()
+    model, optimizer, data = prepared("Adam, capturable")
     batch = tuple(tensor.clone() for tensor in data[0])
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        for _ in range(3):
-            optimizer.zero_grad(set_to_none=True)
-            loss_of(model, batch).backward()
-            optimizer.step()
+        train(model, optimizer, [batch] * 3)
     torch.cuda.current_stream().wait_stream(stream)
-    other, ordinary = prepared()
+    other, ordinary, _ = prepared("Adam, capturable")
     other.load_state_dict(copy.deepcopy(model.state_dict()))
     ordinary.load_state_dict(copy.deepcopy(optimizer.state_dict()))
 
     graph = torch.cuda.CUDAGraph()
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     with torch.cuda.graph(graph):
         loss_of(model, batch).backward()
         optimizer.step()
@@ -139,9 +124,7 @@ def test_a_whole_training_step_is_one_graph() -> None:
         for place, tensor in zip(batch, fresh, strict=True):
             place.copy_(tensor)
         graph.replay()
-        ordinary.zero_grad(set_to_none=True)
-        loss_of(other, fresh).backward()
-        ordinary.step()
+        train(other, ordinary, [fresh])
     for p, q in zip(model.parameters(), other.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=0, atol=1e-5)
 
@@ -208,9 +191,7 @@ def test_compiled_code_calls_the_kernels() -> None:
     found = torch.compile(function, fullgraph=True)(g)
     torch.testing.assert_close(found, expected)
     for one, other in zip(
-        torch.autograd.grad(found.sum(), g),
-        torch.autograd.grad(expected.sum(), g),
-        strict=True,
+        torch.autograd.grad(found.sum(), g), torch.autograd.grad(expected.sum(), g), strict=True
     ):
         torch.testing.assert_close(one, other)
 

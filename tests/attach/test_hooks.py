@@ -15,7 +15,8 @@ from torch.optim.optimizer import (
 )
 
 import cdg_torch
-from tests.tools.small_training import METRIC, batches, loss_of, momentum_sgd, network
+from tests.tools.small_training import METRIC, batches, loss_of, network
+from tests.tools.training_loops import CallsSuper, closure_of, momentum_sgd
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "training-loop.md"
 
@@ -32,7 +33,7 @@ def test_what_each_hook_sees(with_closure, scheduler) -> None:
     model = network()
     optimizer = momentum_sgd(model)
     weight = model[0].weight
-    seen = {}
+    seen, raws = {}, []
 
     def spy(name):
         return lambda *_: seen.update({name: weight.grad})
@@ -51,31 +52,24 @@ def test_what_each_hook_sees(with_closure, scheduler) -> None:
         register_optimizer_step_post_hook(spy("global post hook")),
     ]
     (batch,) = batches(1)
-    raws = []
-
-    def closure():
-        optimizer.zero_grad()
-        loss_of(model, batch).backward()
-        raws[:] = [weight.grad]
-
+    closure = closure_of(model, optimizer, batch, lambda _: raws.append(weight.grad))
     try:
         closure()
-        first = weight.grad
         optimizer.step(*([closure] if with_closure else []))
     finally:
         for hook in everywhere:
             hook.remove()
     seen["`p.grad` after `step()`"] = weight.grad
-    transformed = cdg_torch.riemannian_gradient(raws[0], METRIC)
-    assert not torch.equal(transformed, raws[0])
-    found = {}
+    raw, found = raws[-1], {}
+    transformed = cdg_torch.riemannian_gradient(raw, METRIC)
+    assert not torch.equal(transformed, raw)
     for name, grad in seen.items():
         if with_closure and "pre" in name:
             # Before the closure has run there is nothing but the last raw gradient.
-            assert grad is first
+            assert grad is raws[0]
             continue
-        found[name] = "raw" if grad is raws[0] else "transformed"
-        assert grad is raws[0] or torch.equal(grad, transformed)
+        found[name] = "raw" if grad is raw else "transformed"
+        assert grad is raw or torch.equal(grad, transformed)
     table = documented()
     assert set(seen) == set(table)
     assert found == {name: table[name] for name in found}
@@ -108,34 +102,21 @@ def test_a_hook_may_replace_the_closure() -> None:
 def test_hooks_come_and_go(when) -> None:
     model = network()
     optimizer = momentum_sgd(model)
-    calls = []
+    calls, late = [], []
     once = optimizer.register_step_pre_hook(lambda *_: (calls.append("once"), once.remove())[1])
     cdg_torch.attach(optimizer, model, METRIC)
-    late = []
 
-    def register():
-        late[:] = [optimizer.register_step_post_hook(lambda *_: calls.append("late"))]
-
-    def closure():
-        optimizer.zero_grad()
-        loss_of(model, batches(1)[0]).backward()
-        if when == "in the closure" and not late:
-            register()
+    def register(_model):
+        if not late:
+            late.append(optimizer.register_step_post_hook(lambda *_: calls.append("late")))
 
     if when == "outside":
-        register()
+        register(model)
     for _ in range(2):
-        optimizer.step(closure)
+        optimizer.step(closure_of(model, optimizer, batches(1)[0], register))
     assert calls == ["once", "late", "late"]
     assert len(optimizer._optimizer_step_post_hooks) == 1
     assert not optimizer._optimizer_step_pre_hooks
-
-
-class CallsSuper(torch.optim.SGD):
-    """A step that goes on to torch's, which calls the hooks again."""
-
-    def step(self, closure=None):
-        return super().step(closure)
 
 
 def test_hooks_on_raw_gradients_are_called_once_where_the_step_is_inherited() -> None:

@@ -7,18 +7,15 @@ import torch
 
 import cdg_torch
 from cdg_torch import Metric, Rule
-from tests.tools.small_training import METRIC, batches, loss_of, network, same, train_by_hand
+from tests.tools.small_training import METRIC, batches, loss_of, network, same
+from tests.tools.training_loops import train, train_by_hand
 
 KINDS = {"SGD": {"momentum": 0.9, "weight_decay": 0.01}, "Adam": {}, "AdamW": {"amsgrad": True}}
 
 
-def train(make, steps=4):
+def trained(make, steps=4):
     model = network()
-    optimizer = make(model)
-    for batch in batches(steps):
-        optimizer.zero_grad()
-        loss_of(model, batch).backward()
-        optimizer.step()
+    train(model, make(model), batches(steps))
     return model
 
 
@@ -36,16 +33,18 @@ def test_equals_torch_with_the_transform_by_hand(name) -> None:
             [{"params": [p]} for p in model.parameters()], model=model, metric=METRIC, **options
         ),
     ):
-        assert same(train(make), expected)
+        assert same(trained(make), expected)
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_zero_smoothing_is_torch_bit_for_bit(name) -> None:
     ours, theirs = getattr(cdg_torch, name), getattr(torch.optim, name)
-    plain = train(lambda model: theirs(model.parameters(), lr=0.01, **KINDS[name]))
-    zero = train(lambda model: ours(model, lr=0.01, metric=Metric.l2(), **KINDS[name]))
+    plain = trained(lambda model: theirs(model.parameters(), lr=0.01, **KINDS[name]))
+    zero = trained(lambda model: ours(model, lr=0.01, metric=Metric.l2(), **KINDS[name]))
     assert same(plain, zero)
-    assert not same(plain, train(lambda model: ours(model, lr=0.01, metric=METRIC, **KINDS[name])))
+    assert not same(
+        plain, trained(lambda model: ours(model, lr=0.01, metric=METRIC, **KINDS[name]))
+    )
 
 
 @pytest.mark.parametrize("name", KINDS)

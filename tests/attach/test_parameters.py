@@ -7,32 +7,30 @@ from torch import nn
 import cdg_torch
 from cdg_torch import Metric, Rule
 from cdg_torch.layers import parameter_slots
-from tests.tools.small_training import METRIC, batches, loss_of, momentum_sgd, network, same
+from tests.tools.small_training import METRIC, batches, loss_of, network, same
+from tests.tools.training_loops import (
+    attached_network,
+    expect_step,
+    momentum_sgd,
+    transform_by_hand,
+    unit_sgd,
+)
 
 
 def reasons(handle) -> dict[str, str]:
     return {row.name: row.reason for row in handle.report()}
 
 
-def plain_sgd(model, **options):
-    return torch.optim.SGD(model.parameters(), lr=1.0, **options)
-
-
-def expect_step(optimizer, weights: dict) -> None:
-    """Step once with rate 1 and check each weight's change against M⁻¹g along its axis."""
-    before = {w: w.detach().clone() for w in weights}
-    grads = {w: w.grad.clone() for w in weights}
-    optimizer.step()
-    for w, dim in weights.items():
-        k = grads[w] if dim is None else cdg_torch.riemannian_gradient(grads[w], METRIC, dim=dim)
-        assert torch.equal(w, before[w] - k)
+def attached_to(model, parameters=None):
+    """Return an optimizer with rate 1 of a model's parameters, or some of them, and the handle."""
+    optimizer = torch.optim.SGD(model.parameters() if parameters is None else parameters, lr=1.0)
+    return optimizer, cdg_torch.attach(optimizer, model, METRIC)
 
 
 def test_none_gradients_do_not_shift_the_others() -> None:
     # A peer indexed sizes by position among gradients: one None, and all filters were wrong.
     model = nn.ModuleList([nn.Conv2d(1, n, 1) for n in (3, 4, 5)])
-    optimizer = plain_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, _ = attached_to(model)
     for index in (0, 2):
         model[index](torch.randn(1, 1, 2, 2)).square().sum().backward()
     assert model[1].weight.grad is None
@@ -43,8 +41,7 @@ def test_none_gradients_do_not_shift_the_others() -> None:
 def test_frozen_and_unfrozen() -> None:
     model = network()
     model[0].requires_grad_(requires_grad=False)
-    optimizer = plain_sgd(model)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, handle = attached_to(model)
     assert reasons(handle)["0.weight"] == "frozen (requires_grad=False)"
     (batch,) = batches(1)
     loss_of(model, batch).backward()
@@ -61,8 +58,7 @@ def test_frozen_and_unfrozen() -> None:
 def test_tied_parameters_are_transformed_once() -> None:
     model = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1))
     model[1].weight = model[0].weight
-    optimizer = plain_sgd(model)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, handle = attached_to(model)
     (row,) = handle.report().included
     assert (row.name, row.also) == ("0.weight", ("1.weight",))
     assert "0.weight = 1.weight" in str(handle.report())
@@ -74,8 +70,7 @@ def test_tied_with_conflicting_axes_is_left_alone_unless_a_rule_decides() -> Non
     # An autoencoder that decodes with the encoder's own kernel: output channels on axis 0 and 1.
     model = nn.Sequential(nn.Conv2d(3, 5, 2), nn.ConvTranspose2d(5, 3, 2), nn.Conv2d(3, 4, 1))
     model[1].weight = model[0].weight
-    optimizer = plain_sgd(model)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, handle = attached_to(model)
     assert reasons(handle)["0.weight"] == (
         "tied to 1.weight, which reads its output channels along another axis; "
         "a Rule with dim= decides"
@@ -98,8 +93,7 @@ def test_a_module_in_two_places_or_inside_itself_is_walked_once() -> None:
 def test_added_groups() -> None:
     backbone, head = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 3, 1)
     model = nn.Sequential(backbone, head)
-    optimizer = torch.optim.SGD(backbone.parameters(), lr=1.0)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, handle = attached_to(model, backbone.parameters())
     assert reasons(handle)["1.weight"] == "not in the optimizer"
     optimizer.add_param_group({"params": head.parameters()})
     model(torch.randn(1, 2, 5, 5)).square().sum().backward()
@@ -108,8 +102,7 @@ def test_added_groups() -> None:
 
 def test_a_layer_grown_after_attach() -> None:
     model = nn.Sequential(nn.Conv2d(2, 4, 3))
-    optimizer = plain_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, _ = attached_to(model)
     grown = nn.ConvTranspose2d(4, 3, 1)
     # Held by the optimizer before the model knows it, with a step in between …
     optimizer.add_param_group({"params": grown.parameters()})
@@ -123,9 +116,7 @@ def test_a_layer_grown_after_attach() -> None:
 
 
 def test_replaced_parameters_are_found_again() -> None:
-    model = network()
-    optimizer = plain_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    model, optimizer, _ = attached_network(unit_sgd)
     # What sharding and device moves do: new tensors in the same places, in model and optimizer.
     fresh = {}
     for module in model.modules():
@@ -140,17 +131,14 @@ def test_replaced_parameters_are_found_again() -> None:
 
 def test_a_parameter_that_moves_to_another_layer_changes_its_axis() -> None:
     model = nn.Sequential(nn.Conv2d(3, 3, 1, bias=False), nn.ConvTranspose2d(3, 3, 1, bias=False))
-    optimizer = plain_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, _ = attached_to(model)
     model[0].weight, model[1].weight = model[1].weight, model[0].weight
     model(torch.randn(1, 3, 2, 2)).square().sum().backward()
     expect_step(optimizer, {model[0].weight: 0, model[1].weight: 1})
 
 
 def test_parameters_replaced_behind_the_optimizers_back_raise() -> None:
-    model = network()
-    optimizer = plain_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    model, optimizer, _ = attached_network(unit_sgd)
     loss_of(model, batches(1)[0]).backward()
     for module in model.modules():
         for name, p in list(module.named_parameters(recurse=False)):
@@ -161,8 +149,7 @@ def test_parameters_replaced_behind_the_optimizers_back_raise() -> None:
 
 def test_lazy_layers_are_read_after_their_first_forward_pass() -> None:
     model = nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyConvTranspose2d(3, 2))
-    optimizer = plain_sgd(model)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, handle = attached_to(model)
     assert reasons(handle)["0.weight"].startswith("not initialized yet")
     model(torch.randn(1, 2, 5, 5)).square().sum().backward()
     expect_step(optimizer, {model[0].weight: 0, model[1].weight: 1})
@@ -170,17 +157,14 @@ def test_lazy_layers_are_read_after_their_first_forward_pass() -> None:
 
 def test_parameters_of_two_models_in_one_optimizer() -> None:
     model, loss_head = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 2, 1)
-    optimizer = torch.optim.SGD([*model.parameters(), *loss_head.parameters()], lr=1.0)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    optimizer, handle = attached_to(model, [*model.parameters(), *loss_head.parameters()])
     assert reasons(handle)["<group 0, parameter 2>"] == "not a parameter of this model"
     loss_head(model(torch.randn(1, 2, 5, 5))).square().sum().backward()
     expect_step(optimizer, {model.weight: 0, loss_head.weight: None})
 
 
 def test_all_gradients_none_is_an_error_unless_said() -> None:
-    model = network()
-    optimizer = plain_sgd(model)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    model, optimizer, handle = attached_network(unit_sgd)
     with pytest.raises(RuntimeError, match=r"every gradient is None.*require_gradients=False"):
         optimizer.step()
     handle.detach()
@@ -211,8 +195,6 @@ def test_accumulation_transforms_the_sum_once() -> None:
             for batch in data[start : start + 3]:
                 (loss_of(model, batch) / 3).backward()
             if not attached:
-                from tests.tools.small_training import transform_by_hand
-
                 transform_by_hand(model)
             optimizer.step()
         return model
@@ -221,18 +203,14 @@ def test_accumulation_transforms_the_sum_once() -> None:
 
 
 def test_two_steps_on_the_same_gradients_transform_each_time_from_raw() -> None:
-    model = network()
-    optimizer = plain_sgd(model)
-    cdg_torch.attach(optimizer, model, METRIC)
+    model, optimizer, _ = attached_network(unit_sgd)
     loss_of(model, batches(1)[0]).backward()
     for _ in range(2):
         expect_step(optimizer, {model[0].weight: 0, model[5].weight: 1})
 
 
 def test_metric_of_the_identity_hands_over_the_very_gradient() -> None:
-    model = network()
-    optimizer = plain_sgd(model)
-    cdg_torch.attach(optimizer, model, Metric.l2())
+    model, optimizer, _ = attached_network(unit_sgd, Metric.l2())
     loss_of(model, batches(1)[0]).backward()
     grads = [p.grad for p in model.parameters()]
     seen = []

@@ -9,6 +9,7 @@ from torch import nn
 
 import cdg_torch
 from cdg_torch import Metric
+from tests.tools.small_training import all_equal, weights_of
 
 METRIC = Metric.sobolev(0.3)
 
@@ -70,12 +71,13 @@ class Failing(torch.optim.SGD):
 @pytest.mark.parametrize("with_closure", [False, True])
 @pytest.mark.parametrize("scheduler", ["none", "before", "after"])
 def test_restored_when_the_base_step_fails(with_closure: bool, scheduler: str) -> None:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(2, 6, 3), nn.BatchNorm2d(6))
-    optimizer = Failing(model.parameters(), lr=0.1)
-    if scheduler == "before":
-        torch.optim.lr_scheduler.StepLR(optimizer, 1)
-    cdg_torch.attach(optimizer, model, METRIC)
+    def make(parameters, lr):
+        optimizer = Failing(parameters, lr)
+        if scheduler == "before":
+            torch.optim.lr_scheduler.StepLR(optimizer, 1)
+        return optimizer
+
+    model, optimizer, _ = setup(make)
     if scheduler == "after":
         torch.optim.lr_scheduler.StepLR(optimizer, 1)
     seen = []
@@ -97,7 +99,7 @@ def test_restored_when_the_closure_fails() -> None:
     before = snapshot(model)
     calls = []
 
-    def closure():
+    def evaluate():
         assert_raw(model, before)
         calls.append(1)
         if len(calls) == 2:
@@ -105,14 +107,8 @@ def test_restored_when_the_closure_fails() -> None:
             raise RuntimeError(msg)
         return torch.tensor(1.0)
 
-    def twice():
-        closure_ = optimizer_closure[0]
-        closure_()
-        return closure_()
-
-    optimizer_closure = [closure]
     with pytest.raises(RuntimeError, match="no more data"):
-        optimizer.step(twice)
+        optimizer.step(lambda: [evaluate() for _ in range(2)])
     assert_raw(model, before)
 
 
@@ -125,14 +121,13 @@ def test_a_refused_gradient_changes_nothing(options) -> None:
     rule = cdg_torch.Rule(metric=METRIC, types=nn.Embedding)
     cdg_torch.attach(optimizer, model, METRIC, rules=[rule], **options)
     (model[0](torch.ones(1, 2, 3, 3)).sum() + model[1](torch.tensor([1])).sum()).backward()
-    weights = [p.detach().clone() for p in model.parameters()]
-    grad = model[0].weight.grad
+    weights, grad = weights_of(model), model[0].weight.grad
     values = grad.clone()
     with pytest.raises(TypeError, match=r"the gradient of 1\.weight must be dense"):
         optimizer.step()
     assert model[0].weight.grad is grad
     assert torch.equal(grad, values)
-    assert all(torch.equal(p, w) for p, w in zip(model.parameters(), weights, strict=True))
+    assert all_equal(model.parameters(), weights)
 
 
 def test_in_place_mode_leaves_the_gradient_in_the_metric() -> None:
@@ -146,8 +141,7 @@ def test_in_place_mode_leaves_the_gradient_in_the_metric() -> None:
     reference_optimizer.step()
     assert model[0].weight.grad.data_ptr() == pointer
     assert torch.equal(model[0].weight.grad, k)
-    for p, q in zip(model.parameters(), reference.parameters(), strict=True):
-        assert torch.equal(p, q)
+    assert all_equal(model.parameters(), reference.parameters())
 
 
 @pytest.mark.parametrize("options", [{}, {"inplace": True}, {"where": "update"}], ids=str)
@@ -162,5 +156,5 @@ def test_gradients_with_a_history_are_stepped_with_like_others(options) -> None:
         for p, g in zip(model.parameters(), grads, strict=True):
             p.grad = g
         optimizer.step()
-        results.append([p.detach().clone() for p in model.parameters()])
-    assert all(torch.equal(p, q) for p, q in zip(*results, strict=True))
+        results.append(weights_of(model))
+    assert all_equal(*results)

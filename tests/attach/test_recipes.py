@@ -7,6 +7,7 @@ import importlib
 import re
 import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from torch.utils.data import DataLoader
 
 import cdg_torch
 from cdg_torch import Metric
-from tests.tools.small_training import batches, loss_of, network, same, transform_by_hand
+from tests.tools.small_training import batches, loss_of, network, same
+from tests.tools.training_loops import attached_network, closure_of, train, transform_by_hand
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "training-loop.md"
 H0 = Metric.reweighted_h0(10.0)
@@ -38,15 +40,8 @@ def recipes() -> dict[str, str]:
 
 def run(heading: str, **names) -> dict:
     """Execute a recipe in a fresh namespace and return the namespace."""
-    space = {
-        "torch": torch,
-        "nn": nn,
-        "cdg_torch": cdg_torch,
-        "Metric": Metric,
-        "make_model": network,
-        "loader": LOADER,
-        **names,
-    }
+    space = {"torch": torch, "nn": nn, "cdg_torch": cdg_torch, "Metric": Metric}
+    space |= {"make_model": network, "loader": LOADER, **names}
     exec(compile(recipes()[heading], f"<recipe {heading}>", "exec"), space)
     return space
 
@@ -55,18 +50,12 @@ def sgd(model):
     return torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
 
-def by_hand(make_optimizer=sgd, *, metric=lambda _: H0, before=None, after=None, data=LOADER):
+def by_hand(make_optimizer=sgd, *, metric=lambda _: H0, before=(), after=(), data=LOADER):
     model = network()
     optimizer = make_optimizer(model)
     for index, batch in enumerate(data):
-        optimizer.zero_grad()
-        loss_of(model, batch).backward()
-        if before is not None:
-            before(model)
-        transform_by_hand(model, metric(index))
-        if after is not None:
-            after(model)
-        optimizer.step()
+        transform = partial(transform_by_hand, metric=metric(index))
+        train(model, optimizer, [batch], *before, transform, *after)
     return model
 
 
@@ -143,22 +132,14 @@ def test_accumulation() -> None:
 
 
 def test_clipping_after_the_transform() -> None:
-    assert same(run("Clipping after the transform")["model"], by_hand(after=clip))
+    assert same(run("Clipping after the transform")["model"], by_hand(after=[clip]))
 
 
 def test_lbfgs() -> None:
     model = network()
     optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=4)
     for batch in LOADER:
-
-        def closure(batch=batch):
-            optimizer.zero_grad()
-            loss = loss_of(model, batch)
-            loss.backward()
-            transform_by_hand(model, H0)
-            return loss
-
-        optimizer.step(closure)
+        optimizer.step(closure_of(model, optimizer, batch, partial(transform_by_hand, metric=H0)))
     assert same(run("Closures and LBFGS")["model"], model)
 
 
@@ -170,20 +151,18 @@ def test_a_metric_that_moves() -> None:
 
 
 def test_other_tensors_other_metrics(capsys) -> None:
-    found = run("Other tensors, other metrics")["model"]
-    report = capsys.readouterr().out
-    assert re.search(r"^0\.weight .* its rule has metric None$", report, re.MULTILINE)
-    model = network()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    for batch in LOADER:
-        optimizer.zero_grad()
-        loss_of(model, batch).backward()
+    def transform(model) -> None:
         raw = model[0].weight.grad
         transform_by_hand(model, Metric.sobolev(1.0))
         model[0].weight.grad = raw
         linear = model[7].weight
         linear.grad = cdg_torch.riemannian_gradient(linear.grad, Metric.reweighted_h0(2.0))
-        optimizer.step()
+
+    found = run("Other tensors, other metrics")["model"]
+    report = capsys.readouterr().out
+    assert re.search(r"^0\.weight .* its rule has metric None$", report, re.MULTILINE)
+    model = network()
+    train(model, torch.optim.AdamW(model.parameters(), lr=1e-3), LOADER, transform)
     assert same(found, model)
 
 
@@ -212,25 +191,18 @@ framework = pytest.mark.filterwarnings("ignore")
 @framework
 def test_lightning(tmp_path) -> None:
     lightning = pytest.importorskip("lightning")
-    options = {
-        "accelerator": "cpu",
-        "devices": 1,
-        "default_root_dir": tmp_path,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
+    silent = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    options = {"accelerator": "cpu", "devices": 1, "default_root_dir": tmp_path}
+    options |= dict.fromkeys(silent, False)
     # Lightning takes a list of batches for a list of loaders.
     names = {"lightning": lightning, "loader": DataLoader(LOADER, batch_size=None)}
-    found = run("Lightning", trainer_options=options, **names)["model"]
-    assert same(found, by_hand())
-    clipped = {**options, "gradient_clip_val": 1.0}
-    found = run("Lightning", trainer_options=clipped, **names)["model"]
-    assert same(found, by_hand(before=clip))
-    accumulated = {**options, "accumulate_grad_batches": 2}
-    found = run("Lightning", trainer_options=accumulated, **names)["model"]
-    assert same(found, run("Gradient accumulation")["model"])
+
+    def trained(**more):
+        return run("Lightning", trainer_options={**options, **more}, **names)["model"]
+
+    assert same(trained(), by_hand())
+    assert same(trained(gradient_clip_val=1.0), by_hand(before=[clip]))
+    assert same(trained(accumulate_grad_batches=2), run("Gradient accumulation")["model"])
 
 
 @framework
@@ -265,34 +237,18 @@ def test_hugging_face_trainer(tmp_path) -> None:
     transformers = pytest.importorskip("transformers")
     inputs, labels = LOADER[0]
     rows = [{"inputs": x, "labels": y} for x, y in zip(inputs, labels, strict=True)]
-    arguments = {
-        "output_dir": str(tmp_path),
-        "per_device_train_batch_size": len(rows),
-        "num_train_epochs": 4,
-        "learning_rate": 0.05,
-        "max_grad_norm": 0.0,
-        "use_cpu": True,
-        "report_to": [],
-        "save_strategy": "no",
-        "disable_tqdm": True,
-    }
-    found = run(
-        "Hugging Face Trainer",
-        transformers=transformers,
-        with_loss=WithLoss,
-        arguments=arguments,
-        dataset=rows,
-    )
+    arguments = {"output_dir": str(tmp_path), "per_device_train_batch_size": len(rows)}
+    arguments |= {"num_train_epochs": 4, "learning_rate": 0.05, "max_grad_norm": 0.0}
+    arguments |= {"use_cpu": True, "report_to": [], "save_strategy": "no", "disable_tqdm": True}
+    names = {"transformers": transformers, "with_loss": WithLoss, "arguments": arguments}
+    found = run("Hugging Face Trainer", dataset=rows, **names)
     assert cdg_torch.attached(found["trainer"].optimizer.optimizer) is None  # detached at the end
-    expected = by_hand(
-        lambda model: torch.optim.SGD(model.parameters(), lr=0.05), data=[LOADER[0]] * 4
-    )
-    plain = network()
-    optimizer = torch.optim.SGD(plain.parameters(), lr=0.05)
-    for batch in [LOADER[0]] * 4:
-        optimizer.zero_grad()
-        loss_of(plain, batch).backward()
-        optimizer.step()
+
+    def make(model):
+        return torch.optim.SGD(model.parameters(), lr=0.05)
+
+    expected, plain = by_hand(make, data=[LOADER[0]] * 4), network()
+    train(plain, make(plain), [LOADER[0]] * 4)
     weights = [list(model.parameters()) for model in (found["model"], expected, plain)]
     for p, q, r in zip(*weights, strict=True):
         # The Trainer shuffles: the same batch in another order, so sums round differently.
@@ -322,22 +278,13 @@ def timm_factory():
 @framework
 def test_timm() -> None:
     factory = timm_factory()
-    found = run("timm", create_optimizer_v2=factory)["model"]
-    assert same(found, by_hand())
+    assert same(run("timm", create_optimizer_v2=factory)["model"], by_hand())
     # Optimizers that are timm's own, by the factory's names.
     for name in ("lamb", "adabelief", "lion", "nadamw", "lars"):
-
-        def make(model, name=name):
-            return factory(model, opt=name, lr=0.01, weight_decay=0.0)
-
-        model = network()
-        optimizer = make(model)
-        cdg_torch.attach(optimizer, model, H0)
+        make = partial(factory, opt=name, lr=0.01, weight_decay=0.0)
+        model, optimizer, _ = attached_network(make, H0)
         assert type(optimizer).__module__.startswith("timm")
-        for batch in LOADER:
-            optimizer.zero_grad()
-            loss_of(model, batch).backward()
-            optimizer.step()
+        train(model, optimizer, LOADER)
         assert same(model, by_hand(make)), name
 
 

@@ -6,7 +6,8 @@ from torch import nn
 
 import cdg_torch
 from cdg_torch import Metric, Rule
-from tests.tools.small_training import METRIC, batches, loss_of, momentum_sgd, network
+from tests.tools.small_training import METRIC, batches, loss_of, network
+from tests.tools.training_loops import attached_network, momentum_sgd, unit_sgd
 
 OTHER = Metric.reweighted_h0(7.0)
 
@@ -16,8 +17,7 @@ def included(handle) -> dict[str, tuple]:
 
 
 def test_default_selection_and_reasons() -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC)
+    *_, handle = attached_network()
     assert included(handle) == {
         "0.weight": (0, 1, METRIC),
         "3.weight": (0, 2, METRIC),
@@ -37,8 +37,7 @@ def test_default_selection_and_reasons() -> None:
 
 
 def test_the_report_prints_every_tensor_once(capsys) -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC, verbose=True)
+    model, _, handle = attached_network(verbose=True)
     printed = capsys.readouterr().out
     assert printed == f"{handle.report()}\n"
     lines = printed.splitlines()
@@ -51,39 +50,29 @@ def test_the_report_prints_every_tensor_once(capsys) -> None:
     assert lines[-1] in repr(handle)
 
 
-@pytest.mark.parametrize(
-    ("rules", "expected"),
-    [
-        ([Rule(metric=None, name="0.*")], {"3.weight": METRIC, "5.weight": METRIC}),
-        ([Rule(metric=OTHER, name="[03].weight")], {"0": OTHER, "3": OTHER, "5": METRIC}),
-        (
-            [Rule(metric=OTHER, types=nn.Linear)],
-            {"0": METRIC, "3": METRIC, "5": METRIC, "7": OTHER},
-        ),
-        ([Rule(metric=OTHER, types=nn.ConvTranspose2d)], {"0": METRIC, "3": METRIC, "5": OTHER}),
-        (
-            [
-                Rule(
-                    metric=OTHER,
-                    when=lambda name, layer, _: name == "3.weight" and layer.groups == 2,
-                )
-            ],
-            {"0": METRIC, "3": OTHER, "5": METRIC},
-        ),
-        (
-            [Rule(metric=OTHER, name="0.*"), Rule(metric=None, name="[035].*")],
-            {"0": OTHER},
-        ),
-    ],
-    ids=["None", "name", "type", "transposed", "callable", "first match wins"],
-)
-def test_rules(rules, expected) -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC, rules=rules)
+NAMED = Rule(metric=OTHER, name="0.*")
+RULES = {
+    "None": ([Rule(metric=None, name="0.*")], {3: METRIC, 5: METRIC}),
+    "name": ([Rule(metric=OTHER, name="[03].weight")], {0: OTHER, 3: OTHER, 5: METRIC}),
+    "type": ([Rule(metric=OTHER, types=nn.Linear)], {0: METRIC, 3: METRIC, 5: METRIC, 7: OTHER}),
+    "transposed": (
+        [Rule(metric=OTHER, types=nn.ConvTranspose2d)],
+        {0: METRIC, 3: METRIC, 5: OTHER},
+    ),
+    "callable": (
+        [Rule(metric=OTHER, when=lambda name, own, _: name == "3.weight" and own.groups == 2)],
+        {0: METRIC, 3: OTHER, 5: METRIC},
+    ),
+    "first match wins": ([NAMED, Rule(metric=None, name="[035].*")], {0: OTHER}),
+}
+
+
+@pytest.mark.parametrize("case", RULES)
+def test_rules(case) -> None:
+    rules, expected = RULES[case]
+    *_, handle = attached_network(rules=rules)
     found = {name: metric for name, (_, _, metric) in included(handle).items()}
-    assert found == {
-        name if "." in name else f"{name}.weight": metric for name, metric in expected.items()
-    }
+    assert found == {f"{index}.weight": metric for index, metric in expected.items()}
 
 
 def test_rules_say_axis_and_groups_for_layers_of_one_s_own() -> None:
@@ -113,14 +102,9 @@ def test_rules_say_axis_and_groups_for_layers_of_one_s_own() -> None:
 
 
 def test_a_rule_that_selects_nothing_is_refused() -> None:
-    model = network()
+    rules = [Rule(metric=None, name="0.*"), Rule(metric=None, name="laier.*")]
     with pytest.raises(ValueError, match=r"rules\[1\] selects no tensor of the model: .*laier"):
-        cdg_torch.attach(
-            momentum_sgd(model),
-            model,
-            METRIC,
-            rules=[Rule(metric=None, name="0.*"), Rule(metric=None, name="laier.*")],
-        )
+        attached_network(rules=rules)
 
 
 def test_nothing_to_act_on_is_refused() -> None:
@@ -135,10 +119,8 @@ def test_a_model_that_is_not_the_optimizers_is_refused() -> None:
 
 
 def test_metrics_change_per_rule_during_training() -> None:
-    model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     mine = Rule(metric=OTHER, name="0.*")
-    handle = cdg_torch.attach(optimizer, model, METRIC, rules=[mine])
+    model, optimizer, handle = attached_network(unit_sgd, rules=[mine])
     mine.metric = None  # the handle works on a copy
     handle.metric = Metric.sobolev(2.0)
     handle.rules[0].metric = Metric.sobolev(3.0)

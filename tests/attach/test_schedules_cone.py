@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 
 import cdg_torch
 from cdg_torch import Metric, blend
-from tests.tools.small_training import METRIC, batches, loss_of, momentum_sgd, network
+from tests.tools.small_training import METRIC, batches, network
 from tests.tools.strategies import metrics
+from tests.tools.training_loops import (
+    attached_network,
+    closure_of,
+    expect_step,
+    momentum_sgd,
+    unit_sgd,
+)
 
 
 @given(metric=metrics(), t=st.floats(0, 1))
@@ -100,17 +107,11 @@ def test_checkpoints(name, tmp_path) -> None:
 
 
 def test_the_step_uses_the_scheduled_metric() -> None:
-    model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    handle = cdg_torch.attach(optimizer, model, METRIC)
+    model, optimizer, handle = attached_network(unit_sgd)
     schedule = cdg_torch.LinearMetric(handle, steps=2)
     for t in (0.0, 0.5, 1.0, 1.0):
-        optimizer.zero_grad()
-        loss_of(model, batches(1)[0]).backward()
-        before, grad = model[0].weight.detach().clone(), model[0].weight.grad
-        optimizer.step()
-        k = cdg_torch.riemannian_gradient(grad, blend(METRIC, t))
-        assert torch.equal(model[0].weight, before - k)
+        closure_of(model, optimizer, batches(1)[0])()
+        expect_step(optimizer, {model[0].weight: 0}, blend(METRIC, t))
         schedule.step()
 
 

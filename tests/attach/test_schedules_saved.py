@@ -3,7 +3,8 @@
 import pytest
 
 import cdg_torch
-from tests.tools.small_training import METRIC, momentum_sgd, network
+from tests.tools.small_training import METRIC, network
+from tests.tools.training_loops import momentum_sgd
 
 
 def handle_with_a_rule_that_leaves_alone() -> cdg_torch.Handle:

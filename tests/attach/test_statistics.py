@@ -5,14 +5,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import cdg_torch
-from tests.tools.small_training import METRIC, batches, loss_of, momentum_sgd, network
+from tests.tools.small_training import METRIC, batches, loss_of, network
+from tests.tools.training_loops import attached_network, unit_sgd
 
 
 @pytest.mark.parametrize("options", [{}, {"inplace": True}, {"where": "update"}], ids=str)
 def test_norms_and_correlations_of_raw_and_transformed(options) -> None:
-    model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    handle = cdg_torch.attach(optimizer, model, METRIC, stats=True, **options)
+    model, optimizer, handle = attached_network(unit_sgd, stats=True, **options)
     assert handle.stats() == {}
     loss_of(model, batches(1)[0]).backward()
     raw = {name: p.grad.clone() for name, p in model.named_parameters()}
@@ -33,8 +32,7 @@ def test_norms_and_correlations_of_raw_and_transformed(options) -> None:
 
 
 def test_off_by_default() -> None:
-    model = network()
-    handle = cdg_torch.attach(momentum_sgd(model), model, METRIC)
+    *_, handle = attached_network()
     with pytest.raises(RuntimeError, match="attach with stats=True"):
         handle.stats()
 

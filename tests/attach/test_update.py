@@ -6,27 +6,32 @@ import torch
 import cdg_torch
 from cdg_torch import Metric, riemannian_gradient
 from cdg_torch.attachment.decay import kept_fraction
-from tests.tools.small_training import METRIC, batches, loss_of, network, same, train_attached
-
-SELECTED = {"0.weight": (0, 1), "3.weight": (0, 2), "5.weight": (1, 1)}
+from tests.tools.small_training import (
+    METRIC,
+    SELECTED,
+    all_equal,
+    batches,
+    loss_of,
+    network,
+    same,
+    weights_of,
+)
+from tests.tools.training_loops import attached_network, train_attached, train_by_hand, unit_sgd
 
 
 def one_step(make, **options):
-    """Return model before and after one step, with gradients, plain and attached."""
-    results = []
+    """Return moves of a step, plain and attached, and the weights and gradients before it."""
+    moves = []
     for attached in (False, True):
         model = network()
         optimizer = make(model)
         if attached:
             cdg_torch.attach(optimizer, model, METRIC, **options)
-        # two steps, so that momentum and moments matter; compare the second
-        for batch in batches(1):
-            loss_of(model, batch).backward()
+        loss_of(model, batches(1)[0]).backward()
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         optimizer.step()
-        results.append({name: p.detach() - before[name] for name, p in model.named_parameters()})
-        grads = {name: p.grad for name, p in model.named_parameters()}
-    return results[0], results[1], before, grads
+        moves.append({name: p.detach() - before[name] for name, p in model.named_parameters()})
+    return *moves, before, {name: p.grad for name, p in model.named_parameters()}
 
 
 MAKERS = {
@@ -34,6 +39,14 @@ MAKERS = {
     "Adam": lambda model: torch.optim.Adam(model.parameters(), lr=0.1),
     "RMSprop": lambda model: torch.optim.RMSprop(model.parameters(), lr=0.01),
 }
+
+
+def expected_move(key, move, metric=METRIC):
+    """Return M⁻¹ of what a tensor would move by, or that itself where no rule selects it."""
+    if key not in SELECTED:
+        return move
+    dim, groups = SELECTED[key]
+    return riemannian_gradient(move, metric, dim=dim, groups=groups)
 
 
 def close(actual, expected, *scales) -> None:
@@ -46,12 +59,10 @@ def close(actual, expected, *scales) -> None:
 def test_the_displacement_is_replaced_by_its_gradient_in_the_metric(name) -> None:
     plain, attached, before, _ = one_step(MAKERS[name], where="update")
     for key, move in plain.items():
-        expected = move
-        if key in SELECTED:
-            dim, groups = SELECTED[key]
-            expected = riemannian_gradient(move, METRIC, dim=dim, groups=groups)
-            assert (expected - move).abs().max() > 0.1 * move.abs().max()
+        expected = expected_move(key, move)
         close(attached[key], expected, before[key])
+        if key in SELECTED:
+            assert (expected - move).abs().max() > 0.1 * move.abs().max()
 
 
 def test_for_sgd_gradient_and_update_agree() -> None:
@@ -72,60 +83,36 @@ def test_decoupled_decay_is_left_out_of_the_update_unless_asked_for(transform_de
         return torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.5)
 
     plain, attached, before, _ = one_step(make, where="update", transform_decay=transform_decay)
-    decay = 0.1 * 0.5
-    for key, (dim, groups) in SELECTED.items():
-        shrink = -decay * before[key]
-        move = plain[key] if transform_decay else plain[key] - shrink
-        expected = riemannian_gradient(move, METRIC, dim=dim, groups=groups)
-        expected = expected if transform_decay else expected + shrink
-        close(attached[key], expected, before[key])
+    for key in SELECTED:
+        left_out = 0.0 if transform_decay else -0.1 * 0.5 * before[key]
+        close(attached[key], expected_move(key, plain[key] - left_out) + left_out, before[key])
 
 
-COUPLED = (
-    "SGD",
-    "Adam",
-    "NAdam",
-    "RAdam",
-    "Adagrad",
-    "Adadelta",
-    "Adamax",
-    "ASGD",
-    "RMSprop",
-)
+COUPLED = ("SGD", "Adam", "NAdam", "RAdam", "Adagrad", "Adadelta", "Adamax", "ASGD", "RMSprop")
 
 
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("name", COUPLED)
 def test_coupled_decay_transformed_equals_decay_in_the_loss(name, maximize) -> None:
     """M⁻¹(g ± λw): the same step as a plain optimizer without decay fed that gradient."""
-    kind = getattr(torch.optim, name)
-    sign = -1 if maximize else 1
 
-    def fed_by_hand():
-        model = network()
-        optimizer = kind(model.parameters(), lr=0.1, weight_decay=0.3, maximize=maximize)
-        for group in optimizer.param_groups:
-            group["weight_decay"] = 0.0
-        loss_of(model, batches(1)[0]).backward()
-        for key, p in model.named_parameters():
-            p.grad.add_(p.detach(), alpha=sign * 0.3)
-            if key in SELECTED:
-                dim, groups = SELECTED[key]
-                p.grad = riemannian_gradient(p.grad, METRIC, dim=dim, groups=groups)
-        optimizer.step()
-        return model
+    def make(model):
+        kind = getattr(torch.optim, name)
+        return kind(model.parameters(), lr=0.1, weight_decay=0.3, maximize=maximize)
 
-    def fed_by_attach(**options):
-        model = network()
-        optimizer = kind(model.parameters(), lr=0.1, weight_decay=0.3, maximize=maximize)
-        cdg_torch.attach(optimizer, model, METRIC, **options)
-        loss_of(model, batches(1)[0]).backward()
-        optimizer.step()
-        return model
+    def add_decay(model):
+        for p in model.parameters():
+            p.grad.add_(p.detach(), alpha=-0.3 if maximize else 0.3)
 
-    expected, untransformed = fed_by_hand(), fed_by_attach()
+    def make_without_decay(model):
+        optimizer = make(model)
+        optimizer.param_groups[0]["weight_decay"] = 0.0
+        return optimizer
+
+    expected = train_by_hand(make_without_decay, 1, add_decay)
+    untransformed = train_attached(make, 1)
     for inplace in (False, True):
-        actual = fed_by_attach(transform_decay=True, inplace=inplace)
+        actual = train_attached(make, 1, transform_decay=True, inplace=inplace)
         assert not same(actual, untransformed)
         for p, q in zip(actual.parameters(), expected.parameters(), strict=True):
             # Sign-like first steps (Adam) turn rounding into rounding: a relative error of
@@ -138,38 +125,34 @@ def test_untransformed_decay_is_what_torch_adds() -> None:
         return torch.optim.SGD(model.parameters(), lr=1.0, weight_decay=0.3)
 
     _, attached, before, grads = one_step(make)
-    for key, (dim, groups) in SELECTED.items():
-        k = riemannian_gradient(grads[key], METRIC, dim=dim, groups=groups)
+    for key in SELECTED:
+        k = expected_move(key, grads[key])
         close(attached[key], -(k + 0.3 * before[key]), before[key])
 
 
 @pytest.mark.parametrize("options", [{}, {"inplace": True}, {"where": "update"}], ids=str)
 def test_match_norm_keeps_length_and_changes_direction(options) -> None:
     strong = Metric.sobolev(5.0)
-    model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    cdg_torch.attach(optimizer, model, strong, match_norm=True, **options)
+    model, optimizer, _ = attached_network(unit_sgd, strong, match_norm=True, **options)
     loss_of(model, batches(1)[0]).backward()
     raw = {name: p.grad.clone() for name, p in model.named_parameters()}
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     optimizer.step()
-    for key, (dim, groups) in SELECTED.items():
+    for key in SELECTED:
         move = before[key] - model.get_parameter(key).detach()
-        k = riemannian_gradient(raw[key], strong, dim=dim, groups=groups)
+        k = expected_move(key, raw[key], strong)
         expected = k * (raw[key].norm() / k.norm())
         close(move, expected, before[key])
         assert (raw[key].norm() / k.norm() - 1).abs() > 0.05
 
 
 def test_match_norm_of_a_zero_gradient_is_zero() -> None:
-    model = network()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    cdg_torch.attach(optimizer, model, METRIC, match_norm=True)
+    model, optimizer, _ = attached_network(unit_sgd, match_norm=True)
     for p in model.parameters():
         p.grad = torch.zeros_like(p)
-    before = [p.detach().clone() for p in model.parameters()]
+    before = weights_of(model)
     optimizer.step()
-    assert all(torch.equal(p, q) for p, q in zip(model.parameters(), before, strict=True))
+    assert all_equal(model.parameters(), before)
 
 
 def test_match_norm_of_a_gradient_that_vanishes_is_zero() -> None:
@@ -192,9 +175,8 @@ def test_match_norm_of_a_gradient_that_vanishes_is_zero() -> None:
     ],
 )
 def test_bad_options_are_refused(options, message) -> None:
-    model = network()
     with pytest.raises(ValueError, match=message):
-        cdg_torch.attach(MAKERS["SGD"](model), model, METRIC, **options)
+        attached_network(**options)
 
 
 def test_unknown_decay_is_not_guessed() -> None:

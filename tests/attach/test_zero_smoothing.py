@@ -11,6 +11,7 @@ from torch import nn
 
 import cdg_torch
 from cdg_torch import Metric
+from tests.tools.small_training import all_equal, weights_of
 
 LEARNING_RATE = {"LBFGS": 0.1, "Adadelta": 1.0, "Rprop": 0.01}
 # SparseAdam takes sparse gradients only, which no convolution has; Muon takes matrices only.
@@ -32,14 +33,13 @@ def make_model() -> nn.Sequential:
     )
 
 
-def train(optimizer_name: str, metric: Metric | None, steps: int = 4, **kwargs) -> list:
+def train(name: str, metric: Metric | None, *, by_closure: bool, options=None, **kwargs) -> list:
     model = make_model()
-    lr = LEARNING_RATE.get(optimizer_name, 0.05)
-    optimizer = getattr(torch.optim, optimizer_name)(model.parameters(), lr=lr, **kwargs)
+    lr = LEARNING_RATE.get(name, 0.05)
+    optimizer = getattr(torch.optim, name)(model.parameters(), lr=lr, **kwargs)
     if metric is not None:
-        cdg_torch.attach(optimizer, model, metric)
-    data = torch.randn(steps, 5, 2, 6, 6, generator=torch.Generator().manual_seed(1))
-    for x in data:
+        cdg_torch.attach(optimizer, model, metric, **(options or {}))
+    for x in torch.randn(4, 5, 2, 6, 6, generator=torch.Generator().manual_seed(1)):
 
         def closure(x=x):
             optimizer.zero_grad()
@@ -47,16 +47,20 @@ def train(optimizer_name: str, metric: Metric | None, steps: int = 4, **kwargs) 
             loss.backward()
             return loss
 
-        optimizer.step(closure)
-    return [p.detach().clone() for p in model.parameters()]
+        if by_closure:
+            optimizer.step(closure)
+        else:
+            closure()
+            optimizer.step()
+    return weights_of(model)
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_optimizer(name: str) -> None:
-    plain, attached = train(name, None), train(name, Metric.l2())
-    assert all(torch.equal(p, q) for p, q in zip(plain, attached, strict=True))
+    metrics = (None, Metric.l2(), Metric.reweighted_h0(1.5))
+    plain, attached, smoothed = (train(name, metric, by_closure=True) for metric in metrics)
+    assert all_equal(plain, attached)
     # The comparison has teeth: any smoothing at all shows.
-    smoothed = train(name, Metric.reweighted_h0(1.5))
     assert not torch.equal(plain[0], smoothed[0])
 
 
@@ -64,21 +68,6 @@ def test_every_optimizer(name: str) -> None:
 @pytest.mark.parametrize("path", ["foreach", "fused"])
 @pytest.mark.parametrize("where", ["gradient", "update"])
 def test_foreach_and_fused(name: str, path: str, where: str) -> None:
-    model = make_model()
-    results = []
-    for attach in (False, True):
-        model = make_model()
-        optimizer = getattr(torch.optim, name)(
-            model.parameters(), lr=0.05, weight_decay=0.1, **{path: True}
-        )
-        if attach:
-            cdg_torch.attach(
-                optimizer, model, Metric.l2(), where=where, match_norm=True, transform_decay=True
-            )
-        for seed in range(3):
-            x = torch.randn(5, 2, 6, 6, generator=torch.Generator().manual_seed(seed))
-            optimizer.zero_grad()
-            model(x).square().mean().backward()
-            optimizer.step()
-        results.append([p.detach().clone() for p in model.parameters()])
-    assert all(torch.equal(p, q) for p, q in zip(*results, strict=True))
+    options = {"where": where, "match_norm": True, "transform_decay": True}
+    kwargs = {"by_closure": False, "options": options, "weight_decay": 0.1, path: True}
+    assert all_equal(*(train(name, metric, **kwargs) for metric in (None, Metric.l2())))

@@ -28,17 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(folder / "site.lock"):
         if not done.is_file():
             # Fresh doctrees: a page that was read before would not repeat its warnings.
-            command = [
-                sys.executable,
-                "-m",
-                "sphinx",
-                "-W",
-                "-n",
-                "--keep-going",
-                "-q",
-                "-b",
-                "html",
-            ]
+            switches = ["-W", "-n", "--keep-going", "-q", "-b", "html"]
+            command = [sys.executable, "-m", "sphinx", *switches]
             folders = ["-d", str(folder / "doctrees"), str(ROOT / "docs"), str(html)]
             built = subprocess.run(
                 command + folders, cwd=ROOT, capture_output=True, text=True, check=False

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs import browser, pages
+from tests.tools import browser, pages
 
 # The API pages share one template: these stand for them.
 SAMPLES = {"cdg_theory.metric.html", "cdg_theory.discrete.sweeps.html", "cdg_torch.html"}

@@ -49,12 +49,8 @@ def names(paths: list[Path]) -> list[str]:
 
 
 PYTHON = [path for path in documents() if blocks(path, "python")]
-SHELL = [
-    path
-    for path in [*documents(), *sorted((ROOT / "docs").rglob("*.md"))]
-    if blocks(path, "shell", "bash", "console", "sh")
-]
-SHELL = sorted(set(SHELL))
+PAGES = sorted({*documents(), *(ROOT / "docs").rglob("*.md")})
+SHELL = [path for path in PAGES if blocks(path, "shell", "bash", "console", "sh")]
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=names(PYTHON))
@@ -71,12 +67,9 @@ def test_python_blocks_run(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
         assert path.name in (ROOT / other).read_text(encoding="utf-8")
         examples = [example for example in examples if example.region.start < end]
         model = torch.nn.Conv2d(1, 4, 3)
-        document.namespace.update(
-            cdg_torch=cdg_torch,
-            Metric=cdg_torch.Metric,
-            model=model,
-            optimizer=torch.optim.SGD(model.parameters(), lr=0.1),
-        )
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        document.namespace |= {"cdg_torch": cdg_torch, "Metric": cdg_torch.Metric}
+        document.namespace |= {"model": model, "optimizer": optimizer}
     for example in examples:
         example.evaluate()
 
@@ -95,13 +88,7 @@ def commands(path: Path) -> list[list[str]]:
 
 
 def check(command: list[str]) -> None:
-    """Refuse a command that a reader could not run.
-
-    Raises
-    ------
-    AssertionError
-        If the target, extra, subcommand, option, module or file does not exist.
-    """
+    """Refuse a command whose target, extra, subcommand, option, module or file does not exist."""
     program, *words = command
     if program in {"python", "python3"} and words[0] == "-m":
         check(words[1:])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cdg_theory import Metric, discrete
-from tests.docs import browser
+from tests.tools import browser
 
 SET = """
 const form = document.getElementById('explorer');
@@ -24,13 +24,8 @@ const lines = (name) => document.querySelectorAll(`#explorer-${name} .scatterlay
 return ['gradient', 'kernel', 'spectrum'].map((name) =>
   [...lines(name)].map((line) => line.getAttribute('d')));
 """
-MEMBERS = list(
-    itertools.product(
-        ("h0", "sobolev", "ordinary", "general", "l2"),
-        ("natural", "periodic"),
-        ("normalized", "unit"),
-    )
-)
+KINDS = ("h0", "sobolev", "ordinary", "general", "l2")
+MEMBERS = [*itertools.product(KINDS, ("natural", "periodic"), ("normalized", "unit"))]
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +39,9 @@ def driver(tmp_path_factory: pytest.TempPathFactory, site: Path) -> Iterator[Any
 @pytest.mark.parametrize(("metric", "boundary", "spacing"), MEMBERS, ids=map("-".join, MEMBERS))
 def test_numbers_are_the_library_s(driver: Any, metric: str, boundary: str, spacing: str) -> None:
     for exponent, log_n in itertools.product((-3, 0.5, 3), (0, 1, 1.6, 5, 9)):
-        drawn = driver.execute_script(
-            SET,
-            {
-                "metric": metric,
-                "boundary": boundary,
-                "spacing": spacing,
-                "lam": exponent,
-                "beta": -1.5,
-                "n": log_n,
-                "channel": 0.7,
-                "noise": 1,
-            },
-        )
+        setting = {"metric": metric, "boundary": boundary, "spacing": spacing}
+        setting |= {"lam": exponent, "beta": -1.5, "n": log_n, "channel": 0.7, "noise": 1}
+        drawn = driver.execute_script(SET, setting)
         n = drawn["setting"]["n"]
         member = Metric(*drawn["weights"], boundary=boundary, spacing=spacing)  # type: ignore[arg-type]
         inverse = discrete.inverse_matrix(member, n)

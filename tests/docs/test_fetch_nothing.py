@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import pages
+from tests.tools import pages
 
 
 def test_every_fetched_address_is_a_file_of_the_site(site: Path) -> None:

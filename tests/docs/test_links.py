@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import pages
+from tests.tools import pages
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs import pages
+from tests.tools import pages
 
 OUTPUT = re.compile(r'<div class="cell_output docutils container">(.*?)\n</div>\n', re.DOTALL)
 MACHINE = re.compile(r"\bat 0x[0-9a-f]+|\bnp\.(?:float|int)\d+\(|\bDerivative\(|\*\*\(")

@@ -20,16 +20,10 @@ SHAPES = [
 @pytest.mark.parametrize(("shape", "dim", "groups"), SHAPES)
 @pytest.mark.parametrize("pairs", ["neighbours", "all"])
 def test_mean_and_spread(shape, dim, groups, pairs) -> None:
-    generator = torch.Generator().manual_seed(0)
-    draws = torch.stack(
-        [
-            channel_correlation(
-                torch.randn(shape, generator=generator), dim, groups=groups, pairs=pairs
-            )
-            for _ in range(DRAWS)
-        ]
-    )
-    scale = correlation_scale(shape, dim, groups=groups, pairs=pairs)
+    generator, options = torch.Generator().manual_seed(0), {"groups": groups, "pairs": pairs}
+    noise = (torch.randn(shape, generator=generator) for _ in range(DRAWS))
+    draws = torch.stack([channel_correlation(w, dim, **options) for w in noise])
+    scale = correlation_scale(shape, dim, **options)
     # Five standard errors of the mean; the spread itself is known to about 1/sqrt(2 DRAWS).
     assert abs(draws.mean().item()) < 5 * scale / math.sqrt(DRAWS)
     products = groups * (shape[dim] // groups - 1) * math.prod(shape) // shape[dim]

@@ -80,10 +80,7 @@ def test_the_operand_of_a_metric_takes_part_too() -> None:
 
 def test_what_is_overwritten_in_place_is_not_differentiated_afterwards() -> None:
     w = drawn(4, 3).requires_grad_()
-    for write in (
-        lambda g: cdg_torch.riemannian_gradients_([g], METRIC),
-        lambda g: g.mul_(2.0),
-    ):
+    for write in (lambda g: cdg_torch.riemannian_gradients_([g], METRIC), lambda g: g.mul_(2.0)):
         (g,) = torch.autograd.grad(w.pow(3).sum(), w, create_graph=True)
         penalty = g.square().sum()
         with torch.no_grad():

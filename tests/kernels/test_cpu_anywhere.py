@@ -1,18 +1,18 @@
 """The CPU kernels serve where nothing can be kept, nothing forks, nothing may be compiled.
 
 Simulated here: a file system without a place to write to, a system without ``fork``, another OpenMP
-runtime, a compiler that is switched off.
+runtime, a compiler that is switched off or not installed.
 """
 
 import ctypes
 import os
-import subprocess
 import sys
 
 import pytest
 import torch
 
 from cdg_torch.solve.cpu import threads
+from tests.tools.commands import python
 
 PROGRAM = """
 import os, sys, warnings
@@ -24,6 +24,7 @@ with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     for _ in range(3):
         k = cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.3))
+        cdg_torch.riemannian_gradients_([g.clone()], cdg_torch.Metric.sobolev(0.3))
 with cdg_torch.backend("reference"):
     assert torch.allclose(k, cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.3)))
 from cdg_torch.solve.backends import choose
@@ -31,16 +32,9 @@ print(choose(g), *(str(one.message) for one in said), sep="\\n")
 """
 
 
-def lines(before, **environment):
-    found = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(before=before)],
-        env={**os.environ, "TRITON_INTERPRET": "0", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr[-2000:]
-    return found.stdout.splitlines()
+def lines(before, after="", **environment):
+    environment = {**os.environ, "TRITON_INTERPRET": "0", **environment}
+    return python("-c", PROGRAM.format(before=before) + after, env=environment).splitlines()
 
 
 def test_where_nothing_can_be_written_the_kernels_are_compiled_and_one_warning_says_so() -> None:
@@ -59,6 +53,28 @@ def test_where_there_is_no_fork() -> None:
 
 def test_where_numba_may_not_compile_the_reference_serves() -> None:
     assert lines("", NUMBA_DISABLE_JIT="1") == ["reference"]
+
+
+HIDE_NUMBA = """
+import importlib.util
+sys.modules["numba"], found = None, importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "numba" else found(name, *rest)
+"""
+ASK_FOR_THE_KERNELS = """
+try:
+    with cdg_torch.backend("cpu"):
+        cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.3))
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
+
+def test_without_numba_the_reference_serves_and_says_so_once() -> None:
+    backend, said, refusal = lines(HIDE_NUMBA, ASK_FOR_THE_KERNELS)
+    assert backend == "reference"
+    assert said.startswith("the slower PyTorch reference serves: numba is not installed")
+    assert "pip install" in said
+    assert refusal.startswith("numba is not installed; pip install")
 
 
 def test_the_runtime_in_force_comes_before_the_one_that_torch_ships(monkeypatch) -> None:

@@ -11,25 +11,12 @@ from hypothesis import strategies as st
 import cdg_torch
 from cdg_torch.solve.cpu.single import BLOCK
 from cdg_torch.solve.cpu.vectors import LANES
-from tests.tools.kernel_cases import (
-    DOUBLE_PER_ROW,
-    DTYPES,
-    L2,
-    MEMBERS,
-    NARROW,
-    error_in_eps,
-    oracle,
-)
+from tests.tools.kernel_cases import DTYPES, L2, MEMBERS
+from tests.tools.kernel_errors import DOUBLE_PER_ROW, NARROW, error_in_eps, gradient_of_size, oracle
 from tests.tools.strategies import channel_counts, seeds
 
 ROWS = [1, 2, 3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 61, 131]
 COLUMNS = [1, LANES - 1, LANES, LANES + 1, 2 * LANES + 3]
-
-
-def gradient(shape, dtype, seed=0):
-    # A mean of a size of its own: what the fluctuation loses to it would show.
-    generator = torch.Generator().manual_seed(seed)
-    return (torch.randn(shape, generator=generator, dtype=torch.float64) + 3.0).to(dtype)
 
 
 def allowed(dtype, n):
@@ -41,7 +28,7 @@ def allowed(dtype, n):
 def test_equals_the_reference(member, dtype) -> None:
     for n in ROWS:
         for columns in COLUMNS if n in {3, BLOCK + 1} else COLUMNS[-1:]:
-            g = gradient((n, columns), dtype)
+            g = gradient_of_size((n, columns), dtype)
             before = g.clone()
             with cdg_torch.backend("cpu"):
                 k = cdg_torch.riemannian_gradient(g, MEMBERS[member])
@@ -59,7 +46,7 @@ def test_equals_the_reference(member, dtype) -> None:
     seed=seeds(),
 )
 def test_equals_the_reference_at_any_size(n, columns, member, dtype, seed) -> None:
-    g = gradient((n, columns), dtype, seed)
+    g = gradient_of_size((n, columns), dtype, seed)
     with cdg_torch.backend("cpu"):
         k = cdg_torch.riemannian_gradient(g, MEMBERS[member])
     assert error_in_eps(k, oracle(g, MEMBERS[member])) <= allowed(dtype, n)
@@ -67,7 +54,7 @@ def test_equals_the_reference_at_any_size(n, columns, member, dtype, seed) -> No
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_no_smoothing_changes_no_bit(dtype) -> None:
-    g = gradient((33, 2 * LANES + 5), dtype)
+    g = gradient_of_size((33, 2 * LANES + 5), dtype)
     g[:, 0] = torch.tensor([float("nan"), float("inf"), -0.0]).to(dtype).repeat(11)
     with cdg_torch.backend("cpu"):
         k = cdg_torch.riemannian_gradient(g, MEMBERS[L2])

@@ -7,15 +7,8 @@ import pytest
 import torch
 
 import cdg_torch
-from cdg_torch import Metric
-from tests.tools.kernel_cases import MEMBERS, check_nearly_constant_columns
-
-# A fluctuation that weighs 1e-12 of what the mean does: what is left of the mean shows.
-LIGHT = {
-    "h0, light": Metric(0.5, 1e-12),
-    "general, light": Metric(0.5, 1e-12, 1e-12),
-    "general, light, cycle": Metric(0.5, 1e-12, 1e-12, boundary="periodic"),
-}
+from tests.tools.kernel_cases import LIGHT, MEMBERS
+from tests.tools.kernel_errors import check_nearly_constant_columns
 
 
 @pytest.mark.parametrize("member", [*MEMBERS, *LIGHT])

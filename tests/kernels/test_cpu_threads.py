@@ -3,8 +3,6 @@
 import ctypes
 import os
 import select
-import subprocess
-import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +14,7 @@ import cdg_torch
 from cdg_torch.solve.cpu import run_cpu
 from cdg_torch.solve.cpu import threads as module
 from tests.tools.kernel_cases import GENERAL_CYCLE, MEMBERS
+from tests.tools.small_training import all_equal
 
 METRIC = MEMBERS[GENERAL_CYCLE]
 
@@ -39,10 +38,6 @@ def transformed(seed=0):
     with cdg_torch.backend("cpu"):
         cdg_torch.riemannian_gradients_(tensors, METRIC)
     return tensors
-
-
-def all_equal(some, others):
-    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
 
 
 def test_any_number_of_threads_gives_the_same_bits(threads) -> None:
@@ -126,37 +121,3 @@ def test_one_thread_alone_does_all_the_work(monkeypatch, threads) -> None:
     # As where the runtime grants fewer threads than asked for.
     monkeypatch.setattr(run_cpu, "share", lambda entry, data, _: entry(data))
     assert all_equal(transformed(), expected)
-
-
-WITHOUT_NUMBA = """
-import os, sys, warnings
-os.environ.pop("TRITON_INTERPRET", None)
-sys.modules["numba"] = None
-import importlib.util
-found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name == "numba" else found(name, *rest)
-import torch, cdg_torch
-g = torch.arange(6.0)
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    for _ in range(3):
-        k = cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.5))
-        cdg_torch.riemannian_gradients_([g.clone()], cdg_torch.Metric.sobolev(0.5))
-print(len(caught), caught[0].message)
-with cdg_torch.backend("reference"):
-    print(torch.equal(k, cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.5))))
-try:
-    with cdg_torch.backend("cpu"):
-        cdg_torch.riemannian_gradient(g, cdg_torch.Metric.sobolev(0.5))
-except ModuleNotFoundError as error:
-    print(error)
-"""
-
-
-def test_without_numba_the_reference_serves_and_says_so_once() -> None:
-    command = [sys.executable, "-c", WITHOUT_NUMBA]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert lines[0].startswith("1 the slower PyTorch reference serves: numba is not installed")
-    assert "pip install" in lines[0]
-    assert lines[1] == "True"
-    assert lines[2].startswith("numba is not installed; pip install")

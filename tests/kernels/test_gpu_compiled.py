@@ -1,10 +1,10 @@
 """The GPU kernels compile to machine code, without a GPU: Triton's interpreter accepts more."""
 
 import os
-import subprocess
-import sys
 
 import pytest
+
+from tests.tools.commands import python
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
@@ -45,14 +45,7 @@ for dtype, flat in product(("*fp32", "*bf16", "*fp16"), (True, False)):
 @pytest.mark.parametrize("capability", [80, 90])
 def test_every_kernel_becomes_machine_code(capability, tmp_path) -> None:
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    found = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(capability)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr[-3000:]
-    sizes = [[int(size) for size in line.split()] for line in found.stdout.splitlines()]
+    lines = python("-c", PROGRAM, str(capability), env=environment).splitlines()
+    sizes = [[int(size) for size in line.split()] for line in lines]
     assert [len(line) for line in sizes] == [4] * 6
     assert min(min(line) for line in sizes) > 1000

@@ -11,17 +11,12 @@ import torch
 import cdg_torch
 from cdg_torch.solve.columns import Part, block_table
 from cdg_torch.solve.gpu import run_gpu
-from tests.tools.kernel_cases import (
-    GENERAL,
-    GENERAL_CYCLE,
-    H0,
-    L2,
-    MEMBERS,
+from tests.tools.kernel_cases import GENERAL, GENERAL_CYCLE, H0, L2, MEMBERS, SOBOLEV, SOBOLEV_CYCLE
+from tests.tools.kernel_errors import (
     NARROW,
-    SOBOLEV,
-    SOBOLEV_CYCLE,
     check_nearly_constant_columns,
     error_in_eps,
+    gradient_of_size,
     oracle,
 )
 
@@ -29,8 +24,7 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def gradient(shape, dtype=torch.float32):
-    generator = torch.Generator().manual_seed(0)
-    return (torch.randn(shape, generator=generator, dtype=torch.float64) + 3.0).to(dtype).to(DEVICE)
+    return gradient_of_size(shape, dtype, device=DEVICE)
 
 
 def allowed(dtype):

@@ -4,14 +4,13 @@ from functools import partial
 
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from cdg_torch.lab.bench.candidates import METRICS
 from cdg_torch.lab.bench.measurements import Machine, Measurements
 from cdg_torch.lab.bench.steps import measure_steps
 from cdg_torch.lab.bench.timing import rounds
-from cdg_torch.lab.cli import app
 from cdg_torch.lab.cli.bench import bench
+from tests.tools.commands import cdg
 
 
 def test_ratios_are_those_of_the_clock() -> None:
@@ -43,10 +42,7 @@ def test_a_share_is_the_transform_over_the_pass_before_it() -> None:
 def test_another_device_is_refused_before_anything_is_written(tmp_path) -> None:
     with pytest.raises(ValueError, match="device must be one of 'cpu', 'cuda', got 'tpu'"):
         bench(tmp_path / "out", device="tpu")
-    result = CliRunner().invoke(
-        app, ["bench", "--device", "tpu", "--output", str(tmp_path / "out")]
-    )
-    assert result.exit_code == 2
+    result = cdg("bench", "--device", "tpu", "--output", tmp_path / "out", exit_code=2)
     assert "device must be one of" in result.output
     assert not (tmp_path / "out").exists()
 

@@ -1,9 +1,7 @@
 """From a spec to records to a report, on the command line; a second start does nothing twice."""
 
-from typer.testing import CliRunner
-
-from cdg_torch.lab.cli import app
 from cdg_torch.lab.train.specs import read_spec, read_specs
+from tests.tools.commands import cdg
 
 SPEC = """
 model = "tiny-cnn"
@@ -34,18 +32,15 @@ methods = [{ name = "Adam", optimizer = "adam" }]
 def test_train_then_report(tmp_path) -> None:
     spec = tmp_path / "spec.toml"
     spec.write_text(SPEC)
-    runner = CliRunner()
-    arguments = ["train", str(spec), "--output", str(tmp_path / "out"), "--workers", "0"]
-    result = runner.invoke(app, arguments, env={"COLUMNS": "120"})
-    assert result.exit_code == 0, result.output
+    arguments = ["train", spec, "--output", tmp_path / "out", "--workers", "0"]
+    cdg(*arguments)
     records = tmp_path / "out" / "small-batch.jsonl"
     before = records.read_bytes()
     assert before.count(b"\n") == 2 * 2 * (1 + 2)
-    assert runner.invoke(app, arguments).exit_code == 0
+    cdg(*arguments)
     assert records.read_bytes() == before
 
-    result = runner.invoke(app, ["report", str(tmp_path / "out")])
-    assert result.exit_code == 0, result.output
+    cdg("report", tmp_path / "out")
     text = (tmp_path / "out" / "report.md").read_text()
     assert "## adam" in text
     assert "### Batch 4" in text
@@ -69,27 +64,21 @@ def test_several_specs_are_read_before_the_first_run(tmp_path) -> None:
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"
     one.write_text(SPEC)
     two.write_text(SPEC.replace("small-batch", "large-batch").replace('"adam"', '"adam-too"', 1))
-    assert [e.name for e in read_specs([one, two])] == [
-        "small-batch",
-        "adam",
-        "large-batch",
-        "adam-too",
-    ]
-    result = CliRunner().invoke(app, ["train", str(one), str(one), "--output", str(tmp_path / "o")])
+    names = [experiment.name for experiment in read_specs([one, two])]
+    assert names == ["small-batch", "adam", "large-batch", "adam-too"]
+    result = cdg("train", one, one, "--output", tmp_path / "o", exit_code=1)
     assert "share a name" in str(result.exception)
     assert not (tmp_path / "o").exists()
 
 
 def test_bad_files_are_refused(tmp_path) -> None:
-    runner = CliRunner()
     spec = tmp_path / "spec.toml"
     spec.write_text("model = ")
-    result = runner.invoke(app, ["train", str(spec)])
+    result = cdg("train", spec, exit_code=1)
     assert isinstance(result.exception, ValueError)
     assert "is not a TOML file" in str(result.exception)
     spec.write_text(SPEC.replace('name = "adam"', 'name = "small-batch"'))
-    result = runner.invoke(app, ["train", str(spec)])
+    result = cdg("train", spec, exit_code=1)
     assert "share a name" in str(result.exception)
     (tmp_path / "empty").mkdir()
-    result = runner.invoke(app, ["report", str(tmp_path / "empty")])
-    assert result.exit_code == 1
+    cdg("report", tmp_path / "empty", exit_code=1)

@@ -113,18 +113,11 @@ def test_masks_keep_their_classes(tmp_path) -> None:
         (tmp_path / name).mkdir()
     for index in range(6):
         mask = RNG.integers(0, 3, (16, 16), dtype=np.uint8)
+        image = np.repeat(mask[..., None] * 50, 3, 2)
         Image.fromarray(mask).save(tmp_path / "masks" / f"{index}.png")
-        Image.fromarray(np.repeat(mask[..., None] * 50, 3, 2)).save(
-            tmp_path / "images" / f"{index}.png"
-        )
-    options = {
-        "folder": str(tmp_path),
-        "classes": 3,
-        "size": 16,
-        "train": 2,
-        "validation": 2,
-        "test": 2,
-    }
+        Image.fromarray(image).save(tmp_path / "images" / f"{index}.png")
+    options = {"folder": str(tmp_path), "classes": 3, "size": 16}
+    options |= {"train": 2, "validation": 2, "test": 2}
     dataset = load_dataset("masks", options)
     assert dataset.per_pixel
     # Image values are 50 times the class, up to the standardisation: an order-preserving map.

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from cdg_torch.correlation import channel_correlation
-from cdg_torch.lab.cli import app
 from cdg_torch.lab.train.models import build
 from cdg_torch.lab.train.networks import correlations, load_weights
+from tests.tools.commands import cdg
 
 
 def test_a_nested_checkpoint_is_searched(tmp_path) -> None:
@@ -46,13 +45,10 @@ def test_axes_are_named_by_the_layout() -> None:
 def test_command_prints_a_row_per_tensor_and_draws(tmp_path) -> None:
     torch.save(build("unet", 1, 3).state_dict(), tmp_path / "net.pt")
     figure = tmp_path / "net.png"
-    arguments = ["correlation", str(tmp_path / "net.pt"), "--figure", str(figure)]
-    result = CliRunner().invoke(app, [*arguments, "--transposed", "up*"], env={"COLUMNS": "140"})
-    assert result.exit_code == 0, result.output
+    arguments = ["correlation", tmp_path / "net.pt", "--figure", figure]
+    result = cdg(*arguments, "--transposed", "up*")
     assert "down1.0.weight" in result.output
     assert "output: median over 13 tensors" in result.output
     assert figure.read_bytes().startswith(b"\x89PNG")
     torch.save({"fc.weight": torch.ones(3, 3)}, tmp_path / "net.pt")
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 1
-    assert "no tensor of three to five axes" in result.output
+    assert "no tensor of three to five axes" in cdg(*arguments, exit_code=1).output

@@ -5,28 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cdg_theory import Metric
 from cdg_torch import blend
 from cdg_torch.attachment import attached
-from cdg_torch.lab.train import data, supervised
+from cdg_torch.lab.train import data
 from cdg_torch.lab.train.data import Dataset, Split
 from cdg_torch.lab.train.methods import SCHEDULES, Method
 from cdg_torch.lab.train.models import build
-from cdg_torch.lab.train.protocol import Experiment, conduct
-from cdg_torch.lab.train.runs import Run
+from cdg_torch.lab.train.protocol import conduct
 from cdg_torch.lab.train.training import train_run
+from tests.tools.records import EXPERIMENT, RUN, SMOOTH, evaluations
 
-METRIC = Metric.reweighted_h0(4.0)
-SMOOTH = Method(name="H⁰", metric=METRIC)
-RUN = Run(
-    data="digits",
-    options={"train": 64, "validation": 16},
-    model="tiny-cnn",
-    method=SMOOTH,
-    lr=0.05,
-    seed=3,
-    epochs=2,
-)
+METRIC = SMOOTH.metric
 
 
 @pytest.mark.parametrize(
@@ -94,30 +83,13 @@ def test_augmentation_where_it_would_spoil_the_target_is_refused(model, monkeypa
         train_run(run)
 
 
-EXPERIMENT = Experiment(
-    name="options",
-    data="digits",
-    options={"train": 32, "validation": 16},
-    model="tiny-cnn",
-    methods=(Method(name="SGD"), SMOOTH),
-    rates=(0.03,),
-    select_seeds=1,
-    final_seeds=0,
-)
-
-
 def test_a_search_never_meets_the_test(tmp_path, monkeypatch) -> None:
-    seen = []
-    measure = supervised.evaluate
-
-    def spy(model, split, dataset):
-        seen.append(split.images is dataset.test.images)
-        return measure(model, split, dataset)
-
-    monkeypatch.setattr(supervised, "evaluate", spy)
-    records = conduct(EXPERIMENT, tmp_path / "search.jsonl", workers=0)
-    assert len(records) == EXPERIMENT.run_count == 2
-    assert seen == [False, False]
+    seen = evaluations(monkeypatch)
+    options = {"train": 32, "validation": 16}
+    search = replace(EXPERIMENT, options=options, rates=(0.03,), select_seeds=1, final_seeds=0)
+    records = conduct(search, tmp_path / "search.jsonl", workers=0)
+    assert len(records) == search.run_count == 2
+    assert [split.images is dataset.test.images for split, dataset in seen] == [False, False]
     assert not any("test" in record["results"] for record in records)
 
 

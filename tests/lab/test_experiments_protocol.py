@@ -5,24 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from cdg_theory import Metric
 from cdg_torch.lab.train.analysis import finding, summarise
-from cdg_torch.lab.train.methods import Method
+from cdg_torch.lab.train.data import load_dataset
 from cdg_torch.lab.train.protocol import Experiment, choose_rates
 from cdg_torch.lab.train.runs import Run
-from tests.tools.records import record
+from cdg_torch.lab.train.training import train_run
+from tests.tools import records
+from tests.tools.records import SGD, SMOOTH, record
 
-BASE = Method(name="SGD")
-SMOOTH = Method(name="H⁰", metric=Metric.reweighted_h0(4.0))
-EXPERIMENT = Experiment(
-    name="protocol",
-    data="digits",
-    model="tiny-cnn",
-    methods=(BASE, SMOOTH),
-    rates=(0.1, 0.01),
-    batches=(4, 8),
-    final_seeds=10,
-)
+EXPERIMENT = replace(records.EXPERIMENT, name="protocol", batches=(4, 8), final_seeds=10)
 
 
 def test_every_method_has_the_same_grid_budget_and_seeds() -> None:
@@ -41,7 +32,7 @@ def test_every_method_has_the_same_grid_budget_and_seeds() -> None:
 
 def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
     def outcome(run: Run) -> dict:
-        if run.method is BASE:  # the larger rate wins at batch 4, the smaller at batch 8
+        if run.method is SGD:  # the larger rate wins at batch 4, the smaller at batch 8
             return record(run, 0.9 if (run.lr > 0.05) == (run.batch == 4) else 0.8)
         # Equal scores; the larger rate's loss is not finite.
         return record(run, 0.5, math.nan if run.lr > 0.05 else 2.0)
@@ -51,26 +42,16 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
 
 
 def test_selection_never_sees_the_test(monkeypatch) -> None:
-    from cdg_torch.lab.train import supervised
-    from cdg_torch.lab.train.training import train_run
-
-    seen = []
-    measure = supervised.evaluate
-
-    def spy(model, split, dataset):
-        seen.append(split.images)
-        return measure(model, split, dataset)
-
-    monkeypatch.setattr(supervised, "evaluate", spy)
+    seen = records.evaluations(monkeypatch)
     small = replace(EXPERIMENT, options={"train": 16, "validation": 16}, epochs=2)
     run = small.select_runs()[0]
-    dataset = supervised.load_dataset("digits", dict(small.options))
+    test = load_dataset("digits", dict(small.options)).test.images
     assert "test" not in train_run(run)["results"]
-    assert not any(images is dataset.test.images for images in seen)
+    assert not any(split.images is test for split, _ in seen)
     seen.clear()
     train_run(replace(run, stage="final"))
-    assert sum(images is dataset.test.images for images in seen) == 1
-    assert seen[-1] is dataset.test.images
+    assert sum(split.images is test for split, _ in seen) == 1
+    assert seen[-1][0].images is test
 
 
 @pytest.mark.parametrize(
@@ -80,11 +61,11 @@ def test_selection_never_sees_the_test(monkeypatch) -> None:
 def test_findings_say_what_the_numbers_say(shift, words) -> None:
     wobble = [0.001 * (-1) ** seed * (1 + seed) for seed in range(10)]
     rates = {(m, b): 0.1 for m in ("SGD", "H⁰") for b in (4, 8)}
-    records = [
+    found = [
         record(run, 0.9 + (run.method == SMOOTH) * (shift + wobble[run.seed]))
         for run in EXPERIMENT.final_runs(rates)
     ]
-    rows = summarise(records)
+    rows = summarise(found)
     assert [row.comparison is None for row in rows] == [True, False, True, False]
     assert words in finding(rows[1])
     assert rows[1].comparison.difference.mean == pytest.approx(shift - 0.0005)
@@ -93,18 +74,18 @@ def test_findings_say_what_the_numbers_say(shift, words) -> None:
 def test_a_gain_in_few_seeds_is_not_called_one() -> None:
     """Four seeds cannot reach a p-value of 0.05 by sign flips, however large the difference."""
     small = replace(EXPERIMENT, final_seeds=4, batches=(8,))
-    records = [
-        record(run, 0.9 + 0.05 * (run.method == SMOOTH) + 1e-4 * run.seed * (run.method == BASE))
+    found = [
+        record(run, 0.9 + 0.05 * (run.method == SMOOTH) + 1e-4 * run.seed * (run.method == SGD))
         for run in small.final_runs({("SGD", 8): 0.1, ("H⁰", 8): 0.1})
     ]
-    assert "undecided" in finding(summarise(records)[1])
+    assert "undecided" in finding(summarise(found)[1])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"methods": ()}, "methods of experiment 'protocol' must not be empty"),
-        ({"methods": (BASE, BASE)}, "share a name"),
+        ({"methods": (SGD, SGD)}, "share a name"),
         ({"final_seeds": 1}, "final_seeds 0 or >= 2"),
     ],
 )

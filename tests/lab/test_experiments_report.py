@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from cdg_theory import Metric
 from cdg_torch.lab.drawing import HUES
 from cdg_torch.lab.train import plots, store
 from cdg_torch.lab.train.analysis import summarise
@@ -13,17 +12,10 @@ from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.protocol import Experiment
 from cdg_torch.lab.train.report import write_report
 from cdg_torch.lab.train.runs import Run
+from tests.tools import records
 from tests.tools.records import record
 
-EXPERIMENT = Experiment(
-    name="report",
-    data="digits",
-    model="tiny-cnn",
-    methods=(Method(name="SGD"), Method(name="H⁰", metric=Metric.reweighted_h0(4.0))),
-    rates=(0.1, 0.01),
-    select_seeds=2,
-    final_seeds=6,
-)
+EXPERIMENT = replace(records.EXPERIMENT, select_seeds=2, final_seeds=6)
 RATES = {("SGD", 8): 0.1, ("H⁰", 8): 0.01}
 
 

@@ -6,21 +6,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cdg_theory import Metric
 from cdg_torch.lab.train import store
-from cdg_torch.lab.train.methods import Method
-from cdg_torch.lab.train.protocol import Experiment, conduct
+from cdg_torch.lab.train.protocol import conduct
+from tests.tools import records
 
-EXPERIMENT = Experiment(
-    name="resume",
-    data="digits",
+EXPERIMENT = replace(
+    records.EXPERIMENT,
     options={"train": 40, "validation": 20},
-    model="tiny-cnn",
-    methods=(Method(name="SGD"), Method(name="H⁰", metric=Metric.reweighted_h0(4.0))),
     rates=(0.03, 0.1),
     epochs=6,
     select_seeds=2,
@@ -39,8 +36,7 @@ if __name__ == "__main__":
 
 def repeatable(path: Path) -> dict[str, object]:
     """Return what must not depend on the machine or on interruptions."""
-    records = store.read(path)
-    return {key: (record["run"], record["results"]) for key, record in records.items()}
+    return {key: (entry["run"], entry["results"]) for key, entry in store.read(path).items()}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +46,7 @@ def undisturbed(tmp_path_factory) -> dict[str, object]:
     return repeatable(path)
 
 
-def start_and_kill(folder: Path, workers: int, records: int) -> tuple[Path, int]:
+def start_and_kill(folder: Path, workers: int, count: int) -> tuple[Path, int]:
     """Start a harness in a process of its own and kill it after so many records.
 
     Returns the path of the results and the process group.
@@ -64,7 +60,7 @@ def start_and_kill(folder: Path, workers: int, records: int) -> tuple[Path, int]
         start_new_session=True,
     )
     deadline = time.monotonic() + 120
-    while not path.exists() or path.read_bytes().count(b"\n") < records:
+    while not path.exists() or path.read_bytes().count(b"\n") < count:
         assert process.poll() is None, "the harness ended by itself"
         assert time.monotonic() < deadline, "the harness wrote nothing"
         time.sleep(0.005)
@@ -84,7 +80,7 @@ def is_gone(group: int) -> bool:
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_kill_and_resume(tmp_path, undisturbed, workers) -> None:
-    path, group = start_and_kill(tmp_path, workers, records=3)
+    path, group = start_and_kill(tmp_path, workers, count=3)
     survived = path.read_bytes()
     assert survived.count(b"\n") < EXPERIMENT.run_count, "killed too late to show anything"
     # Workers notice the death of their parent: nobody is left to train for nobody.

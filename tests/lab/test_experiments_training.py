@@ -10,18 +10,8 @@ from cdg_torch.attachment import attached
 from cdg_torch.lab.train.data import load_dataset
 from cdg_torch.lab.train.methods import OPTIMIZERS, Method
 from cdg_torch.lab.train.models import MODELS, build
-from cdg_torch.lab.train.runs import Run
 from cdg_torch.lab.train.training import train_run
-
-RUN = Run(
-    data="digits",
-    options={"train": 64, "validation": 16},
-    model="tiny-cnn",
-    method=Method(name="H⁰", metric=Metric.reweighted_h0(4.0)),
-    lr=0.05,
-    seed=3,
-    epochs=2,
-)
+from tests.tools.records import RUN, SGD
 
 
 def test_the_same_run_gives_the_same_results() -> None:
@@ -31,7 +21,7 @@ def test_the_same_run_gives_the_same_results() -> None:
     assert first["key"] == second["key"] == RUN.key
 
 
-@pytest.mark.parametrize("change", [{"seed": 4}, {"lr": 0.06}, {"method": Method(name="SGD")}])
+@pytest.mark.parametrize("change", [{"seed": 4}, {"lr": 0.06}, {"method": SGD}])
 def test_what_the_run_says_matters(change) -> None:
     other = replace(RUN, **change)
     assert other.key != RUN.key
@@ -43,7 +33,7 @@ def test_the_seed_fixes_initial_weights_for_every_method() -> None:
     one_step = {"options": {"train": 8, "validation": 16}, "epochs": 1}
     losses = {
         train_run(replace(RUN, method=method, **one_step))["results"]["curve"][0]["train_loss"]
-        for method in (RUN.method, Method(name="SGD"), Method(name="Adam", optimizer="adam"))
+        for method in (RUN.method, SGD, Method(name="Adam", optimizer="adam"))
     }
     assert len(losses) == 1
 

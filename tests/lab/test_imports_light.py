@@ -1,7 +1,6 @@
 """Importing the packages loads nothing heavier than NumPy (theory) and torch (torch side)."""
 
-import subprocess
-import sys
+from tests.tools.commands import python
 
 HEAVY = {"flint", "matplotlib", "numba", "rich", "scipy.linalg", "scipy.sparse", "scipy.stats"}
 HEAVY |= {"sklearn", "sympy", "torchmetrics", "triton", "typer"}
@@ -9,10 +8,7 @@ HEAVY |= {"sklearn", "sympy", "torchmetrics", "triton", "typer"}
 
 def modules_after(statement: str) -> set[str]:
     code = f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    )
-    return set(done.stdout.split())
+    return set(python("-c", code).split())
 
 
 def test_theory_does_not_import_torch() -> None:

@@ -1,14 +1,14 @@
 """The house: arrows point down, the core knows no lab, and a name stands for one thing."""
 
 import ast
-import subprocess
-import sys
 from collections import defaultdict
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from tests.tools.commands import python
 
 ROOT = Path(__file__).parents[2]
 # Rooms (files and folders) by layer, bottom first: each may import those of earlier lines only.
@@ -109,8 +109,7 @@ model(torch.ones(1, 2, 5, 5)).sum().backward()
 optimizer.step()
 print([name for name in sys.modules if name.startswith("cdg_torch.lab")])
 """
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (found.stdout, found.returncode) == ("[]\n", 0), found.stderr
+    assert python("-c", program) == "[]\n"
 
 
 def test_no_file_of_the_core_is_longer_than_500_lines() -> None:

@@ -4,14 +4,11 @@ import dataclasses
 import json
 
 import pytest
-from typer.testing import CliRunner
 
 from cdg_theory import ledger
 from cdg_theory.certificates import Certificate
-from cdg_torch.lab.cli import app
 from cdg_torch.lab.verify import matrix
-
-RUNNER = CliRunner()
+from tests.tools.commands import cdg
 
 
 def _halve_last_row(path):
@@ -28,10 +25,7 @@ def _halve_last_row(path):
 
 def test_quick_holds_and_reports(tmp_path) -> None:
     files = tmp_path / "report.json", tmp_path / "report.md"
-    done = RUNNER.invoke(
-        app, ["verify", "--quick", "--json", str(files[0]), "--markdown", str(files[1])]
-    )
-    assert done.exit_code == 0, done.output
+    done = cdg("verify", "--quick", "--json", files[0], "--markdown", files[1])
     assert "Everything holds" in done.output
     content = json.loads(files[0].read_text())
     assert content["holds"] is True
@@ -50,8 +44,7 @@ def test_a_wrong_row_is_found_and_named(monkeypatch, tmp_path) -> None:
     broken = _halve_last_row(matrix.PATHS["reference"])
     monkeypatch.setitem(matrix.PATHS, "reference", broken)
     target = tmp_path / "report.json"
-    done = RUNNER.invoke(app, ["verify", "--quick", "--json", str(target)])
-    assert done.exit_code == 1
+    done = cdg("verify", "--quick", "--json", target, exit_code=1)
     assert "Verification failed" in done.output
     content = json.loads(target.read_text())
     assert content["holds"] is False
@@ -74,10 +67,7 @@ def test_theory_alone_runs_no_certificate(monkeypatch, tmp_path) -> None:
     first = ledger.theorems()[:1]
     monkeypatch.setattr(ledger, "theorems", lambda: first)
     target, page = tmp_path / "report.json", tmp_path / "report.md"
-    done = RUNNER.invoke(
-        app, ["verify", "--theory", "--json", str(target), "--markdown", str(page)]
-    )
-    assert done.exit_code == 0, done.output
+    cdg("verify", "--theory", "--json", target, "--markdown", page)
     content = json.loads(target.read_text())
     assert [(r["id"], r["perturbed"]) for r in content["theorems"]] == [
         (first[0].id, False),
@@ -97,7 +87,6 @@ def test_a_failing_theorem_is_named(monkeypatch, accepts) -> None:
         ledger.theorems()[0], check=lambda: accepts, variant=lambda: accepts
     )
     monkeypatch.setattr(ledger, "theorems", lambda: (broken,))
-    done = RUNNER.invoke(app, ["verify", "--theory"])
-    assert done.exit_code == 1
+    done = cdg("verify", "--theory", exit_code=1)
     assert f"theorem {broken.id}" in done.output
     assert ("accepts the perturbed statement" if accepts else "refuted") in done.output

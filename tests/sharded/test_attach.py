@@ -8,6 +8,11 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import Shard, init_device_mesh
+from torch.distributed.tensor.debug import CommDebugMode
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+from torch.nn.parallel import DistributedDataParallel
 
 import cdg_torch
 from cdg_torch import Metric, Rule
@@ -50,8 +55,6 @@ def data(step: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def fit(model: nn.Module, optimizer, rank: int = 0, ranks: int = 1, flat: bool = False):
     """Train on this rank's share of the data; return what happened to gradients in the steps."""
-    from torch.distributed.tensor.debug import CommDebugMode
-
     collectives, changed = set(), 0
     for step in range(STEPS):
         images, labels = (part.chunk(ranks)[rank] for part in data(step))
@@ -124,15 +127,6 @@ def compare(model, wrapped, kind, options, expected, *, flat=False, shares=True,
 
 
 def train_all(world: int) -> dict[str, list]:
-    from torch.distributed.fsdp import fully_shard
-    from torch.distributed.tensor import Shard, init_device_mesh
-    from torch.distributed.tensor.parallel import (
-        ColwiseParallel,
-        RowwiseParallel,
-        parallelize_module,
-    )
-    from torch.nn.parallel import DistributedDataParallel
-
     mesh = init_device_mesh("cpu", (world,))
     cuts = int(world > 1)
     failures = {}

@@ -7,9 +7,13 @@ import re
 
 import torch
 import torch.distributed as dist
+import torch.distributed.tensor as dt
+from torch.distributed.tensor.debug import CommDebugMode
+from torch.distributed.tensor.placement_types import _StridedShard
 
 import cdg_torch
 from cdg_theory import Metric
+from cdg_torch.sharded import write_sharded_gradients
 from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
@@ -35,48 +39,34 @@ REFUSED = {
 
 def refuse_all() -> dict[str, str]:
     """Return what is wrong with the refusals on this rank."""
-    from torch.distributed.tensor import (
-        DeviceMesh,
-        DTensor,
-        Partial,
-        Replicate,
-        Shard,
-        distribute_tensor,
-        init_device_mesh,
-    )
-    from torch.distributed.tensor.debug import CommDebugMode
-    from torch.distributed.tensor.placement_types import _StridedShard
-
-    from cdg_torch.sharded import write_sharded_gradients
-
-    line, square = init_device_mesh("cpu", (4,)), init_device_mesh("cpu", (2, 2))
+    line, square = dt.init_device_mesh("cpu", (4,)), dt.init_device_mesh("cpu", (2, 2))
     rank = dist.get_rank()
     whole = torch.arange(8.0)
-    d = distribute_tensor(whole, line, [Shard(0)])
+    d = dt.distribute_tensor(whole, line, [dt.Shard(0)])
 
     def local(rows, mesh, placements):
-        return DTensor.from_local(
+        return dt.DTensor.from_local(
             torch.ones(rows), mesh, placements, shape=whole.shape, stride=(1,)
         )
 
     strided = _StridedShard(0, split_factor=2)
     inputs = {
-        "rows cut twice": distribute_tensor(whole, square, [Shard(0), Shard(0)]),
+        "rows cut twice": dt.distribute_tensor(whole, square, [dt.Shard(0), dt.Shard(0)]),
         "rows cut twice, as FSDP2 over tensor parallelism does": local(
-            2, square, [strided, Shard(0)]
+            2, square, [strided, dt.Shard(0)]
         ),
-        "strided rows": local(4, square, [strided, Replicate()]),
-        "greatest of parts": DTensor.from_local(whole, line, [Partial("max")]),
-        "a mesh that counts down": local(2, DeviceMesh("cpu", [3, 2, 1, 0]), [Shard(0)]),
-        "rows where torch has others": local((1, 3, 1, 3)[rank], line, [Shard(0)]),
+        "strided rows": local(4, square, [strided, dt.Replicate()]),
+        "greatest of parts": dt.DTensor.from_local(whole, line, [dt.Partial("max")]),
+        "a mesh that counts down": local(2, dt.DeviceMesh("cpu", [3, 2, 1, 0]), [dt.Shard(0)]),
+        "rows where torch has others": local((1, 3, 1, 3)[rank], line, [dt.Shard(0)]),
         "a plain tensor": whole,
-        "integers": distribute_tensor(torch.arange(8), line, [Shard(0)]),
-        "complex numbers": distribute_tensor(whole + 1j, line, [Shard(0)]),
-        "a history": distribute_tensor(whole, line, [Shard(0)]).requires_grad_(),
+        "integers": dt.distribute_tensor(torch.arange(8), line, [dt.Shard(0)]),
+        "complex numbers": dt.distribute_tensor(whole + 1j, line, [dt.Shard(0)]),
+        "a history": dt.distribute_tensor(whole, line, [dt.Shard(0)]).requires_grad_(),
     }
     buffers = {
         "a plain buffer": torch.empty(8),
-        "a buffer placed elsewhere": distribute_tensor(whole, line, [Replicate()]),
+        "a buffer placed elsewhere": dt.distribute_tensor(whole, line, [dt.Replicate()]),
     }
     wrong = {}
     for name, (kind, pattern) in REFUSED.items():
@@ -109,17 +99,13 @@ def test_refused_before_anything_is_sent_or_written() -> None:
 
 
 def spoil_one_column(bad: float) -> torch.Tensor:
-    from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
-
-    from cdg_torch.sharded import write_sharded_gradients
-
-    mesh = init_device_mesh("cpu", (2,))
+    mesh = dt.init_device_mesh("cpu", (2,))
     results = []
     for spoilt in (False, True):
         g = torch.arange(24.0).reshape(8, 3).sin()
         if spoilt:
             g[6, 1] = bad
-        d = distribute_tensor(g, mesh, [Shard(0)])
+        d = dt.distribute_tensor(g, mesh, [dt.Shard(0)])
         write_sharded_gradients([Job(d, d, METRIC)])
         results.append(d.full_tensor())
     return torch.stack(results).numpy()
@@ -134,10 +120,8 @@ def test_a_nan_or_infinity_spoils_its_own_column() -> None:
 
 def call_what_reads_local_memory() -> list[str]:
     """Return what the functions for whole tensors say of a DTensor."""
-    from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
-
-    mesh = init_device_mesh("cpu", (1,))
-    d = distribute_tensor(torch.ones(8, 3), mesh, [Shard(0)])
+    mesh = dt.init_device_mesh("cpu", (1,))
+    d = dt.distribute_tensor(torch.ones(8, 3), mesh, [dt.Shard(0)])
     said = []
     for call in (
         lambda: cdg_torch.riemannian_gradient(d, METRIC),

@@ -9,10 +9,14 @@ import itertools
 import pytest
 import torch
 import torch.distributed as dist
+import torch.distributed.tensor as dt
+from torch.distributed.tensor.debug import CommDebugMode
 
 from cdg_theory import Metric
 from cdg_theory.discrete import inverse_matrix
 from cdg_torch import riemannian_gradient
+from cdg_torch.placements import row_layout
+from cdg_torch.sharded import write_sharded_gradients
 from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
@@ -67,20 +71,6 @@ def make(n, dim, seed, dtype=torch.float64):
 
 def run_cases(world: int) -> list[str]:
     """Run every case on this rank; return the failures."""
-    from torch.distributed.tensor import (
-        DeviceMesh,
-        DTensor,
-        Partial,
-        Replicate,
-        Shard,
-        distribute_tensor,
-        init_device_mesh,
-    )
-    from torch.distributed.tensor.debug import CommDebugMode
-
-    from cdg_torch.placements import row_layout
-    from cdg_torch.sharded import write_sharded_gradients
-
     failures = []
 
     def check(name, d, g, metric, dim, groups, collectives, *, inplace=False) -> None:
@@ -103,49 +93,49 @@ def run_cases(world: int) -> list[str]:
     def is_cut(metric, n, groups, ranks) -> int:
         return int(not metric.is_multiple_of_l2 and row_layout(n, groups, ranks).parts > 0)
 
-    line = init_device_mesh("cpu", (world,))
+    line = dt.init_device_mesh("cpu", (world,))
     for seed, ((word, metric), (n, dim, groups)) in enumerate(
         itertools.product(METRICS.items(), SHAPES)
     ):
         for dtype in DTYPES if word in {"H0", "Sobolev"} else DTYPES[:1]:
             name = f"{word}, {n} channels on axis {dim} in {groups} groups, {dtype}"
             g, cut = make(n, dim, seed, dtype), is_cut(metric, n, groups, world)
-            check(name, distribute_tensor(g, line, [Shard(dim)]), g, metric, dim, groups, cut)
+            check(name, dt.distribute_tensor(g, line, [dt.Shard(dim)]), g, metric, dim, groups, cut)
         if word != "general":
             continue
-        near = distribute_tensor(g, line, [Shard(dim)])
+        near = dt.distribute_tensor(g, line, [dt.Shard(dim)])
         check(f"in place, {name}", near, g, metric, dim, groups, cut, inplace=True)
-        for placement in (Replicate(), Shard(1 - dim)):
-            d = distribute_tensor(g, line, [placement])
+        for placement in (dt.Replicate(), dt.Shard(1 - dim)):
+            d = dt.distribute_tensor(g, line, [placement])
             check(f"{placement}, {name}", d, g, metric, dim, groups, 0)
         part = g / world
-        d = DTensor.from_local(part, line, [Partial()])
+        d = dt.DTensor.from_local(part, line, [dt.Partial()])
         check(f"partial, {name}", d, world * part, metric, dim, groups, 0)
 
     metric, g = METRICS["general"], make(11, 0, 0)
     if world == 4:
-        square = init_device_mesh("cpu", (2, 2), mesh_dim_names=("a", "b"))
+        square = dt.init_device_mesh("cpu", (2, 2), mesh_dim_names=("a", "b"))
         two = {
-            "HSDP": ([Replicate(), Shard(0)], 1),
-            "HSDP, the other way round": ([Shard(0), Replicate()], 1),
-            "rows and columns": ([Shard(0), Shard(1)], 1),
-            "columns and rows": ([Shard(1), Shard(0)], 1),
-            "columns twice": ([Shard(1), Shard(2)], 0),
-            "one mesh dimension of two": ([Shard(0), Partial()], 1),
+            "HSDP": ([dt.Replicate(), dt.Shard(0)], 1),
+            "HSDP, the other way round": ([dt.Shard(0), dt.Replicate()], 1),
+            "rows and columns": ([dt.Shard(0), dt.Shard(1)], 1),
+            "columns and rows": ([dt.Shard(1), dt.Shard(0)], 1),
+            "columns twice": ([dt.Shard(1), dt.Shard(2)], 0),
+            "one mesh dimension of two": ([dt.Shard(0), dt.Partial()], 1),
         }
         for name, (placements, collectives) in two.items():
-            full = [Replicate() if isinstance(p, Partial) else p for p in placements]
-            d = distribute_tensor(g, square, full)
+            full = [dt.Replicate() if isinstance(p, dt.Partial) else p for p in placements]
+            d = dt.distribute_tensor(g, square, full)
             if full != placements:
-                d = DTensor.from_local(
+                d = dt.DTensor.from_local(
                     d.to_local() / 2, square, placements, shape=g.shape, stride=g.stride()
                 )
             check(name, d, g, metric, 0, 1, collectives)
         column = square["b"]
-        check("a mesh of one dimension out of two", distribute_tensor(g, column, [Shard(0)]), g,
-              metric, 0, 1, 1)  # fmt: skip
-        half = DeviceMesh("cpu", [0, 1])
-        d = distribute_tensor(g, half, [Shard(0)])
+        d = dt.distribute_tensor(g, column, [dt.Shard(0)])
+        check("a mesh of one dimension out of two", d, g, metric, 0, 1, 1)
+        half = dt.DeviceMesh("cpu", [0, 1])
+        d = dt.distribute_tensor(g, half, [dt.Shard(0)])
         out = torch.empty_like(d)
         write_sharded_gradients([Job(out, d, metric)])
         if dist.get_rank() < 2:

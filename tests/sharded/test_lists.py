@@ -5,9 +5,11 @@ A rank has the rows of whole groups and of a part; one group of ranks goes by tw
 
 import torch
 import torch.distributed as dist
+from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
 
 from cdg_theory import Metric
 from cdg_torch import riemannian_gradient
+from cdg_torch.sharded import write_sharded_gradients
 from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
@@ -16,10 +18,6 @@ METRIC = Metric(2.0, 0.5, 0.1, spacing="unit")
 
 def write_lists() -> list[str]:
     """Return what is wrong on this rank."""
-    from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
-
-    from cdg_torch.sharded import write_sharded_gradients
-
     square = init_device_mesh("cpu", (1, 2), mesh_dim_names=("a", "b"))
     generator = torch.Generator().manual_seed(0)
     # Three groups of four: the second one is cut, and the other two lie before and behind it.

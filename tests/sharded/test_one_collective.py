@@ -6,8 +6,11 @@ Counted by torch's CommDebugMode, and weighed by looking at the buffer that goes
 import pytest
 import torch
 import torch.distributed as dist
+from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
+from torch.distributed.tensor.debug import CommDebugMode
 
 from cdg_theory import Metric
+from cdg_torch.sharded import write_sharded_gradients
 from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
@@ -36,11 +39,6 @@ CASES = {
 
 def count_all(world: int) -> dict[str, tuple[int, int, int]]:
     """Return collectives by torch's count and ours, and float64 numbers per column."""
-    from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
-    from torch.distributed.tensor.debug import CommDebugMode
-
-    from cdg_torch.sharded import write_sharded_gradients
-
     mesh = init_device_mesh("cpu", (world,))
     sent = []
     gather = dist.all_gather
@@ -79,11 +77,6 @@ def test_one_small_collective(world) -> None:
 
 def count_per_mesh_dimension() -> int:
     """Count for one tensor cut along either dimension of a mesh of two."""
-    from torch.distributed.tensor import Replicate, Shard, distribute_tensor, init_device_mesh
-    from torch.distributed.tensor.debug import CommDebugMode
-
-    from cdg_torch.sharded import write_sharded_gradients
-
     mesh = init_device_mesh("cpu", (2, 2))
     placements = ([Replicate(), Shard(0)], [Shard(0), Replicate()], [Shard(1), Shard(0)])
     grads = [distribute_tensor(torch.ones(5, 4), mesh, p) for p in placements]

@@ -14,15 +14,9 @@ from cdg_torch import riemannian_gradient
 from cdg_torch.placements import row_layout
 from cdg_torch.sharded import _Cut
 from cdg_torch.solve import Job
-from tests.tools.kernel_cases import MEMBERS
+from tests.tools.kernel_cases import LIGHT, MEMBERS, SMOOTHING
 
-CUT = {name: metric for name, metric in MEMBERS.items() if not metric.is_multiple_of_l2}
-# A fluctuation that weighs 1e-12 of what the mean does: what is left of the mean shows.
-LIGHT = {
-    "h0, light": Metric(0.5, 1e-12),
-    "general, light": Metric(0.5, 1e-12, 1e-12),
-    "general, light, cycle": Metric(0.5, 1e-12, 1e-12, boundary="periodic"),
-}
+CUT = {name: MEMBERS[name] for name in SMOOTHING}
 
 
 def shared_rows(g: Tensor, metric: Metric, groups: int, ranks: int) -> Iterator[tuple[Tensor, int]]:

@@ -3,9 +3,9 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.tools.commands import python
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "howto" / "sharding.md"
@@ -15,15 +15,8 @@ def run(command: str) -> str:
     """Run a line of the page with this Python's torchrun."""
     program, *words = shlex.split(command)
     assert program == "torchrun"
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "torch.distributed.run", *words],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    ).stdout
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return python("-W", "error", "-m", "torch.distributed.run", *words, env=env, timeout=240)
 
 
 def test_the_example_ends_with_the_same_weights() -> None:

@@ -23,13 +23,11 @@ def errors(metric, make, sizes=(16, 32, 64, 128)):
     """Return the largest error of the grid's gradient, per size."""
     exact = sp.lambdify(o, riemannian_gradient(G, InnerProduct.of(metric)))
     sampled = sp.lambdify(o, G)
-    grids = [make(n, metric.boundary) for n in sizes]
-    return np.array(
-        [
-            np.abs(grid.gradient(metric, sampled(grid.nodes)) - exact(grid.nodes)).max()
-            for grid in grids
-        ]
-    )
+    found = []
+    for grid in (make(n, metric.boundary) for n in sizes):
+        difference = grid.gradient(metric, sampled(grid.nodes)) - exact(grid.nodes)
+        found.append(np.abs(difference).max())
+    return np.array(found)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=str)
@@ -68,12 +66,8 @@ def test_the_kernel_is_a_row_of_the_inverse(boundary) -> None:
     row = n * discrete.inverse_matrix(metric, n)[20]
     kernel = green_function(InnerProduct.of(metric))
     nodes = (np.arange(n) + 0.5) / n
-    exact = np.array(
-        [
-            float((kernel.left if x <= nodes[20] else kernel.right).subs({o: x, s: nodes[20]}))
-            for x in nodes
-        ]
-    )
+    halves = (kernel.left if x <= nodes[20] else kernel.right for x in nodes)
+    exact = [float(k.subs({o: x, s: nodes[20]})) for k, x in zip(halves, nodes, strict=True)]
     # A point source on a grid: h²/12 of the kernel's fourth derivative over γ, and of its slope.
     assert np.abs(row - exact).max() <= 1 / metric.derivative / n**2
     assert np.abs(row - exact).max() > 0

@@ -54,11 +54,7 @@ def _never_a_cycle(laplacian):
 
 test_mutant_is_refused = refusals(
     ("T11.restriction", "laplacian", _never_a_cycle),
-    (
-        "T11.response",
-        "blocks.solve_alone",
-        lambda solve: lambda w, beta, c: solve(w, beta, 2 * c),
-    ),
+    ("T11.response", "blocks.solve_alone", lambda solve: lambda w, beta, c: solve(w, beta, 2 * c)),
     ("T11.response", "blocks.split_mean", lambda split: lambda g: (0, 2 * split(g)[1])),
     ("T11.ends", "blocks.finish_block", _turned),
     ("T11.ends", "blocks.finish_block", _last_row_turned),

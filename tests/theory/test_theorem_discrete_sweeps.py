@@ -36,14 +36,12 @@ def _last_row_solved(factors):
     return mutant
 
 
+ROW = "sweeps.eliminate_row"
+
 test_mutant_is_refused = refusals(
     ("T5.sweeps-path", "sweeps.carry_forward", lambda _: _forward_skips),
     ("T5.sweeps-path", "sweeps.carry_backward", lambda _: _backward_doubles),
-    (
-        "T5.sweeps-path",
-        "sweeps.eliminate_row",
-        lambda f: lambda b, c, e: (f(b, c, e)[0], f(0, c, e)[1]),
-    ),
+    ("T5.sweeps-path", ROW, lambda f: lambda b, c, e: (f(b, c, e)[0], f(0, c, e)[1])),
     ("T5.sweeps-path", "sweeps.path_factors", _unclosed),
     ("T5.sweeps-path", "sweeps.path_factors", _last_row_solved),
     ("T5.sweeps-path", "sweeps.close", lambda _: lambda u, h: None),  # noqa: ARG005
@@ -52,12 +50,8 @@ test_mutant_is_refused = refusals(
     ("T5.sweeps-cycle", "sweeps.carry_backward", lambda _: _backward_doubles),
     ("T5.sweeps-exact", "sweeps.cycle_factors", _unmirrored),
     ("T5.sweeps-exact", "sweeps.carry_forward", lambda _: _forward_skips),
-    ("T5.running-sums", "sweeps.eliminate_row", lambda f: lambda b, c, e: f(b, c, e + 1)),
-    (
-        "T5.pivots",
-        "sweeps.eliminate_row",
-        lambda f: lambda b, c, e: (f(b, c, e)[0], f(2 * b, c, e)[1]),
-    ),
+    ("T5.running-sums", ROW, lambda f: lambda b, c, e: f(b, c, e + 1)),
+    ("T5.pivots", ROW, lambda f: lambda b, c, e: (f(b, c, e)[0], f(2 * b, c, e)[1])),
     ("T5.one-line", "sweeps.split_mean", lambda f: lambda g: (f(g)[0], 2 * f(g)[1])),
 )
 

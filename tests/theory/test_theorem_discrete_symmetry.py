@@ -2,6 +2,8 @@
 
 from tests.tools.planted import refusals
 
+CYCLE = "inverse.cycle_resolvent"
+
 test_mutant_is_refused = refusals(
     (
         "T3.discrete-mean",
@@ -11,9 +13,5 @@ test_mutant_is_refused = refusals(
     ("T3.discrete-symmetry", "inverse.path_entry", lambda f: lambda lo, hi, n: f(lo, hi, n) + lo),
     ("T3.discrete-h0", "inverse.h0_entry", lambda f: lambda delta, n, beta: f(-delta, n, beta)),
     ("T3.discrete-small-fluctuation", "inverse.cycle_drop", lambda f: lambda *a: 2 * f(*a)),
-    (
-        "T3.discrete-small-derivative",
-        "inverse.cycle_resolvent",
-        lambda f: lambda d, n, c, power: f(d, n, 2 * c, power),
-    ),
+    ("T3.discrete-small-derivative", CYCLE, lambda f: lambda d, n, c, p: f(d, n, 2 * c, p)),
 )

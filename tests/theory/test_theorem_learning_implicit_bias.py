@@ -22,11 +22,7 @@ test_mutant_is_refused = refusals(
 )
 def test_the_library_finds_it(metric) -> None:
     rng = np.random.default_rng(3)
-    rows, target, start = (
-        rng.standard_normal((4, 12)),
-        rng.standard_normal(4),
-        rng.standard_normal(12),
-    )
+    rows, target, start = (rng.standard_normal(shape) for shape in ((4, 12), 4, 12))
     inverse = np.linalg.inv(discrete.gram_matrix(metric, 12))
     S = rows @ inverse @ rows.T
     nearest = start + inverse @ rows.T @ np.linalg.solve(S, target - rows @ start)

@@ -1,5 +1,7 @@
 """T7 for kernels that know the sweeps' constants beforehand: within their own, wider bound."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,35 +14,30 @@ from cdg_theory.proofs.rounding.functionals import functional_gradient
 from cdg_theory.rounding.functionals import functional_error_bound, sum_is_exact
 from tests.tools.strategies import channel_counts, metrics
 
+OPTIONS = {"dtype": "float32", "algorithm": "functionals"}
+
+
+def stored_in_float32(metric):
+    """Return the solver whose kernels know the constants, with its results in float32."""
+    return lambda g: functional_gradient(g, metric).astype(np.float32)
+
 
 @given(metric=metrics(decades=9.0), n=channel_counts(300), seed=st.integers(0, 1000))
 def test_drawn_gradients_in_float32(metric, n, seed) -> None:
-    def solve(g):
-        return functional_gradient(g, metric).astype(np.float32)
-
-    options = {"dtype": "float32", "algorithm": "functionals", "seed": seed, "columns": 8}
-    assert certify(solve, metric, n, **options).holds
+    assert certify(stored_in_float32(metric), metric, n, seed=seed, columns=8, **OPTIONS).holds
 
 
 @pytest.mark.parametrize("boundary", ["natural", "periodic"])
 @pytest.mark.parametrize("beta", [0.0, 1e-12, 1.0])
 def test_long_columns(beta, boundary) -> None:
     metric = Metric(1.0, beta, 50.0, boundary=boundary, spacing="unit")
-
-    def solve(g):
-        return functional_gradient(g, metric).astype(np.float32)
-
-    assert certify(solve, metric, 4096, dtype="float32", algorithm="functionals").holds
+    assert certify(stored_in_float32(metric), metric, 4096, **OPTIONS).holds
 
 
 def test_the_closing_bound_is_too_narrow_for_it() -> None:
     # A large mean goes through the functionals: the sweeps that close themselves never see it.
     metric = Metric.sobolev(50.0, spacing="unit")
-
-    def solve(g):
-        return functional_gradient(g, metric).astype(np.float32)
-
-    refused = certify(solve, metric, 4096, dtype="float32")
+    refused = certify(stored_in_float32(metric), metric, 4096, dtype="float32")
     assert not refused.holds
     assert refused.worst.kind == "nearly-constant"
 
@@ -56,10 +53,7 @@ def test_the_bound_is_the_wider_one(metric, n, seed) -> None:
 
 def test_the_search_measures_by_the_bound_it_is_told() -> None:
     metric, g = Metric.sobolev(0.1), np.random.default_rng(0).standard_normal((16, 8))
-
-    def solve(g):
-        return functional_gradient(g, metric)
-
+    solve = partial(functional_gradient, metric=metric)
     closing, functionals = (
         bound_fractions(solve, metric, g, algorithm=name) for name in ("closing", "functionals")
     )

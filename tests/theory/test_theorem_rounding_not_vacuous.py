@@ -65,14 +65,8 @@ def test_float32_results_reach_the_bound(metric, algorithm) -> None:
 def test_float32_sums_come_within_a_factor_of_their_bound(n) -> None:
     from tests.theory.test_certify_mutants import float32_inside
 
+    options = {"columns": 32, "dtype": "float32", "accumulator": "float32"}
     for metric in (Metric.sobolev(0.1), Metric.ordinary_sobolev(0.1, boundary="periodic")):
-        certificate = certify(
-            lambda g, metric=metric: float32_inside(g, metric),
-            metric,
-            n,
-            columns=32,
-            dtype="float32",
-            accumulator="float32",
-        )
+        certificate = certify(partial(float32_inside, metric=metric), metric, n, **options)
         assert certificate.holds
         assert certificate.max_ulp > certificate.bound / 30

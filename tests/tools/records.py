@@ -1,6 +1,39 @@
-"""Records as a training run leaves them, with results that a test chooses."""
+"""A small experiment of two methods, and records as its runs leave them, with chosen results."""
 
+from cdg_theory import Metric
+from cdg_torch.lab.train import supervised
+from cdg_torch.lab.train.data import Dataset, Split
+from cdg_torch.lab.train.methods import Method
+from cdg_torch.lab.train.protocol import Experiment
 from cdg_torch.lab.train.runs import Run
+
+SGD = Method(name="SGD")
+SMOOTH = Method(name="H⁰", metric=Metric.reweighted_h0(4.0))
+EXPERIMENT = Experiment(
+    name="small", data="digits", model="tiny-cnn", methods=(SGD, SMOOTH), rates=(0.1, 0.01)
+)
+RUN = Run(
+    data="digits",
+    options={"train": 64, "validation": 16},
+    model="tiny-cnn",
+    method=SMOOTH,
+    lr=0.05,
+    seed=3,
+    epochs=2,
+)
+
+
+def evaluations(monkeypatch) -> list[tuple[Split, Dataset]]:
+    """Return a list to which every evaluation of a network from now on adds what it looks at."""
+    seen = []
+    measure = supervised.evaluate
+
+    def spy(model, split, dataset):
+        seen.append((split, dataset))
+        return measure(model, split, dataset)
+
+    monkeypatch.setattr(supervised, "evaluate", spy)
+    return seen
 
 
 def record(run: Run, score: float, loss: float = 1.0) -> dict:

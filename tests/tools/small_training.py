@@ -1,12 +1,13 @@
-"""A small network, its data, and the training loops that the tests of attach compare."""
+"""A small network, its data, and whether two networks are the same."""
 
 import torch
 from torch import nn
 
-import cdg_torch
 from cdg_torch import Metric
 
 METRIC = Metric(1.0, 0.5, 0.2)
+# What the default rules select of ``network()``: the axis of the output channels, and the groups.
+SELECTED = {"0.weight": (0, 1), "3.weight": (0, 2), "5.weight": (1, 1)}
 
 
 def network(seed: int = 0) -> nn.Sequential:
@@ -39,47 +40,17 @@ def loss_of(model, batch) -> torch.Tensor:
     return nn.functional.cross_entropy(model(batch[0]), batch[1])
 
 
-def transform_by_hand(model, metric=METRIC) -> None:
-    """Overwrite the gradients of ``network()`` with M⁻¹g, each axis written down here."""
-    for index, dim, groups in ((0, 0, 1), (3, 0, 2), (5, 1, 1)):
-        weight = model[index].weight
-        if weight.grad is not None:
-            weight.grad = cdg_torch.riemannian_gradient(weight.grad, metric, dim=dim, groups=groups)
-
-
-def train_by_hand(make_optimizer, steps: int = 4, metric=METRIC, between=None, **network_options):
-    """Train with the transform written into the loop; ``between`` runs just before it."""
-    model = network(**network_options)
-    optimizer = make_optimizer(model)
-    for batch in batches(steps):
-        optimizer.zero_grad()
-        loss_of(model, batch).backward()
-        if between is not None:
-            between(model)
-        transform_by_hand(model, metric)
-        optimizer.step()
-    return model
-
-
-def train_attached(make_optimizer, steps: int = 4, metric=METRIC, between=None, **options):
-    """Train with an ordinary loop and one added line."""
-    model = network()
-    optimizer = make_optimizer(model)
-    cdg_torch.attach(optimizer, model, metric, **options)
-    for batch in batches(steps):
-        optimizer.zero_grad()
-        loss_of(model, batch).backward()
-        if between is not None:
-            between(model)
-        optimizer.step()
-    return model
-
-
-def momentum_sgd(model):
-    return torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-2)
-
-
 def same(first, second) -> bool:
     """Whether two models have the same state, bit for bit."""
     one, other = first.state_dict(), second.state_dict()
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+def weights_of(model) -> list[torch.Tensor]:
+    """Return a copy of the parameters."""
+    return [p.detach().clone() for p in model.parameters()]
+
+
+def all_equal(first, second) -> bool:
+    """Whether two sequences of tensors agree bit for bit; parameters stand for a model."""
+    return all(torch.equal(p, q) for p, q in zip(first, second, strict=True))

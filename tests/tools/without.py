@@ -7,13 +7,13 @@ object: ``warnings``, and by package the ``refusals`` of the features that need 
 
 import importlib
 import json
-import subprocess
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.tools.commands import python
 
 
 class Without:
@@ -59,23 +59,12 @@ def always() -> None:
     assert torch.allclose(weight, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
 
 
-def numba(folder) -> None:
-    del folder
+def kernels(backend: str, _folder) -> None:
     import torch
 
     import cdg_torch
 
-    with cdg_torch.backend("cpu"):
-        cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
-
-
-def triton(folder) -> None:
-    del folder
-    import torch
-
-    import cdg_torch
-
-    with cdg_torch.backend("gpu"):  # its interpreter, see main()
+    with cdg_torch.backend(backend):  # of the GPU, its interpreter: see main()
         cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
 
 
@@ -103,15 +92,13 @@ def safetensors(folder) -> None:
     load_weights(file)
 
 
-def sklearn(folder) -> None:
-    del folder
+def sklearn(_folder) -> None:
     from cdg_torch.lab.train.data import load_dataset
 
     load_dataset("digits", {})
 
 
-def torchmetrics(folder) -> None:
-    del folder
+def torchmetrics(_folder) -> None:
     from cdg_torch.lab.train.data import load_dataset
     from cdg_torch.lab.train.models import build
     from cdg_torch.lab.train.supervised import evaluate
@@ -123,11 +110,11 @@ def torchmetrics(folder) -> None:
 FEATURES = {
     "PIL": pillow,
     "matplotlib": matplotlib,
-    "numba": numba,
+    "numba": partial(kernels, "cpu"),
     "safetensors": safetensors,
     "sklearn": sklearn,
     "torchmetrics": torchmetrics,
-    "triton": triton,
+    "triton": partial(kernels, "gpu"),
 }
 
 
@@ -158,22 +145,8 @@ def main(names: list[str]) -> None:
 
 
 def run_without(*names: str) -> dict:
-    """Return what a process without these packages prints.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If what must always work does not.
-    """
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.tools.without", *names],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    )
-    return json.loads(done.stdout)
+    """Return what a process without these packages prints; what must always work, works there."""
+    return json.loads(python("-m", "tests.tools.without", *names))
 
 
 if __name__ == "__main__":

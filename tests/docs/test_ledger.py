@@ -41,12 +41,15 @@ def test_every_theorem_has_its_entry(site: Path, ledger_pages: ModuleType) -> No
 
 def test_tests_are_those_of_the_theorem(ledger_pages: ModuleType) -> None:
     tests = {theorem.id: ledger_pages.tests_of(theorem) for theorem in ledger.theorems()}
-    assert tests["T5.pivots"] == ["test_ledger_holds.py", "test_theorem_discrete_sweeps.py"]
+    assert tests["T5.pivots"] == [
+        "theory/test_ledger_holds.py",
+        "theory/test_theorem_discrete_sweeps.py",
+    ]
     # One id begins like the other.
     assert tests["T2.mercer"] == tests["T2.mercer-general"]
-    assert "test_theorem_rounding_bound.py" in tests["T7.enclosure"]
+    assert "theory/test_theorem_rounding_bound.py" in tests["T7.enclosure"]
     for theorem in ledger.theorems():
-        assert all(name.startswith("test_theorem_") for name in tests[theorem.id][1:])
+        assert all("/test_theorem_" in name for name in tests[theorem.id][1:])
 
 
 @pytest.mark.parametrize(

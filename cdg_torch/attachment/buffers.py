@@ -74,6 +74,6 @@ class Buffers:
                 results.append(torch.empty_like(tensor))
                 continue
             start = (end - -(-length // CACHE_LINE) * CACHE_LINE) // tensor.itemsize
-            own = torch.empty(0, dtype=tensor.dtype)
+            own = torch.empty(0, dtype=tensor.dtype, device="cpu")
             results.append(own.set_(storage, start, tensor.shape, tensor.stride()))
         return results

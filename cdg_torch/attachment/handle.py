@@ -165,7 +165,7 @@ class Handle:
                     pairs.append((g, g))
         # (conj(g)·k).sum() has no imaginary part but rounding: M is real and symmetric.
         squares = [_whole((g.conj() * k).sum().real) for g, k in pairs]
-        total = sum(squares, torch.zeros((), dtype=torch.float64))
+        total = sum(squares, torch.zeros((), dtype=torch.float64, device="cpu"))
         return total.clamp_min(0).sqrt()
 
     def state_dict(self) -> dict[str, Any]:

@@ -154,3 +154,18 @@ def test_default_device_and_dtype_do_no_harm() -> None:
         torch.set_default_dtype(torch.float32)
     assert all(torch.equal(a, b) for a, b in zip(found, expected + norms, strict=True))
     assert torch.allclose(close, expected[0], rtol=0, atol=1e-6)
+
+
+def test_an_attached_step_does_not_ask_for_the_default_device() -> None:
+    weights = []
+    for device in ("cpu", "meta"):
+        torch.manual_seed(0)
+        model = nn.Conv2d(32, 128, 3)  # large enough for memory that is used again
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        handle = cdg_torch.attach(optimizer, model, METRIC)
+        model(torch.ones(1, 32, 4, 4)).sum().backward()
+        with torch.device(device):
+            length = handle.dual_norm()
+            optimizer.step()
+        weights.append((model.weight.detach().clone(), length))
+    assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))

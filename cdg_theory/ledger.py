@@ -5,6 +5,12 @@ module with a tuple ``THEOREMS``. This module collects them and runs their check
 what is claimed as its argument. Every theorem also carries a *perturbed* statement, false by a
 sign, a factor or an end condition: the same check with another claim, which it must refuse. A
 check that cannot fail proves nothing.
+
+Wherever ids are taken, ``"T5.pivots"`` is one statement and ``"T5"`` is all of theorem 5. Give one,
+several, or a list; none means all::
+
+    ledger.prove("T5.pivots")
+    ledger.verify(["T1", "T5.pivots"])
 """
 
 from __future__ import annotations
@@ -12,19 +18,21 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from cdg_theory.checks import described
+from cdg_theory.display import formula, mark, table, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable
 
 Kind = Literal["symbolic", "exact", "numeric"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Theorem:
     """One entry of the ledger.
 
@@ -67,33 +75,119 @@ class Theorem:
         """The function that decides it, whatever is claimed."""
         return self.check.func if isinstance(self.check, partial) else self.check
 
+    def __repr__(self) -> str:
+        return (
+            f"{self.id}, {self.title} ({self.kind})\n  {self.statement}\n  {self.tex}\n"
+            f"  Scope: {self.scope}\n  Must be refused: {self.perturbed}"
+        )
+
+    def _repr_html_(self) -> str:
+        return table(
+            (f"{self.id} ({self.kind})", self.title),
+            [
+                ("statement", text(self.statement)),
+                ("formula", formula(self.tex)),
+                ("scope", text(self.scope)),
+                ("must be refused", text(self.perturbed)),
+            ],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a check said: ``holds`` must be true, and false for a perturbed statement."""
+    """What a check said.
 
-    id: str
-    statement: str
-    kind: Kind
+    ==============  ==============================================================================
+    field           meaning
+    ==============  ==============================================================================
+    ``theorem``     the :class:`Theorem`
+    ``perturbed``   whether the perturbed statement was checked, not the statement
+    ``holds``       must be true, and false for a perturbed statement
+    ``seconds``     how long it took, the perturbed statement included where both were checked
+    ``refused``     whether the perturbed statement was refused as well; None where it was not
+                    tried beside the statement
+    ==============  ==============================================================================
+    """
+
+    theorem: Theorem
+    perturbed: bool
     holds: bool
     seconds: float
-    perturbed: bool
+    refused: bool | None = None
+
+    @property
+    def id(self) -> str:
+        """The theorem's id."""
+        return self.theorem.id
+
+    @property
+    def kind(self) -> Kind:
+        """What kind of check it was."""
+        return self.theorem.kind
+
+    @property
+    def statement(self) -> str:
+        """What was checked, in words."""
+        return self.theorem.perturbed if self.perturbed else self.theorem.statement
+
+    @property
+    def tex(self) -> str:
+        """The theorem as a formula."""
+        return self.theorem.tex
+
+    @property
+    def as_it_must_be(self) -> bool:
+        """Whether the statement holds, or the perturbed one is refused; both, where both ran."""
+        return self.holds != self.perturbed and self.refused is not False
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        verdict = "holds" if self.holds else "does not hold"
+        if self.perturbed:
+            return f"perturbed: {verdict}"
+        variant = {True: ", variant refused", False: ", VARIANT ACCEPTED", None: ""}
+        return verdict + variant[self.refused]
+
+
+class Results(tuple[Result, ...]):
+    """Results, in the order asked for; they show themselves as a table, in notebooks as HTML."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(
+            f"{mark(r.as_it_must_be)} {r.id:28} {r.verdict} ({r.seconds:.2f} s)\n  {r.statement}"
+            for r in self
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                text(r.id),
+                f"{text(r.statement)}<br>{'' if r.perturbed else formula(r.tex)}",
+                f"{mark(r.as_it_must_be)} {text(r.verdict)}",
+                f"{r.seconds:.2f} s",
+            )
+            for r in self
+        ]
+        return table(("theorem", "statement", "checked by machine", "time"), rows)
+
+
+class NotProved(Exception):
+    """A statement does not hold, or its perturbed variant was accepted.
+
+    ``results`` holds what every check said.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        failed = [f"{r.id} ({r.verdict})" for r in results if not r.as_it_must_be]
+        super().__init__(f"not proved: {', '.join(failed)}")
 
 
 @cache
-def theorems() -> tuple[Theorem, ...]:
-    """Return every theorem, ordered by number, then as declared.
-
-    Raises
-    ------
-    ValueError
-        If two theorems share an id.
-
-    Examples
-    --------
-    >>> sorted({theorem.kind for theorem in theorems()} - {"exact", "numeric", "symbolic"})
-    []
-    """
+def _ledger() -> dict[str, Theorem]:
     from cdg_theory import proofs
 
     found: dict[str, Theorem] = {}
@@ -104,42 +198,98 @@ def theorems() -> tuple[Theorem, ...]:
                 msg = f"two theorems have the id {theorem.id!r}; give one of them another slug"
                 raise ValueError(msg)
             found[theorem.id] = theorem
-    return tuple(sorted(found.values(), key=lambda theorem: theorem.number))
+    return dict(sorted(found.items(), key=lambda entry: entry[1].number))
 
 
-def run(ids: Collection[str] | None = None, *, perturbed: bool = False) -> Iterator[Result]:
-    """Check theorems one after the other, yielding each result as it comes.
+def theorems(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem, ...]:
+    """Return theorems: all, ordered by number and then as declared, or those of the ids.
 
     Raises
     ------
     TypeError
-        If ``ids`` is not a list of strings.
+        If the ids are not strings.
     ValueError
-        If an id is unknown.
+        If an id is unknown, or two theorems share one.
+
+    Examples
+    --------
+    >>> sorted({theorem.kind for theorem in theorems()} - {"exact", "numeric", "symbolic"})
+    []
+    >>> [theorem.id for theorem in theorems("T9.coordinates", "T13.penalty")]
+    ['T9.coordinates', 'T13.penalty']
+    >>> {theorem.number for theorem in theorems("T5")}
+    {5}
     """
-    chosen = {theorem.id: theorem for theorem in theorems()}
-    if ids is not None:
-        wanted = list(ids) if isinstance(ids, list | tuple | set | frozenset) else [None]
-        if not all(isinstance(name, str) for name in wanted):
+    known = _ledger()
+    if ids is None and not more:
+        return tuple(known.values())
+    first = [ids] if isinstance(ids, str) or not isinstance(ids, Iterable) else list(ids)
+    chosen: dict[str, Theorem] = {}
+    unknown: list[str] = []
+    for name in (*first, *more):
+        if not isinstance(name, str):
             msg = (
-                f"ids must be a list of theorem ids, got {described(ids)}; for example "
-                '["T5.inverse-path"]'
+                f"ids must be theorem ids or a list of them, got {described(name)}; for example "
+                '"T5.inverse-path", or "T5" for all of theorem 5'
             )
             raise TypeError(msg)
-        if unknown := [name for name in wanted if name not in chosen]:
-            msg = f"unknown ids {unknown}; ledger.theorems() lists the {len(chosen)} known"
-            raise ValueError(msg)
-        chosen = {name: chosen[name] for name in map(str, wanted)}
-    for theorem in chosen.values():
-        start = time.perf_counter()
-        holds = theorem.variant() if perturbed else theorem.check()
-        seconds = time.perf_counter() - start
-        statement = theorem.perturbed if perturbed else theorem.statement
-        yield Result(theorem.id, statement, theorem.kind, holds, seconds, perturbed)
+        found = {key: known[key] for key in known if name in (key, key.partition(".")[0])}
+        chosen |= found
+        if not found:
+            unknown.append(name)
+    if unknown:
+        msg = f"unknown ids {unknown}; ledger.theorems() lists the {len(known)} known"
+        raise ValueError(msg)
+    return tuple(chosen.values())
 
 
-def verify(ids: Collection[str] | None = None, *, perturbed: bool = False) -> tuple[Result, ...]:
-    """Check theorems (all of them, unless ``ids`` are given) and return the results.
+def theorem(id: str) -> Theorem:
+    """Return the theorem with an id.
+
+    Raises
+    ------
+    TypeError
+        If the id is not a string.
+    ValueError
+        If it is unknown, or the number of several statements.
+
+    Examples
+    --------
+    >>> theorem("T5.pivots").kind
+    'symbolic'
+    """
+    found = theorems(id)
+    if len(found) != 1:
+        msg = f"{id!r} has {len(found)} statements; ledger.theorems({id!r}) returns them"
+        raise ValueError(msg)
+    return found[0]
+
+
+def run(
+    ids: str | Iterable[str] | None = None, *more: str, perturbed: bool = False
+) -> Iterator[Result]:
+    """Check theorems one after the other, yielding each result as it comes.
+
+    Arguments and errors are those of :func:`verify`.
+
+    Examples
+    --------
+    >>> [result.holds for result in run("T5.one-line", perturbed=True)]
+    [False]
+    """
+    return (_checked(theorem, perturbed=perturbed) for theorem in theorems(ids, *more))
+
+
+def _checked(theorem: Theorem, *, perturbed: bool) -> Result:
+    start = time.perf_counter()
+    holds = theorem.variant() if perturbed else theorem.check()
+    return Result(theorem, perturbed, holds, time.perf_counter() - start)
+
+
+def verify(
+    ids: str | Iterable[str] | None = None, *more: str, perturbed: bool = False
+) -> Results:
+    """Check theorems (all of them, unless ids are given) and return the results.
 
     With ``perturbed=True`` the perturbed statements are checked, and every result must come back
     with ``holds=False``.
@@ -147,18 +297,60 @@ def verify(ids: Collection[str] | None = None, *, perturbed: bool = False) -> tu
     Raises
     ------
     TypeError
-        If ``ids`` is not a list of strings.
+        If the ids are not strings.
     ValueError
         If an id is unknown.
+
+    Examples
+    --------
+    >>> [result] = verify("T5.one-line")
+    >>> result.holds
+    True
     """
-    return tuple(run(ids, perturbed=perturbed))
+    return Results(run(ids, *more, perturbed=perturbed))
 
 
-def proved(*ids: str) -> bool:
+def _tried(ids: str | Iterable[str] | None, *more: str) -> Results:
+    results = []
+    for theorem in theorems(ids, *more):
+        claim, variant = (_checked(theorem, perturbed=perturbed) for perturbed in (False, True))
+        seconds = claim.seconds + variant.seconds
+        results.append(Result(theorem, False, claim.holds, seconds, refused=not variant.holds))
+    return Results(results)
+
+
+def prove(ids: str | Iterable[str] | None = None, *more: str) -> Results:
+    """Check theorems and that each refuses its perturbed variant; raise unless all is so.
+
+    What it returns shows itself: in a notebook as a table of statements, formulas and times.
+
+    Raises
+    ------
+    NotProved
+        If a statement does not hold, or its variant is accepted. Names the ids.
+    TypeError
+        If the ids are not strings.
+    ValueError
+        If an id is unknown.
+
+    Examples
+    --------
+    >>> [result.verdict for result in prove("T5.one-line", "T5.pivots")]
+    ['holds, variant refused', 'holds, variant refused']
+    """
+    results = _tried(ids, *more)
+    if not all(result.as_it_must_be for result in results):
+        raise NotProved(results)
+    return results
+
+
+def proved(ids: str | Iterable[str] | None = None, *more: str) -> bool:
     """Return whether theorems (all of them, unless named) hold and refuse what is perturbed.
 
     Raises
     ------
+    TypeError
+        If the ids are not strings.
     ValueError
         If an id is unknown.
 
@@ -167,7 +359,4 @@ def proved(*ids: str) -> bool:
     >>> proved("T5.one-line", "T5.pivots")
     True
     """
-    wanted = ids or None
-    return all(result.holds for result in run(wanted)) and not any(
-        result.holds for result in run(wanted, perturbed=True)
-    )
+    return all(result.as_it_must_be for result in _tried(ids, *more))

@@ -6,10 +6,11 @@ algorithms and the optimizers, reads a metric from this one object and from noth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from cdg_theory.checks import described, finite_number, one_of
+from cdg_theory.display import linear_combination
 
 Boundary = Literal["natural", "periodic"]
 Spacing = Literal["normalized", "unit"]
@@ -59,6 +60,9 @@ class Metric:
     The exact condition for positive definiteness is a little weaker (theorem 1): slightly
     negative :math:`\beta` can still be definite, and is refused here all the same.
 
+    The cone is convex: metrics can be added, and multiplied by numbers > 0. A term of weight 0 has
+    no boundary and no spacing; two derivative terms must have the same.
+
     Raises
     ------
     TypeError
@@ -72,6 +76,8 @@ class Metric:
     Metric(mean=1.0, fluctuation=10.0, derivative=0.0, boundary='natural', spacing='normalized')
     >>> Metric.sobolev(0.5).derivative
     0.5
+    >>> 0.5 * Metric.l2() + 0.5 * Metric.sobolev(8.0, boundary="periodic")
+    Metric(mean=1.0, fluctuation=0.5, derivative=4.0, boundary='periodic', spacing='normalized')
     >>> Metric(mean=0.0)
     Traceback (most recent call last):
     ...
@@ -182,6 +188,50 @@ class Metric:
     def is_multiple_of_l2(self) -> bool:
         """Whether the gradient is the ordinary one up to the factor ``1/mean``."""
         return self.derivative == 0 and self.fluctuation == self.mean
+
+    def __add__(self, other: object) -> Metric:
+        if not isinstance(other, Metric):
+            return NotImplemented
+        space = self if self.derivative else other
+        for name in ("boundary", "spacing"):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if self.derivative and other.derivative and ours != theirs:
+                msg = (
+                    f"metrics that are added must have the same {name}, got {ours!r} and "
+                    f"{theirs!r}: their derivative terms differ"
+                )
+                raise ValueError(msg)
+        return Metric(
+            self.mean + other.mean,
+            self.fluctuation + other.fluctuation,
+            self.derivative + other.derivative,
+            boundary=space.boundary,
+            spacing=space.spacing,
+        )
+
+    def __mul__(self, factor: object) -> Metric:
+        c = finite_number("factor", factor, cure="a metric is multiplied by a number > 0")
+        if c <= 0:
+            msg = f"factor must be > 0, got {c}: a metric is multiplied by a number > 0"
+            raise ValueError(msg)
+        return replace(
+            self,
+            mean=c * self.mean,
+            fluctuation=c * self.fluctuation,
+            derivative=c * self.derivative,
+        )
+
+    __rmul__ = __mul__
+
+    def _repr_latex_(self) -> str:
+        smooth = "L" if self.spacing == "unit" else "n^2L"
+        graph = "path" if self.boundary == "natural" else "cycle"
+        terms = [
+            (self.mean, "P"),
+            (self.fluctuation, "(I-P)"),
+            (self.derivative, rf"{smooth}_{{\text{{{graph}}}}}"),
+        ]
+        return f"$M = {linear_combination(terms)}$"
 
     def stiffness(self, n: int) -> float:
         r"""Return :math:`\gamma s`, the weight of the graph Laplacian for ``n`` output channels."""

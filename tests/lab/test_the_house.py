@@ -13,7 +13,7 @@ from tests.tools.commands import python
 ROOT = Path(__file__).parents[2]
 # Rooms (files and folders) by layer, bottom first: each may import those of earlier lines only.
 LAYERS = """
-cdg_theory.checks
+cdg_theory.checks cdg_theory.display
 cdg_theory.metric
 cdg_theory.continuum cdg_theory.discrete
 cdg_theory.rounding

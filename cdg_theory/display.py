@@ -57,7 +57,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return an HTML table; its cells are HTML already."""
     lines = [("th", map(text, head)), *(("td", row) for row in rows)]
     body = "".join(
-        "<tr>" + "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells) + "</tr>"
+        "<tr>"
+        + "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells)
+        + "</tr>"
         for tag, cells in lines
     )
     # Jupyter typesets formulas in all output, Sphinx in elements of this class.

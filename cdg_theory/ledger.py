@@ -174,7 +174,7 @@ class Results(tuple[Result, ...]):
         return table(("theorem", "statement", "checked by machine", "time"), rows)
 
 
-class NotProved(Exception):
+class NotProved(Exception):  # noqa: N818 - what is said of a theorem
     """A statement does not hold, or its perturbed variant was accepted.
 
     ``results`` holds what every check said.
@@ -187,7 +187,19 @@ class NotProved(Exception):
 
 
 @cache
-def _ledger() -> dict[str, Theorem]:
+def theorems() -> tuple[Theorem, ...]:
+    """Return every theorem, ordered by number, then as declared.
+
+    Raises
+    ------
+    ValueError
+        If two theorems share an id.
+
+    Examples
+    --------
+    >>> sorted({theorem.kind for theorem in theorems()} - {"exact", "numeric", "symbolic"})
+    []
+    """
     from cdg_theory import proofs
 
     found: dict[str, Theorem] = {}
@@ -198,29 +210,27 @@ def _ledger() -> dict[str, Theorem]:
                 msg = f"two theorems have the id {theorem.id!r}; give one of them another slug"
                 raise ValueError(msg)
             found[theorem.id] = theorem
-    return dict(sorted(found.items(), key=lambda entry: entry[1].number))
+    return tuple(sorted(found.values(), key=lambda theorem: theorem.number))
 
 
-def theorems(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem, ...]:
-    """Return theorems: all, ordered by number and then as declared, or those of the ids.
+def select(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem, ...]:
+    """Return the theorems of some ids, in the order given; all if none is given.
 
     Raises
     ------
     TypeError
         If the ids are not strings.
     ValueError
-        If an id is unknown, or two theorems share one.
+        If an id is unknown.
 
     Examples
     --------
-    >>> sorted({theorem.kind for theorem in theorems()} - {"exact", "numeric", "symbolic"})
-    []
-    >>> [theorem.id for theorem in theorems("T9.coordinates", "T13.penalty")]
+    >>> [theorem.id for theorem in select("T9.coordinates", "T13.penalty")]
     ['T9.coordinates', 'T13.penalty']
-    >>> {theorem.number for theorem in theorems("T5")}
+    >>> {theorem.number for theorem in select("T5")}
     {5}
     """
-    known = _ledger()
+    known = {theorem.id: theorem for theorem in theorems()}
     if ids is None and not more:
         return tuple(known.values())
     first = [ids] if isinstance(ids, str) or not isinstance(ids, Iterable) else list(ids)
@@ -258,9 +268,9 @@ def theorem(id: str) -> Theorem:
     >>> theorem("T5.pivots").kind
     'symbolic'
     """
-    found = theorems(id)
+    found = select(id)
     if len(found) != 1:
-        msg = f"{id!r} has {len(found)} statements; ledger.theorems({id!r}) returns them"
+        msg = f"{id!r} has {len(found)} statements; ledger.select({id!r}) returns them"
         raise ValueError(msg)
     return found[0]
 
@@ -277,7 +287,7 @@ def run(
     >>> [result.holds for result in run("T5.one-line", perturbed=True)]
     [False]
     """
-    return (_checked(theorem, perturbed=perturbed) for theorem in theorems(ids, *more))
+    return (_checked(theorem, perturbed=perturbed) for theorem in select(ids, *more))
 
 
 def _checked(theorem: Theorem, *, perturbed: bool) -> Result:
@@ -286,9 +296,7 @@ def _checked(theorem: Theorem, *, perturbed: bool) -> Result:
     return Result(theorem, perturbed, holds, time.perf_counter() - start)
 
 
-def verify(
-    ids: str | Iterable[str] | None = None, *more: str, perturbed: bool = False
-) -> Results:
+def verify(ids: str | Iterable[str] | None = None, *more: str, perturbed: bool = False) -> Results:
     """Check theorems (all of them, unless ids are given) and return the results.
 
     With ``perturbed=True`` the perturbed statements are checked, and every result must come back
@@ -312,7 +320,7 @@ def verify(
 
 def _tried(ids: str | Iterable[str] | None, *more: str) -> Results:
     results = []
-    for theorem in theorems(ids, *more):
+    for theorem in select(ids, *more):
         claim, variant = (_checked(theorem, perturbed=perturbed) for perturbed in (False, True))
         seconds = claim.seconds + variant.seconds
         results.append(Result(theorem, False, claim.holds, seconds, refused=not variant.holds))

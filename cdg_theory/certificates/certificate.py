@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from cdg_theory.checks import described
+from cdg_theory.display import mark, table, text
 from cdg_theory.metric import Metric
 
 
@@ -139,6 +140,13 @@ class Certificate:
             msg = f"not a certificate: {error}; give what to_json() returned"
             raise ValueError(msg) from error
         return certificate
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (f"{mark(f.holds)} {text(f.kind)}", f"{f.error_ulp:.4g}", f"{f.bound_ulp:.4g}")
+            for f in self.findings
+        ]
+        return table(("gradients", "error in ulp", "bound in ulp"), rows)
 
     def __str__(self) -> str:
         verdict = "holds" if self.holds else "FAILS"

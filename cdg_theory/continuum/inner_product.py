@@ -116,6 +116,20 @@ class InnerProduct:
         )
         return sp.expand(form)
 
+    def _repr_latex_(self) -> str:
+        terms = (
+            (self.mean, r"\bar h\,\bar k"),
+            (self.fluctuation, r"\int_0^1(h-\bar h)(k-\bar k)\,do"),
+            (self.derivative, r"\int_0^1h'k'\,do"),
+        )
+        shown = [
+            symbol if weight == 1 else rf"\left({sp.latex(weight)}\right){symbol}"
+            for weight, symbol in terms
+            if weight != 0
+        ]
+        space = "" if self.boundary == "natural" else r",\qquad h(0)=h(1),\ k(0)=k(1)"
+        return rf"$\displaystyle\langle h,k\rangle = {' + '.join(shown)}{space}$"
+
     @classmethod
     def l2(cls) -> InnerProduct:
         """Return the ordinary inner product, (1, 1, 0)."""

@@ -11,6 +11,7 @@ or of the cycle (periodic). One concept per module:
 ``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
 ``blocks``     the same when the rows lie in blocks on different ranks: the flux form
+``gradient``   both for the reader's arrays: in floating point by the sweeps, or exactly
 
 The classical variant that the theory compares with, finite elements, is one of the grids of
 :mod:`cdg_theory.continuum.grids`.
@@ -19,17 +20,24 @@ The classical variant that the theory compares with, finite elements, is one of 
 from __future__ import annotations
 
 from cdg_theory.discrete.blocks import shard_plan, sharded_gradient
+from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.discrete.inverse import inverse_matrix
 from cdg_theory.discrete.noise import variance_kept
-from cdg_theory.discrete.operators import gram_matrix, gram_operator, graph_laplacian
+from cdg_theory.discrete.operators import (
+    gram_matrix,
+    gram_operator,
+    graph_laplacian,
+    inner_product,
+)
 from cdg_theory.discrete.spectrum import (
     eigenvalues,
     from_modes,
+    gram_power,
     laplacian_eigenvalues,
     spectral_gradient,
     to_modes,
 )
-from cdg_theory.discrete.sweeps import SweepFactors, riemannian_gradient, sweep_factors
+from cdg_theory.discrete.sweeps import SweepFactors, sweep_factors
 
 __all__ = [
     "SweepFactors",
@@ -37,7 +45,9 @@ __all__ = [
     "from_modes",
     "gram_matrix",
     "gram_operator",
+    "gram_power",
     "graph_laplacian",
+    "inner_product",
     "inverse_matrix",
     "laplacian_eigenvalues",
     "riemannian_gradient",

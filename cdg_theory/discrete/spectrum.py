@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from cdg_theory.checks import channel_count, float_rows, one_of
+from cdg_theory.checks import channel_count, finite_number, float_rows, one_of
 from cdg_theory.metric import Boundary, Metric, check_metric
 
 if TYPE_CHECKING:
@@ -128,3 +128,43 @@ def spectral_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.float64]
     g = float_rows("grad", grad, kinds="fiu").astype(np.float64)
     spectrum = eigenvalues(metric, len(g)).reshape(-1, *(1,) * (g.ndim - 1))
     return from_modes(to_modes(g, metric.boundary) / spectrum, metric.boundary).real
+
+
+def gram_power(metric: Metric, n: int, exponent: float) -> NDArray[np.float64]:
+    r"""Return :math:`M^p`, the dense n×n matrix, for any real p.
+
+    .. math:: M^p = V\,\mathrm{diag}(\mu_m^p)\,V^T
+
+    with the orthonormal cosines (natural) or waves (periodic) as columns of V.
+    :math:`M^{\pm1/2}` changes to the coordinates of theorem 9.
+
+    ===============  ============  ================================================
+    symbol           argument      meaning
+    ===============  ============  ================================================
+    :math:`M`        ``metric``    see :class:`cdg_theory.Metric`
+    :math:`n`        ``n``         number of output channels
+    :math:`p`        ``exponent``  any finite number: 1 is M, −1 its inverse
+    ===============  ============  ================================================
+
+    Raises
+    ------
+    TypeError
+        If ``n`` is not an integer, or ``exponent`` not a real number.
+    ValueError
+        If ``n`` < 1, or ``exponent`` is not finite or leaves float64.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> gram_power(Metric.reweighted_h0(4.0), 2, 0.5).round(12)
+    array([[ 1.5, -0.5],
+           [-0.5,  1.5]])
+    """
+    p = finite_number("exponent", exponent, cure="0.5 and -0.5 are the roots")
+    with np.errstate(over="ignore"):
+        powers = eigenvalues(metric, n) ** p
+    if not np.isfinite(powers).all():
+        msg = f"exponent must leave the powers of M within float64, got {p}; nearer to 0"
+        raise ValueError(msg)
+    modes = to_modes(np.eye(n), metric.boundary)
+    return from_modes(powers[:, None] * modes, metric.boundary).real

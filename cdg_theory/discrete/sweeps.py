@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdg_theory.checks import channel_count, float_rows
+from cdg_theory.checks import channel_count
 from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
@@ -236,54 +236,3 @@ def solve_gram(
     mean, r = split_mean(g)
     x = r / beta if factors is None else solve_fluctuation(r, factors, rows)
     return mean / alpha + x
-
-
-def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
-    r"""Return :math:`k = M^{-1}g`, column by column, in time linear in the size of ``grad``.
-
-    Computed in float64 whatever the storage type, and rounded once at the end. Each column is
-    scaled by a power of two to order one, and its result back: no digit changes, and nothing
-    overflows but a result that the storage type cannot hold.
-
-    ==========  ===========  =========================================================
-    symbol      argument     meaning
-    ==========  ===========  =========================================================
-    :math:`g`   ``grad``     (n, ...) Euclidean gradient; axis 0 is the output channel
-    :math:`M`   ``metric``   see :class:`cdg_theory.Metric`
-    ==========  ===========  =========================================================
-
-    Returns
-    -------
-    numpy.ndarray
-        The gradient in the metric, of the shape and dtype of ``grad``; ``grad`` is not changed.
-
-    Raises
-    ------
-    TypeError
-        If ``grad`` is not an array of floating-point numbers.
-    ValueError
-        If ``grad`` has no axis 0 or no rows.
-
-    Examples
-    --------
-    >>> from cdg_theory import Metric
-    >>> riemannian_gradient(np.array([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0))
-    array([2. , 2.5, 4.5])
-
-    Notes
-    -----
-    Theorem 5 (equals :math:`M^{-1}g` for every n), theorem 7 (rounding).
-    """
-    check_metric(metric)
-    g = float_rows("grad", grad)
-    wide = g.astype(np.float64)
-    if metric.is_multiple_of_l2 or len(g) == 1:
-        # Exactly the ordinary gradient, bit for bit when the mean has weight 1.
-        k = wide / metric.mean
-    else:
-        factors = sweep_factors(metric, len(g)) if metric.derivative else None
-        largest = np.abs(wide).max(axis=0)
-        exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
-        scaled = np.ldexp(wide, -exponent)
-        k = np.ldexp(solve_gram(scaled, metric.mean, metric.fluctuation, factors), exponent)
-    return k.astype(g.dtype, copy=False)

@@ -63,7 +63,7 @@ TYPES = {
     "sigma": (lambda: baselines.laplacian_smoothing(GRAD, None), "sigma must be a real"),
     "correlation": (lambda: correlation_of(groups=1.0), "groups must be an int, got 1.0"),
     "gram": (lambda: discrete.gram_matrix(10.0, 3), "metric must be a cdg_theory.Metric"),
-    "one id": (lambda: ledger.verify("T5"), "ids must be a list of theorem ids"),
+    "number for an id": (lambda: ledger.verify(5), "ids must be theorem ids or a list of them"),
 }
 POWER = "exponent must leave the powers of M within float64, got 1e\\+300"
 VALUES = {

@@ -17,7 +17,7 @@ import numpy as np
 import sympy as sp
 
 from cdg_theory.continuum.grids import elements
-from cdg_theory.discrete.sweeps import riemannian_gradient
+from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
 

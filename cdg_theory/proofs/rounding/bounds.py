@@ -16,13 +16,13 @@ import numpy as np
 
 from cdg_theory.certificates.judging import certify
 from cdg_theory.certificates.search import largest_fraction
+from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.discrete.sweeps import (
     carry_backward,
     carry_forward,
     cycle_excess,
     cycle_factors,
     path_factors,
-    riemannian_gradient,
     solve_fluctuation,
     sweep_factors,
 )

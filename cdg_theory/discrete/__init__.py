@@ -9,6 +9,7 @@ or of the cycle (periodic). One concept per module:
 ``inverse``    M⁻¹ in closed form
 ``spectrum``   eigenvalues, and the transforms (DCT-II, DFT) to their eigenvectors
 ``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
+``shrinkage``  how much of each mode to keep: signal against noise, one step or early stopping
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
 ``blocks``     the same when the rows lie in blocks on different ranks: the flux form
 
@@ -22,6 +23,13 @@ from cdg_theory.discrete.blocks import shard_plan, sharded_gradient
 from cdg_theory.discrete.inverse import inverse_matrix
 from cdg_theory.discrete.noise import variance_kept
 from cdg_theory.discrete.operators import gram_matrix, gram_operator, graph_laplacian
+from cdg_theory.discrete.shrinkage import (
+    best_factors,
+    best_scale,
+    best_stopping,
+    early_stopping,
+    risk,
+)
 from cdg_theory.discrete.spectrum import (
     eigenvalues,
     from_modes,
@@ -33,6 +41,10 @@ from cdg_theory.discrete.sweeps import SweepFactors, riemannian_gradient, sweep_
 
 __all__ = [
     "SweepFactors",
+    "best_factors",
+    "best_scale",
+    "best_stopping",
+    "early_stopping",
     "eigenvalues",
     "from_modes",
     "gram_matrix",
@@ -41,6 +53,7 @@ __all__ = [
     "inverse_matrix",
     "laplacian_eigenvalues",
     "riemannian_gradient",
+    "risk",
     "shard_plan",
     "sharded_gradient",
     "spectral_gradient",

@@ -222,12 +222,10 @@ def _one_against_rest(z: Any) -> Any:
 
 def _softmax(loss: Callable[[Any], Any] = _cross_entropy) -> bool:
     r"""Differentiate by the logits: the mean over classes is 0, and H⁰ divides by β."""
-    z = sp.symbols("z1:4", real=True)
-    gradient = sp.Matrix([sp.diff(loss(z), logit) for logit in z])
-    smoothed = _h0(3) * gradient
-    return sp.simplify(sum(gradient)) == 0 and all(
-        sp.simplify(entry) == 0 for entry in smoothed - gradient / beta
-    )
+    z, powers = sp.symbols("z1:4", real=True), sp.symbols("e1:4", positive=True)
+    exponentials = dict(zip(map(sp.exp, z), powers, strict=True))
+    gradient = sp.Matrix([sp.diff(loss(z), logit).subs(exponentials) for logit in z])
+    return is_zero(sum(gradient)) and vanish(_h0(3) * gradient - gradient / beta)
 
 
 THEOREMS = (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
+from cdg_theory.continuum.noise import best_lambda, noise_bound, worst_bias
 from cdg_theory.discrete.shrinkage import (
     best_factors,
     best_scale,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PAGE = "theory/measured-spectra.md"
 kappa, s, nu, tau, lam = sp.symbols("kappa s nu tau lambda", positive=True)
+q = sp.Symbol("q", positive=True)
 alpha, beta, gamma, delta, ell = sp.symbols("alpha beta gamma delta ell", positive=True)
 # Second moments whose factors and risks binary numbers hold exactly.
 SIGNAL, NOISE = (3.0, 1.0, 0.0, 2.0), (1.0, 3.0, 2.0, 0.0)
@@ -156,6 +158,33 @@ def _from_prior(ratio: Any = nu) -> bool:
     return True
 
 
+def _best_rate(power: Any = 4 * q / (2 * q + 1)) -> bool:
+    r"""Bound the worst error of every linear smoother from below, and compare with H¹ at its best.
+
+    Let N modes have signals of independent signs and the size ε of the noise. They are of
+    smoothness q and size C if :math:`\varepsilon^2\sum_{m\le N}\omega_m^{2q}\le C^2`, as for
+    :math:`N^{2q+1}=C^2/\varepsilon^2\pi^{2q}`. On the average over signs none errs by less than
+    :math:`\sum s\nu/(s+\nu)`, so for some signal none does.
+    """
+    epsilon, size = sp.symbols("epsilon C", positive=True)
+    modes = (size**2 / (epsilon**2 * sp.pi ** (2 * q))) ** (1 / (2 * q + 1))
+    white = epsilon**2
+    below = modes * mode_risk(mode_factor(white, white), white, white)
+    for smoothness in (sp.Rational(1, 2), sp.Integer(1), sp.Rational(3, 2), sp.Integer(2)):
+        strength = best_lambda(smoothness, size, white)
+        bias = worst_bias(smoothness) * size**2 * strength**smoothness
+        above = bias + white * noise_bound(strength)
+        for error in (below.subs(q, smoothness), above):
+            rate = sp.simplify(epsilon * sp.diff(sp.log(error), epsilon))
+            if rate != power.subs(q, smoothness):
+                return False
+        # Half the order: a quarter when N is rounded down.
+        order = (size**2 / sp.pi ** (2 * q)) ** (1 / (2 * q + 1)) * epsilon**power
+        if sp.simplify((below / order).subs(q, smoothness)) != sp.Rational(1, 2):
+            return False
+    return True
+
+
 THEOREMS = (
     Theorem(
         id="T15.mode-by-mode",
@@ -230,5 +259,21 @@ THEOREMS = (
         variant=partial(_from_prior, ratio=1 / nu),
         perturbed="In I + M₀/(sν).",
         page=PAGE,
+    ),
+    Theorem(
+        id="T15.best-rate",
+        title="no linear smoother has a better rate",
+        statement="Over the signals of smoothness q and size C the worst error of every linear "
+        "smoother falls no faster than ε^{4q/(2q+1)}, the rate of the ordinary H¹ metric at its "
+        "best λ.",
+        tex=r"\inf_K\sup_{\sum\omega^{2q}c_\omega^2\le C^2}\mathbb E|K(c+\epsilon z)-c|^2"
+        r"\ge\tfrac14\Bigl(\frac{C^2}{\pi^{2q}}\Bigr)^{1/(2q+1)}\epsilon^{4q/(2q+1)}",
+        scope="natural ends, ε small enough for one mode (N ≥ 1; a quarter, not a half, for "
+        "rounding N down); the exponents of both bounds at q = 1/2, 1, 3/2, 2",
+        kind="symbolic",
+        check=_best_rate,
+        variant=partial(_best_rate, power=2 * q / (2 * q + 1)),
+        perturbed="ε^{2q/(2q+1)}.",
+        page="theory/noise.md",
     ),
 )

@@ -2,6 +2,8 @@
 
 from types import SimpleNamespace
 
+from sympy import eye
+
 from cdg_theory.discrete.noise import cycle_sobolev_trace
 from tests.tools.planted import refusals
 
@@ -17,5 +19,6 @@ test_mutant_is_refused = refusals(
             path_sobolev_trace=cycle_sobolev_trace, cycle_sobolev_trace=cycle_sobolev_trace
         ),
     ),
+    ("T14.softmax", "_h0", lambda f: lambda n: f(n) ** 2 + eye(n)),
     ("T14.columns", "mode_factor", lambda f: lambda s, nu: f(s, nu) ** 2),
 )

@@ -46,7 +46,7 @@ exclude_patterns = ["_build", "_ext", "_ipython", "**/.ipynb_checkpoints"]
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"
 numfig = True
-# "Theorem" is kept for the ledger's thirteen; the statements on the pages are propositions.
+# "Theorem" is kept for what the ledger numbers; the statements on the pages are propositions.
 prf_realtyp_to_countertyp = {"corollary": "proposition", "lemma": "proposition"}
 proof_number_weight = proof_title_weight = "bold"
 

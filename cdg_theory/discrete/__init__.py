@@ -9,6 +9,7 @@ or of the cycle (periodic). One concept per module:
 ``inverse``    M⁻¹ in closed form
 ``spectrum``   eigenvalues, and the transforms (DCT-II, DFT) to their eigenvectors
 ``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
+``shrinkage``  how much of each mode to keep: signal against noise, one step or early stopping
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
 ``blocks``     the same when the rows lie in blocks on different ranks: the flux form
 ``gradient``   both for the reader's arrays: in floating point by the sweeps, or exactly
@@ -29,6 +30,13 @@ from cdg_theory.discrete.operators import (
     graph_laplacian,
     inner_product,
 )
+from cdg_theory.discrete.shrinkage import (
+    best_factors,
+    best_scale,
+    best_stopping,
+    early_stopping,
+    risk,
+)
 from cdg_theory.discrete.spectrum import (
     eigenvalues,
     from_modes,
@@ -41,6 +49,10 @@ from cdg_theory.discrete.sweeps import SweepFactors, sweep_factors
 
 __all__ = [
     "SweepFactors",
+    "best_factors",
+    "best_scale",
+    "best_stopping",
+    "early_stopping",
     "eigenvalues",
     "from_modes",
     "gram_matrix",
@@ -51,6 +63,7 @@ __all__ = [
     "inverse_matrix",
     "laplacian_eigenvalues",
     "riemannian_gradient",
+    "risk",
     "shard_plan",
     "sharded_gradient",
     "spectral_gradient",

@@ -47,7 +47,7 @@ class CaseGroup:
     @property
     def errors(self) -> str:
         """The largest error, in ulp, and the largest share of its bound that any error is."""
-        return f"{self.max_ulp:.3g} | {self.nearest[1].share:.0%}"
+        return f"{self.max_ulp:.1f} | {self.nearest[1].share:.0%}"
 
 
 @dataclass(slots=True)

@@ -39,8 +39,11 @@ def _fluctuation_part(lo: Any, hi: Any, inner: InnerProduct) -> Any:
 
 def _green(boundary: Boundary, share: Any = 1) -> bool:
     """Compare the derived kernel with 1/α and a share of the fluctuation's part; reproduce."""
+    low, high = sp.Rational(1, 4), sp.Rational(2, 3)
     return all(
         kernel.is_reproducing(inner)
+        and kernel.piecewise.subs({o: low, s: high}) == kernel.left.subs({o: low, s: high})
+        and kernel.piecewise.subs({o: high, s: low}) == kernel.right.subs({o: high, s: low})
         and vanishes(kernel.left - 1 / inner.mean - share * _fluctuation_part(o, s, inner))
         and vanishes(kernel.right - 1 / inner.mean - share * _fluctuation_part(s, o, inner))
         for inner, kernel in kernels_of(boundary)

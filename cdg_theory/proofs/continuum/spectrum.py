@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
 
-from cdg_theory.continuum import InnerProduct, o, strong_form
+from cdg_theory.continuum import InnerProduct, integral, o, polynomial, strong_form
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.continuum.noise import fluctuation_power, fluctuation_trace
 from cdg_theory.continuum.spectrum import (
+    coefficient,
     eigenvalue,
     end_determinant,
     first_frequency,
@@ -108,6 +109,20 @@ def _complete_general(times_beta: float = 1.0) -> bool:
     return True
 
 
+def _coefficients(normalized: Callable[[Any], Any] = lambda mode: integral(mode**2)) -> bool:
+    r"""Check that what the coefficient leaves is orthogonal to the mode, and find known ones."""
+    for boundary in BOUNDARIES:
+        u, second = polynomial(2), (*modes(boundary, 2), sp.Integer(1))
+        weights = sp.symbols(f"c:{len(second)}")
+        mix = sum(c * wave for c, wave in zip(weights, second, strict=True))
+        zero = [coefficient(mix, wave) - c for c, wave in zip(weights, second, strict=True)]
+        for wave in (*modes(boundary), *second):
+            zero.append(integral(u * wave) - coefficient(u, wave) * normalized(wave))
+        if not all(map(vanishes, zero)):
+            return False
+    return True
+
+
 THEOREMS = (
     Theorem(
         id="T2.modes",
@@ -133,6 +148,19 @@ THEOREMS = (
         check=_frequencies,
         variant=partial(_frequencies, every=2),
         perturbed="The same with every second multiple.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T2.coefficients",
+        title="the coefficient of a mode",
+        statement="∫ue/∫e² is what is left of u when everything orthogonal to the mode e is taken "
+        "off: what remains is orthogonal to e, and a mix of modes gives its own coefficients.",
+        tex=r"\int\Bigl(u-\frac{\int ue}{\int e^2}\,e\Bigr)e\,do=0",
+        scope="all quadratics u and every mode, both boundaries; mixes of mode 2 and the constant",
+        kind="symbolic",
+        check=_coefficients,
+        variant=partial(_coefficients, normalized=lambda _mode: sp.Integer(1)),
+        perturbed="It is ∫ue, as if all modes had length 1.",
         page=PAGE,
     ),
     Theorem(

@@ -69,9 +69,9 @@ def _complete(every: int = 1) -> bool:
 
     All factors are positive: a missing mode would leave the sum too small.
     """
-    gamma = sp.Symbol("gamma", positive=True)
+    alpha, gamma = sp.symbols("alpha gamma", positive=True)
     for boundary in BOUNDARIES:
-        inner = InnerProduct.sobolev(gamma, boundary)
+        inner = InnerProduct(alpha, 0, gamma, boundary)
         per_mode = len(modes(boundary))
         for power, kernel_side in ((1, fluctuation_trace), (2, fluctuation_power)):
             factor = per_mode / eigenvalue(inner, every * mode_number) ** power
@@ -170,7 +170,7 @@ THEOREMS = (
         "and their squares to the integral of its square: no mode is missing.",
         tex=r"\sum_m\Lambda_m^{-1}=\int(G(o,o)-\tfrac1\alpha)\,do,\qquad"
         r"\sum_m\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
-        scope="channel-directed Sobolev, all γ > 0, both boundaries",
+        scope="β = 0, all α, γ > 0, both boundaries",
         kind="symbolic",
         check=_complete,
         variant=partial(_complete, every=2),

@@ -2,7 +2,8 @@
 
 A slip is a function's own source with one place changed. Planted, it replaces the function's code,
 so whoever has imported the function runs it; caches are emptied before and after. What refuses
-arguments is left alone: a refusal is no mathematics, and has tests of its own.
+arguments is left alone: a refusal is no mathematics, and has tests of its own. The ledger refuses
+a slip if a theorem's check does, or accepts its false variant, or breaks down, or does not end.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ import hashlib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
+import signal
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+import numpy as np
+
+from cdg_theory.ledger import Theorem
 
 BINARY = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
@@ -34,6 +43,7 @@ PAIRS = (
     "left right", "lo hi", "first last", "above below", "min max", "sin cos", "sinh cosh",
     "dct idct", "fft ifft", "carry_forward carry_backward", "closure flux", "carry gain",
 )  # fmt: skip
+COMMUTING = {"min", "max", "minimum", "maximum", "Add", "Mul"}
 OTHER = {a: b for pair in PAIRS for a, b in (pair.split(), pair.split()[::-1])}
 
 
@@ -47,19 +57,25 @@ class Slip:
     code: CodeType
 
     def __str__(self) -> str:
-        where = f"{self.function.__module__}.{self.function.__qualname__}, line {self.line}"
-        return f"{where}: {self.change}"
+        return f"{_name(self.function)}, line {self.line}: {self.change}"
 
 
-def modules_of(package: str) -> list[ModuleType]:
-    """Return a package's modules, itself among them."""
-    top = importlib.import_module(package)
-    names = [m.name for m in pkgutil.walk_packages(getattr(top, "__path__", ()), f"{package}.")]
-    return [top, *map(importlib.import_module, names)]
+def _name(function: FunctionType) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
-def functions_of(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
-    """Yield the functions that a module's source defines, methods and properties too, by name."""
+def functions_of(*packages: str) -> dict[str, FunctionType]:
+    """Return the functions that packages' sources define, methods and properties too, by name."""
+    found = {}
+    for package in packages:
+        top = importlib.import_module(package)
+        inside = pkgutil.walk_packages(getattr(top, "__path__", ()), f"{package}.")
+        for module in (top, *(importlib.import_module(info.name) for info in inside)):
+            found |= {_name(function): function for function in _defined_in(module)}
+    return found
+
+
+def _defined_in(module: ModuleType) -> Iterator[FunctionType]:
     inside = vars(module).items()
     classes = [(f"{n}.", vars(c)) for n, c in inside if inspect.isclass(c)]
     for prefix, members in (("", vars(module)), *classes):
@@ -71,13 +87,12 @@ def functions_of(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
             # What dataclasses write has no source, and what others define has another.
             own = getattr(code, "co_filename", None) == module.__file__
             if own and function.__qualname__ == prefix + name:
-                yield prefix + name, function
+                yield function
 
 
 @cache
 def _tree(file: str) -> ast.Module:
-    with open(file, encoding="utf-8") as source:
-        return ast.parse(source.read())
+    return ast.parse(Path(file).read_text(encoding="utf-8"))
 
 
 def _definition(function: FunctionType) -> ast.FunctionDef:
@@ -123,6 +138,8 @@ def _nodes(node: ast.AST) -> Iterator[ast.AST]:
 def _changes(node: ast.AST, known: set[str]) -> Iterator[tuple[str, Any]]:
     """Yield a field of a node and what it can wrongly be."""
     match node:
+        case ast.BinOp(left=ast.Constant(value=0), op=ast.Mult()):
+            pass  # a zero of another's shape or field
         case ast.BinOp(op=op) | ast.AugAssign(op=op) if type(op) in BINARY:
             yield "op", BINARY[type(op)]()
         case ast.UnaryOp(op=ast.USub()):
@@ -141,8 +158,10 @@ def _changes(node: ast.AST, known: set[str]) -> Iterator[tuple[str, Any]]:
             yield "attr", OTHER[name]
         case ast.Name(id=name, ctx=ast.Load()) if OTHER.get(name) in known:
             yield "id", OTHER[name]
-        case ast.Call(args=[one, other, *rest]) if ast.dump(one) != ast.dump(other):
-            yield "args", [other, one, *rest]
+        case ast.Call(args=[one, other, *rest]) if type(one) is type(other):
+            commutes = ast.unparse(node.func).rpartition(".")[2] in COMMUTING
+            if not commutes and ast.dump(one) != ast.dump(other):
+                yield "args", [other, one, *rest]
 
 
 def slips_of(function: FunctionType) -> Iterator[Slip]:
@@ -160,8 +179,9 @@ def slips_of(function: FunctionType) -> Iterator[Slip]:
             yield Slip(function, getattr(node, "lineno", 0), f"{before} -> {after}", code)
 
 
-def drawn(slips: list[Slip], seed: int) -> list[Slip]:
-    """Return slips in an order that only the seed and what they are decide."""
+def drawn(functions: Iterable[FunctionType], seed: int) -> list[Slip]:
+    """Return all slips of functions, in an order that only the seed and what they are decide."""
+    slips = [slip for function in functions for slip in slips_of(function)]
     return sorted(slips, key=lambda s: hashlib.sha256(f"{seed} {s}".encode()).hexdigest())
 
 
@@ -174,44 +194,85 @@ def forget() -> None:
                 thing.cache_clear()
 
 
-@contextmanager
-def planted(function: FunctionType, code: CodeType) -> Iterator[None]:
-    """Let a function run other code."""
-    right = function.__code__
-    forget()
-    function.__code__ = code
-    try:
-        yield
-    finally:
-        function.__code__ = right
-        forget()
+@dataclass(frozen=True)
+class Run:
+    """What a theorem executed, and the seconds it took."""
+
+    executed: frozenset[str]
+    seconds: float
+
+
+CALLED: set[str] = set()
 
 
 @contextmanager
-def watched(functions: list[FunctionType], note: Callable[[FunctionType], Any]) -> Iterator[None]:
-    """Let functions say that they are called."""
-    right = [function.__code__ for function in functions]
-    forget()
-    for function in functions:
+def watched(functions: Mapping[str, FunctionType]) -> Iterator[None]:
+    """Let functions enter their names in ``CALLED``."""
+    right = {name: function.__code__ for name, function in functions.items()}
+    for name, function in functions.items():
         definition = _definition(function)
-        line = ast.parse(f"__import__({__name__!r}, fromlist='x')._called({id(function)})").body[0]
+        (line,) = ast.parse(f"__import__({__name__!r}, fromlist='x').CALLED.add({name!r})").body
         for part in ast.walk(line):
             ast.copy_location(part, definition.body[0])
         definition.body.insert(0, line)
-        code = _compiled(function)
-        del definition.body[0]
-        function.__code__ = code
-        _NOTES[id(function)] = functools.partial(note, function)
+        try:
+            function.__code__ = _compiled(function)
+        finally:
+            del definition.body[0]
     try:
         yield
     finally:
-        for function, code in zip(functions, right, strict=True):
-            function.__code__ = code
+        for name, function in functions.items():
+            function.__code__ = right[name]
         forget()
 
 
-_NOTES: dict[int, Callable[[], Any]] = {}
+def run(theorem: Theorem) -> Run:
+    """Check a theorem, while functions are watched, as if nothing had been computed before."""
+    forget()
+    CALLED.clear()
+    start = time.perf_counter()
+    assert theorem.check(), theorem.id
+    return Run(frozenset(CALLED), time.perf_counter() - start)
 
 
-def _called(number: int) -> None:
-    _NOTES[number]()
+class _OutOfTime(BaseException):
+    """Raised by the alarm, past whatever catches exceptions."""
+
+
+def _ring(*_: Any) -> None:
+    raise _OutOfTime
+
+
+def refuses(theorem: Theorem, seconds: float) -> bool:
+    """Whether a theorem notices what is planted; no verdict in so many seconds is a refusal."""
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return not theorem.check() or theorem.variant()
+    except (Exception, _OutOfTime):
+        return True
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def refused_by(slip: Slip, ran: Mapping[Theorem, Run]) -> Theorem | None:
+    """Return the first theorem that refuses a slip, of those that execute it, the quickest first.
+
+    It gets ten times the seconds that it took before, and ten more.
+    """
+    ours = [theorem for theorem in ran if _name(slip.function) in ran[theorem].executed]
+    right = slip.function.__code__
+    for theorem in sorted(ours, key=lambda theorem: ran[theorem].seconds):
+        forget()
+        slip.function.__code__ = slip.code
+        try:
+            if refuses(theorem, 10 * ran[theorem].seconds + 10):
+                return theorem
+        finally:
+            slip.function.__code__ = right
+            forget()
+    return None

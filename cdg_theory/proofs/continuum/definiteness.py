@@ -99,9 +99,9 @@ def _definite(
     return True
 
 
-def _is_admitted(*weights: Any, boundary: Boundary) -> bool:
+def _is_admitted(inner: InnerProduct) -> bool:
     try:
-        InnerProduct(*weights, boundary).check_definite()
+        inner.check_definite()
     except ValueError:
         return False
     return True
@@ -115,8 +115,8 @@ def _breaking_vectors(lowest: int = 1) -> bool:
     for boundary in BOUNDARIES:
         edge, little = first_frequency(boundary) ** 2, sp.Rational(1, 1000)
         admitted = [
-            _is_admitted(*weights, boundary=boundary)
-            for weights in (
+            _is_admitted(InnerProduct(a, b, c, boundary))
+            for a, b, c in (
                 (little, little - edge, 1),
                 (1, 1, 0),
                 (0, 1, 1),

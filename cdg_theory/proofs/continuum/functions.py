@@ -1,4 +1,4 @@
-r"""Theorem 2 rests on a calculus: integrals, and a decision for "equal". Here it is put to the test.
+r"""Theorem 2 rests on a calculus: integrals, and a decision for "equal", put to the test.
 
 An integral is known by the fundamental theorem: its slope in the upper limit is the integrand, it
 is 0 on an interval of length 0, and intervals add up. Nothing is integrated twice to compare.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import product
-from typing import Any
 
 import sympy as sp
 
@@ -98,8 +97,9 @@ THEOREMS = (
     Theorem(
         id="T2.decision",
         title="equal is decided",
-        statement="Identities between powers, exponentials, hyperbolic and trigonometric functions, "
-        "with integrals of arbitrary functions as numbers, are found; neighbours are told apart.",
+        statement="Identities between powers, exponentials, hyperbolic and trigonometric "
+        "functions, with integrals of arbitrary functions as numbers, are found; neighbours of "
+        "them are told apart.",
         tex=r"\cosh^2-\sinh^2-1=0\ne\cosh^2+\sinh^2-1",
         scope="seven identities and fourteen neighbours of theirs",
         kind="exact",

@@ -41,7 +41,7 @@ def _members(ordinary: tuple[Any, Any, Any] = ORDINARY) -> bool:
     for name, table in tables.items():
         make, form = getattr(Metric, name), getattr(InnerProduct, name)
         given = [] if name == "l2" else [lam]
-        found = {default: make(*(value for _ in given))}
+        found: dict[tuple[Any, Any], Metric] = {default: make(*(value for _ in given))}
         right &= form(*given) == InnerProduct(*table)
         if table[2] != 0:
             found |= {ends: make(value, boundary=ends[0], spacing=ends[1]) for ends in asked}
@@ -54,8 +54,8 @@ def _members(ordinary: tuple[Any, Any, Any] = ORDINARY) -> bool:
             right &= metric.stiffness(5) == gamma * (25 if spacing == "normalized" else 1)
             right &= metric.is_multiple_of_l2 == (name == "l2")
             if spacing == "normalized":
-                rationals = map(sp.Rational, (alpha, beta, gamma))
-                right &= InnerProduct.of(metric) == InnerProduct(*rationals, boundary)
+                a, b, c = map(sp.Rational, (alpha, beta, gamma))
+                right &= InnerProduct.of(metric) == InnerProduct(a, b, c, boundary)
     alike = [Metric(2.0, 2.0).is_multiple_of_l2, Metric(2.0, 2.0, 1.0).is_multiple_of_l2]
     return right and alike == [True, False]
 

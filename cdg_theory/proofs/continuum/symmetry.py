@@ -44,7 +44,7 @@ def _mean(weight: Any = alpha) -> bool:
 def _h0_rearrangements(of_mean: Any = 1 - 1 / lam) -> bool:
     r"""Check that cutting the channels at c and exchanging the two parts keeps the mean.
 
-    The H⁰ gradient is :math:`g/\lambda` plus ``of_mean`` times :math:`\bar g`, point by point, so it
+    The H⁰ gradient is :math:`g/\lambda` plus ``of_mean`` times :math:`\bar g` at every point, so it
     commutes with all that keeps means; every permutation of n blocks is made of such exchanges. A
     Sobolev gradient is no such combination.
     """

@@ -74,9 +74,7 @@ def manufacture(metric: Metric) -> Manufactured:
         return tuple(1.01 * float(np.abs(f(fine)).max()) for f in derivatives)
 
     derivatives = tuple(function(sp.diff(k, o, order)) for order in range(5))
-    return Manufactured(
-        function(k), function(g), float(mean), suprema(k), suprema(g), derivatives
-    )
+    return Manufactured(function(k), function(g), float(mean), suprema(k), suprema(g), derivatives)
 
 
 def errors(metric: Metric, case: Manufactured, n: int, *, sampled_at: float = 0.5) -> Any:
@@ -123,7 +121,7 @@ def _leading(boundary: Boundary, at_ends: float = 1 / 24) -> bool:
     r"""Take :math:`h^2e` off the error: what is left must be of order 4, for every metric.
 
     Inside, face fluxes and cell averages err by :math:`h^2/24` of the next derivative but one, and
-    so does g: :math:`-\gamma k^{(4)}/12` together. The flux through a natural end is 0 and exact, so
+    so does g: :math:`-\gamma k^{(4)}/12` together. The flux through a natural end is 0, exactly: so
     what the inner faces err by there, :math:`\gamma k^{(3)}/24`, is left over in the end cells.
     """
     for weights in WEIGHTS:

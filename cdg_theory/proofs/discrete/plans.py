@@ -13,8 +13,7 @@ import numpy as np
 from cdg_theory.discrete import blocks
 from cdg_theory.discrete.sweeps import split_mean
 from cdg_theory.ledger import Theorem
-from cdg_theory.metric import Metric
-from cdg_theory.proofs.tools.exact_matrices import exact_gram, laplacian
+from cdg_theory.proofs.tools.exact_matrices import exact_gram
 from cdg_theory.proofs.tools.members import MEMBERS, U, inverse_gram_of, size_of
 
 if TYPE_CHECKING:

@@ -171,9 +171,7 @@ class _Steps:
         return k, error / (1 - self.slack)
 
 
-def _functional_bound(
-    g: Array, metric: Metric, accumulator: str, sums: int
-) -> tuple[Array, Array]:
+def _functional_bound(g: Array, metric: Metric, accumulator: str, sums: int) -> tuple[Array, Array]:
     """Return k and the bound for kernels that know the constants, before the last rounding."""
     n, fmt = len(g), FORMATS[accumulator]
     u, moduli = fmt.unit_roundoff, np.abs(g)

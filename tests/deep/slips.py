@@ -7,7 +7,6 @@ the original: most of those that live change nothing.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 
 from cdg_theory import ledger
@@ -44,8 +43,3 @@ def judge(effort: float, report: Report, seed: int = SEED) -> Figure:
     )
     holds = refused >= GOAL * count
     return Figure("mutation", PROMISE, found, holds, seconds(), tuple(sorted(lived)))
-
-
-if __name__ == "__main__":
-    figure = judge(float(sys.argv[1]), lambda *_: None, int(sys.argv[2]))
-    print(figure.found, *figure.details, sep="\n")

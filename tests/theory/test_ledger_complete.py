@@ -27,23 +27,23 @@ CLAIMING = [
     if not name.startswith(("cdg_theory.certificates.draws", "cdg_theory.certificates.search"))
     and not name.startswith("cdg_theory.certificates.certificate")
 ]
-SEED, TRIED = 12, 10
+SEED, TRIED = 7, 8
 # Quick ones that together execute nearly everything; the others follow until nothing is left.
 FIRST = """
-T1.members T1.grids T1.gram-matrix T1.arrangements T2.one-line T2.modes T2.classes T2.mercer
-T2.coefficients T2.grid-solves T2.green-periodic T2.smoothing-by-kernel T3.discrete-h0
-T3.discrete-symmetry T3.limits T4.steepest T5.images T5.float64 T5.one-line T7.verdict T7.one-line
-T7.oracle T7.derived-functionals T8.best-h0 T8.chain T8.end-slopes T8.best-lambda T8.discrete-exact
-T8.variance-kept T11.flux-map T11.float64 T12.grids
-""".split()
+    T1.members T1.grids T1.gram-matrix T1.arrangements T2.one-line T2.modes T2.classes T2.mercer
+    T2.coefficients T2.grid-solves T2.green-periodic T2.smoothing-by-kernel T3.discrete-h0
+    T3.discrete-symmetry T3.limits T4.steepest T5.images T5.float64 T5.one-line T7.verdict
+    T7.one-line T7.oracle T7.derived-functionals T8.best-h0 T8.chain T8.end-slopes T8.best-lambda
+    T8.discrete-exact T8.variance-kept T11.flux-map T11.float64 T12.grids
+"""
 
 
 @pytest.fixture(scope="module")
 def ran():
     """Run theorems until every function has been executed."""
-    found, left = {}, set(FUNCTIONS) - RECORDS
+    found, left, first = {}, set(FUNCTIONS) - RECORDS, FIRST.split()
     with slips.watched(FUNCTIONS):
-        for theorem in sorted(ledger.theorems(), key=lambda theorem: theorem.id not in FIRST):
+        for theorem in sorted(ledger.theorems(), key=lambda t: t.id not in first):
             if left:
                 found[theorem] = slips.run(theorem)
                 left -= found[theorem].executed

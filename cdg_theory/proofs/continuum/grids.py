@@ -27,7 +27,7 @@ from cdg_theory.continuum.grids import Grid, cells, elements
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary, Metric
 from cdg_theory.proofs.tools.exact_matrices import identity
-from cdg_theory.proofs.tools.members import U, form
+from cdg_theory.proofs.tools.rational_members import U, form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ PAGE = "theory/weak-form.md"
 def _form(grid: Grid, metric: Metric, h: NDArray[Any], k: NDArray[Any]) -> Any:
     r"""Return :math:`\langle h,k\rangle` of what the numbers on a grid stand for.
 
-    Cells: the sums of :func:`~cdg_theory.proofs.tools.members.form`. Elements: integrals over each
+    Cells: the sums of :func:`~cdg_theory.proofs.tools.rational_members.form`. Elements: integrals over each
     element, of quadratics at most, by Simpson's rule, which is exact for them.
     """
     if len(grid.nodes) and grid.nodes[0] > 0:

@@ -17,7 +17,7 @@ import numpy as np
 from cdg_theory import discrete
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary, Metric
-from cdg_theory.proofs.tools.members import MEMBERS, U, gram_of, inverse_gram_of, size_of
+from cdg_theory.proofs.tools.rational_members import MEMBERS, U, gram_of, inverse_gram_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

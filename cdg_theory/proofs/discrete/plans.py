@@ -14,7 +14,7 @@ from cdg_theory.discrete import blocks
 from cdg_theory.discrete.sweeps import split_mean
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.exact_matrices import exact_gram
-from cdg_theory.proofs.tools.members import MEMBERS, U, inverse_gram_of, size_of
+from cdg_theory.proofs.tools.rational_members import MEMBERS, U, inverse_gram_of, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

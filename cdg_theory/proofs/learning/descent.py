@@ -130,7 +130,8 @@ def _sign_descent(largest: int = 2) -> bool:
     For all k and graphs. With :math:`N=\|k\|_1` and :math:`m=\bar k\sum\operatorname{sign}k_i` the
     left side is :math:`\beta N+(\alpha-\beta)m
     +c\sum(\operatorname{sign}a-\operatorname{sign}b)(a-b)`, the sum over the graph's edges. No
-    edge's term is negative and :math:`|m|\le N`: as sums of products of numbers ≥ 0. ``largest`` is that 2, and no larger one will do.
+    edge's term is negative and :math:`|m|\le N`: as sums of products of numbers ≥ 0. ``largest`` is
+    that 2, and no larger one will do.
     """
     p, q, a, b, z, c = sp.symbols("p q A B z c", nonnegative=True)
     alpha, beta, N, m, edges = sp.symbols("alpha beta N m edges", nonnegative=True)

@@ -26,7 +26,7 @@ def inverse_of(matrix: NDArray[Any]) -> NDArray[Any]:
 
     Examples
     --------
-    >>> (inverse_of(4 * identity(2)) == identity(2) / 4).all()
+    >>> bool((inverse_of(4 * identity(2)) == identity(2) / 4).all())
     True
     """
     n = len(matrix)

@@ -13,7 +13,7 @@ from cdg_theory.certificates.judging import examine
 from cdg_theory.certificates.oracle import enclose_gradient
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
-from cdg_theory.proofs.tools.members import MEMBERS, inverse_gram_of
+from cdg_theory.proofs.tools.rational_members import MEMBERS, inverse_gram_of
 from cdg_theory.rounding.bounds import forward_error_bound
 from cdg_theory.rounding.formats import FORMATS
 

@@ -75,7 +75,7 @@ def certify(
     Returns
     -------
     Certificate
-        Whether the solver ``holds``, and where it is worst.
+        Whether the solver ``holds``, where it is nearest its bound, and its largest error.
 
     Raises
     ------
@@ -227,26 +227,27 @@ def _findings(
     """Return the worst entry of each kind, by the quotient of error and bound."""
     errors = largest_errors(got, exact)
     scale = exact.scale
-    worst: dict[str, tuple[float, Finding]] = {}
+    worst: dict[str, Finding] = {}
     for column, kind in enumerate(kinds):
         size = int(abs(exact.center[:, column]).max())
         unit = fmt.ulp_exponent(size.bit_length() - 1 - scale) if size else fmt.ulp_exponent(-9999)
         ulps = np.array([_ldexp(error, -scale - unit) for error in errors[:, column]])
         bounds = np.ldexp(bound[:, column], -unit)
         row = int(np.argmax(ulps / bounds))
-        ratio = float(ulps[row] / bounds[row])
-        if kind not in worst or ratio > worst[kind][0]:
-            finding = Finding(
-                kind,
-                float(ulps[row]),
-                float(bounds[row]),
-                row,
-                column,
-                _ldexp(exact.center[row, column], -scale),
-                float(got[row, column]),
-            )
-            worst[kind] = ratio, finding
-    return tuple(finding for _, finding in worst.values())
+        found = Finding(
+            kind,
+            float(ulps[row]),
+            float(bounds[row]),
+            row,
+            column,
+            _ldexp(exact.center[row, column], -scale),
+            float(got[row, column]),
+            float(ulps.max()),
+        )
+        known = worst.get(kind, found)
+        largest = max(known.max_ulp, found.max_ulp)
+        worst[kind] = replace(max(known, found, key=lambda f: f.share), max_ulp=largest)
+    return tuple(worst.values())
 
 
 def largest_errors(got: Array, exact: Enclosure) -> NDArray[Any]:

@@ -38,6 +38,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from queue import SimpleQueue
 
+from tests.deep import slips
 from tests.deep.figures import Figure, Report, score, timed
 from tests.deep.mutant_plugin import UNUSABLE
 
@@ -371,4 +372,4 @@ def of_kernels(stratum: str, effort: float, report: Report) -> Figure:
 def run(*, effort: float, report: Report) -> list[Figure]:
     """Try a sample of each stratum, :data:`SAMPLES` at full effort."""
     kernels = [of_kernels(stratum, effort, report) for stratum in KERNELS]
-    return [*by_mutmut(effort, report), *kernels]
+    return [*by_mutmut(effort, report), *kernels, slips.judge(effort, report)]

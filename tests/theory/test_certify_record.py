@@ -33,10 +33,11 @@ def test_json_round_trip(solve, dtype) -> None:
     assert {finding["kind"] for finding in content["findings"]} == set(KINDS)
 
 
-def test_holds_is_max_ulp_within_bound() -> None:
+def test_holds_and_bound_are_those_of_the_finding_nearest_its_bound() -> None:
     good, bad = certify(right, METRIC, 9), certify(wrong, METRIC, 9)
     assert good.holds
-    assert 0 < good.max_ulp <= good.bound
+    assert good.bound == good.worst.bound_ulp
+    assert good.worst.share == max(finding.share for finding in good.findings) <= 1
     assert good.holds == all(finding.holds for finding in good.findings)
     assert not bad.holds
     assert bad.max_ulp == math.inf

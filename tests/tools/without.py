@@ -43,7 +43,7 @@ def always() -> None:
     g = torch.arange(24.0).reshape(8, 3)
     theory = cdg_theory.discrete.riemannian_gradient(g.double().numpy(), metric)
     k = cdg_torch.riemannian_gradient(g, metric)
-    # 8 eps of the largest entry: what is promised of every path.
+    # 8 eps of the largest entry: what is promised of float32 in every path.
     assert np.abs(k.numpy() - theory).max() <= 8 * 2.0**-23 * np.abs(theory).max()
 
     torch.manual_seed(0)

@@ -99,9 +99,34 @@ def _definite(
     return True
 
 
+def _is_admitted(inner: InnerProduct) -> bool:
+    try:
+        inner.check_definite()
+    except ValueError:
+        return False
+    return True
+
+
 def _breaking_vectors(lowest: int = 1) -> bool:
-    """Evaluate the form on the vectors that are claimed to break it, the lowest mode first."""
+    """Evaluate the form on the vectors that are claimed to break it, the lowest mode first.
+
+    Just outside of the condition, and on its edge, the code refuses the form; just inside not.
+    """
     for boundary in BOUNDARIES:
+        edge, little = first_frequency(boundary) ** 2, sp.Rational(1, 1000)
+        admitted = [
+            _is_admitted(InnerProduct(a, b, c, boundary))
+            for a, b, c in (
+                (little, little - edge, 1),
+                (1, 1, 0),
+                (0, 1, 1),
+                (1, -edge, 1),
+                (1, 2 * edge, -1),
+                (1, 0, 0),
+            )
+        ]
+        if admitted != [True, True, False, False, False, False]:
+            return False
         inner = InnerProduct(alpha, beta, gamma, boundary)
         omega = first_frequency(boundary)
         first, any_mode = modes(boundary, lowest)[0], modes(boundary)[0]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
 
-from cdg_theory.continuum import o, polynomial, riemannian_gradient, s, trigonometric
+from cdg_theory.continuum import GreenFunction, o, polynomial, riemannian_gradient, s, trigonometric
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
-from cdg_theory.proofs.tools.kernels import kernels_of
+from cdg_theory.proofs.tools.kernels import free_solution, kernels_of
 
 if TYPE_CHECKING:
     from cdg_theory.continuum import InnerProduct
@@ -39,8 +39,22 @@ def _fluctuation_part(lo: Any, hi: Any, inner: InnerProduct) -> Any:
 
 def _green(boundary: Boundary, share: Any = 1) -> bool:
     """Compare the derived kernel with 1/α and a share of the fluctuation's part; reproduce."""
+    low, high = sp.Rational(1, 4), sp.Rational(2, 3)
+
+    def at_the_ends_too(inner: InnerProduct, kernel: GreenFunction) -> bool:
+        free = free_solution(inner)
+        others = [
+            GreenFunction(kernel.left + free, kernel.right + free),
+            GreenFunction(kernel.left, kernel.right + free),
+            GreenFunction(kernel.right, kernel.left),
+        ]
+        return not any(other.is_reproducing(inner) for other in others)
+
     return all(
         kernel.is_reproducing(inner)
+        and at_the_ends_too(inner, kernel)
+        and kernel.piecewise.subs({o: low, s: high}) == kernel.left.subs({o: low, s: high})
+        and kernel.piecewise.subs({o: high, s: low}) == kernel.right.subs({o: high, s: low})
         and vanishes(kernel.left - 1 / inner.mean - share * _fluctuation_part(o, s, inner))
         and vanishes(kernel.right - 1 / inner.mean - share * _fluctuation_part(s, o, inner))
         for inner, kernel in kernels_of(boundary)

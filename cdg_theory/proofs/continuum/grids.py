@@ -14,21 +14,76 @@ One errs by as much as the other, on either side: second order both, and the lib
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import sympy as sp
 
 from cdg_theory.continuum.functions import vanishes
-from cdg_theory.continuum.grids import cells, elements
+from cdg_theory.continuum.grids import Grid, cells, elements
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary, Metric
+from cdg_theory.proofs.tools.exact_matrices import identity
+from cdg_theory.proofs.tools.rational_members import U, form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
 PAGE = "theory/weak-form.md"
+
+
+def _form(grid: Grid, metric: Metric, h: NDArray[Any], k: NDArray[Any]) -> Any:
+    r"""Return :math:`\langle h,k\rangle` of what the numbers on a grid stand for.
+
+    Cells: the sums of :func:`~cdg_theory.proofs.tools.rational_members.form`. Elements: integrals over each
+    element, of quadratics at most, by Simpson's rule, which is exact for them.
+    """
+    if len(grid.nodes) and grid.nodes[0] > 0:
+        return form(metric, h, k) / len(h)
+    alpha, beta, gamma = map(Fraction, (metric.mean, metric.fluctuation, metric.derivative))
+    width = Fraction(1, len(grid.widths))
+    after = range(1, len(h) + (grid.boundary == "periodic"))
+    pairs = [(i - 1, i % len(h)) for i in after]
+
+    def integral(u: NDArray[Any], v: NDArray[Any]) -> Any:
+        middles = sum((u[i] + u[j]) * (v[i] + v[j]) for i, j in pairs)
+        return width / 6 * (middles + sum(u[i] * v[i] + u[j] * v[j] for i, j in pairs))
+
+    one = 0 * h + 1
+    h_bar, k_bar = integral(h, one), integral(k, one)
+    rough = sum((h[j] - h[i]) * (k[j] - k[i]) for i, j in pairs) / width
+    return alpha * h_bar * k_bar + beta * (integral(h, k) - h_bar * k_bar) + gamma * rough
+
+
+def _inner(own: Callable[..., Any] = Grid.inner) -> bool:
+    """Compare the form, its matrix and the mean with the definition, on all unit vectors."""
+    for boundary, make, n in product(get_args(Boundary), (cells, elements), (1, 2, 3, 5)):
+        grid = make(n, boundary)
+        size = len(grid.nodes)
+        exact_units, units = identity(size), np.eye(size)
+        mean = Metric(1.0, 2.0**-60, 0.0)  # h̄k̄, and next to nothing of the rest
+        for weights in ((1.5, 0.75, 0.25), (0.5, 0.0, 0.25), (2.0, 3.0, 0.0)):
+            metric = Metric(*weights, boundary=boundary)
+            exact = [[_form(grid, metric, h, k) for k in exact_units] for h in exact_units]
+            wanted = np.array(exact, dtype=float)
+            found = [[own(grid, metric, h, k) for k in units] for h in units]
+            slack = 32 * U * (wanted.max() + max(weights))
+            for matrix in (found, grid.gram(metric)):
+                if abs(np.array(matrix) - wanted).max() > slack:
+                    return False
+        for u, exact_u in zip(units, exact_units, strict=True):
+            h_bar = float(_form(grid, mean, exact_u, 0 * exact_u + 1))
+            projected = grid.project_mean(u)
+            if projected.shape != u.shape or abs(projected - h_bar).max() > 8 * U:
+                return False
+            if abs(grid.mean @ u - h_bar) > 8 * U:
+                return False
+    return True
 
 
 def cell_symbol(n: Any, theta: Any, cos: Any) -> Any:
@@ -106,6 +161,20 @@ def _solves(square: Callable[..., Any] = _predicted) -> bool:
 
 
 THEOREMS = (
+    Theorem(
+        id="T1.grids",
+        title="the form on a grid is the form of what the numbers stand for",
+        statement="On cells the three terms are sums over cells and faces, on elements the "
+        "integrals of piecewise linear functions, and the mean is their mean.",
+        tex=r"\langle h,k\rangle=(\alpha-\beta)\,(q^Th)(q^Tk)+\beta\,h^TQk+\gamma\,h^TKk",
+        scope="all unit vectors on n = 1, 2, 3, 5 cells and elements, three metrics, both "
+        "boundaries; against rational numbers",
+        kind="numeric",
+        check=_inner,
+        variant=partial(_inner, own=lambda _grid, _metric, h, k: h @ k / len(h)),
+        perturbed="The form is the ordinary product by the midpoint rule.",
+        page=PAGE,
+    ),
     Theorem(
         id="T2.grid-symbols",
         title="two grids, one theory",

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
 
-from cdg_theory.continuum import InnerProduct, o, strong_form
+from cdg_theory.continuum import InnerProduct, integral, o, polynomial, strong_form
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.continuum.noise import fluctuation_power, fluctuation_trace
 from cdg_theory.continuum.spectrum import (
+    coefficient,
     eigenvalue,
     end_determinant,
     first_frequency,
@@ -68,9 +69,9 @@ def _complete(every: int = 1) -> bool:
 
     All factors are positive: a missing mode would leave the sum too small.
     """
-    gamma = sp.Symbol("gamma", positive=True)
+    alpha, gamma = sp.symbols("alpha gamma", positive=True)
     for boundary in BOUNDARIES:
-        inner = InnerProduct.sobolev(gamma, boundary)
+        inner = InnerProduct(alpha, 0, gamma, boundary)
         per_mode = len(modes(boundary))
         for power, kernel_side in ((1, fluctuation_trace), (2, fluctuation_power)):
             factor = per_mode / eigenvalue(inner, every * mode_number) ** power
@@ -108,6 +109,20 @@ def _complete_general(times_beta: float = 1.0) -> bool:
     return True
 
 
+def _coefficients(normalized: Callable[[Any], Any] = lambda mode: integral(mode**2)) -> bool:
+    r"""Check that what the coefficient leaves is orthogonal to the mode, and find known ones."""
+    for boundary in BOUNDARIES:
+        u, second = polynomial(2), (*modes(boundary, 2), sp.Integer(1))
+        weights = sp.symbols(f"c:{len(second)}")
+        mix = sum(c * wave for c, wave in zip(weights, second, strict=True))
+        zero = [coefficient(mix, wave) - c for c, wave in zip(weights, second, strict=True)]
+        for wave in (*modes(boundary), *second):
+            zero.append(integral(u * wave) - coefficient(u, wave) * normalized(wave))
+        if not all(map(vanishes, zero)):
+            return False
+    return True
+
+
 THEOREMS = (
     Theorem(
         id="T2.modes",
@@ -136,13 +151,26 @@ THEOREMS = (
         page=PAGE,
     ),
     Theorem(
+        id="T2.coefficients",
+        title="the coefficient of a mode",
+        statement="∫ue/∫e² is what is left of u when everything orthogonal to the mode e is taken "
+        "off: what remains is orthogonal to e, and a mix of modes gives its own coefficients.",
+        tex=r"\int\Bigl(u-\frac{\int ue}{\int e^2}\,e\Bigr)e\,do=0",
+        scope="all quadratics u and every mode, both boundaries; mixes of mode 2 and the constant",
+        kind="symbolic",
+        check=_coefficients,
+        variant=partial(_coefficients, normalized=lambda _mode: sp.Integer(1)),
+        perturbed="It is ∫ue, as if all modes had length 1.",
+        page=PAGE,
+    ),
+    Theorem(
         id="T2.mercer",
         title="the modes are all there is",
         statement="The smoothing factors of the Sobolev member add up to the trace of its kernel, "
         "and their squares to the integral of its square: no mode is missing.",
         tex=r"\sum_m\Lambda_m^{-1}=\int(G(o,o)-\tfrac1\alpha)\,do,\qquad"
         r"\sum_m\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
-        scope="channel-directed Sobolev, all γ > 0, both boundaries",
+        scope="β = 0, all α, γ > 0, both boundaries",
         kind="symbolic",
         check=_complete,
         variant=partial(_complete, every=2),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
+from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
-from cdg_theory.proofs.tools.drawn_matrices import draw_matrix, draw_spd
+from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_matrix, draw_spd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGE = "theory/neighbours.md"
 a, b, c = sp.symbols("a b c", positive=True)
@@ -110,37 +114,48 @@ def _fisher_gaussian(on_outputs: Any = PRECISION) -> bool:
     return sp.simplify(fisher - product) == sp.zeros(n * n, n * n)
 
 
-def _fisher_softmax(weight: int = 0) -> bool:
-    r"""Derive the Fisher matrix of a categorical output; it gives the constant the weight."""
-    logits = sp.symbols("z0:3", real=True)
-    total = sum(map(sp.exp, logits))
-    p = [sp.exp(z) / total for z in logits]
-    fisher = sp.Matrix(
-        3,
-        3,
-        lambda i, j: sum(
-            p[y] * sp.diff(sp.log(p[y]), logits[i]) * sp.diff(sp.log(p[y]), logits[j])
-            for y in range(3)
-        ),
-    )
-    on_constant = sp.simplify(fisher * sp.ones(3, 1))
-    depends = sp.simplify(fisher[0, 0].subs(dict.fromkeys(logits, 0)) - fisher[0, 0]) != 0
-    return on_constant == weight * sp.ones(3, 1) and depends
+def _fisher_softmax(share: int = 1) -> bool:
+    r"""Derive the Fisher matrix of a categorical output; ``share`` of :math:`pp^T` is taken off.
+
+    Any class i has a probability :math:`p=e^z/(e^z+r)`, another one j the same with another z, and
+    r is what all others add: two logits show every entry. A score is
+    :math:`\partial_i\log p_y=\delta_{iy}-p_i`, and the mean over y of a product of two of them is
+    :math:`\sum_yp_y(\delta_{iy}-p_i)(\delta_{jy}-p_j)`.
+    """
+    z, other = sp.symbols("z0 z1", real=True)
+    rest = sp.Symbol("r", positive=True)
+    total = sp.exp(z) + sp.exp(other) + rest
+    own, theirs = sp.exp(z) / total, sp.exp(other) / total
+    scores = [
+        sp.diff(sp.log(own), z) - (1 - own),
+        sp.diff(sp.log(theirs), z) + own,
+        sp.diff(sp.log(rest / total), z) + own,
+    ]
+    p, q = sp.symbols("p q", positive=True)
+    on = p * (1 - p) ** 2 + (1 - p) * p**2
+    off = -p * (1 - p) * q - q * p * (1 - q) + (1 - p - q) * p * q
+    constant = on - p * (1 - p)  # the row's sum: its own entry, and −p times all other p's
+    zero = [on - (p - share * p**2), off + share * p * q, constant]
+    depends = sp.diff(p - share * p**2, p) != 0
+    return all(map(vanishes, scores + zero)) and bool(depends)
 
 
-def _penalty(unmoved: tuple[str, ...] = ("metric",)) -> bool:
-    r"""Compare where descent in the metric and descent on a penalised loss come to rest."""
+def _penalty(smoothing: Callable[[SPD], Any] = lambda metric: metric.inverse) -> bool:
+    r"""Compare where descent in the metric and descent on a penalised loss come to rest.
+
+    The first where the smoothed gradient, in full, vanishes.
+    """
     rng = random.Random(131)
     for n in (2, 3, 4):
         metric, hessian = draw_spd(rng, n), draw_spd(rng, n).matrix
         minimum = draw_matrix(rng, n, 1) + sp.ones(n, 1) * 7
-        # L = (w − w*)ᵀH(w − w*)/2: at rest where M⁻¹g = 0, or g + Mw/10 = 0.
-        smoothed = metric.inverse * hessian
-        rests = {
-            "metric": smoothed.LUsolve(smoothed * minimum),
-            "penalty": (hessian + metric.matrix / 10).LUsolve(hessian * minimum),
-        }
-        if tuple(name for name, w in rests.items() if w == minimum) != unmoved:
+        # L = (w − w*)ᵀH(w − w*)/2: at rest where M⁻¹g = 0, only at w*, or where g + Mw/10 = 0.
+        smoothed = smoothing(metric) * hessian
+        penalised = (hessian + metric.matrix / 10).LUsolve(hessian * minimum)
+        if smoothed.rank() < n or penalised == minimum:
+            return False
+        # That it is the metric's: ⟨M⁻¹g, h⟩ = gᵀh for all h.
+        if metric.matrix * smoothed != hessian:
             return False
     # Vanishing penalty on an under-determined problem: the interpolant of theorem 10, from 0.
     rho = sp.Symbol("rho", positive=True)
@@ -221,11 +236,11 @@ THEOREMS = (
         statement="The Fisher matrix of a categorical output is singular along the constant, which "
         "every metric of the family weighs with α > 0, and it depends on the point.",
         tex=r"F=\operatorname{diag}(p)-pp^T,\qquad F\mathbf 1=0",
-        scope="three classes, symbolic logits",
+        scope="any number of classes, all logits: entry by entry, on the diagonal and off it",
         kind="symbolic",
         check=_fisher_softmax,
-        variant=partial(_fisher_softmax, weight=1),
-        perturbed="It weighs the constant too, with α = 1.",
+        variant=partial(_fisher_softmax, share=0),
+        perturbed="It is diag(p), which weighs the constant.",
         page=PAGE,
     ),
     Theorem(
@@ -238,8 +253,8 @@ THEOREMS = (
         scope="drawn quadratic losses and one under-determined problem, rational",
         kind="exact",
         check=_penalty,
-        variant=partial(_penalty, unmoved=("metric", "penalty")),
-        perturbed="A penalty does not move the minimum either.",
+        variant=partial(_penalty, smoothing=lambda metric: 0 * metric.matrix),
+        perturbed="The same of what does not move at all, M⁻¹ = 0.",
         page=PAGE,
     ),
     Theorem(

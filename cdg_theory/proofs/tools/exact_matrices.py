@@ -21,6 +21,24 @@ def identity(n: int) -> NDArray[Any]:
     return np.array([[Fraction(i == j) for j in range(n)] for i in range(n)], dtype=object)
 
 
+def inverse_of(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Return the inverse of a positive definite matrix of rationals.
+
+    Examples
+    --------
+    >>> bool((inverse_of(4 * identity(2)) == identity(2) / 4).all())
+    True
+    """
+    n = len(matrix)
+    rows = np.concatenate([matrix, identity(n)], axis=1)
+    for i in range(n):
+        rows[i] = rows[i] / rows[i, i]
+        for j in range(n):
+            if j != i:
+                rows[j] = rows[j] - rows[j, i] * rows[i]
+    return rows[:, n:]
+
+
 def laplacian(k: NDArray[Any], *, periodic: bool) -> NDArray[Any]:
     """Return Lk over any field, with the L of :mod:`cdg_theory.discrete.operators`.
 

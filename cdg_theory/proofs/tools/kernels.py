@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from cdg_theory.continuum import InnerProduct, green_function
+from cdg_theory.continuum import InnerProduct, green_function, o
 
 if TYPE_CHECKING:
     from cdg_theory.continuum import GreenFunction
@@ -18,6 +18,16 @@ def kernels_of(boundary: Boundary) -> list[tuple[InnerProduct, GreenFunction]]:
     general = InnerProduct.general(boundary)
     sobolev = InnerProduct(general.mean, sp.Integer(0), general.derivative, boundary)
     return [(inner, green_function(inner)) for inner in (general, sobolev)]
+
+
+def free_solution(inner: InnerProduct) -> Any:
+    r"""Return :math:`\sinh\mu(o-\frac12)`, or :math:`o-\frac12` for β = 0.
+
+    It solves the equation for g = 0, with mean 0, and meets no end condition.
+    """
+    rate = sp.sqrt(sp.cancel(inner.fluctuation / inner.derivative))
+    centred = o - sp.Rational(1, 2)
+    return sp.sinh(rate * centred) if rate != 0 else centred
 
 
 def at_weights(expression: Any, gamma: float, mu: float, *, digits: int) -> float:

@@ -81,7 +81,7 @@ def _theorem_table(found: Verification) -> ResultTable:
 
 
 def _certificate_table(found: Verification, path: str) -> ResultTable:
-    """Return one row per metric and one column per dtype: the largest error, and its bound."""
+    """Return one row per metric and one column per dtype: largest error, largest share."""
     groups = {(g.metric, g.dtype): g for g in found.groups if g.path == path}
     metrics, dtypes = (list(dict.fromkeys(names)) for names in zip(*groups, strict=True))
     rows = []
@@ -93,7 +93,7 @@ def _certificate_table(found: Verification, path: str) -> ResultTable:
             holds = dtype not in own or own[dtype].holds
             cells.append(cell if holds else f"[bold red]{cell} FAILS[/]")
         rows.append(cells)
-    title = f"{path}: largest error | its bound, in ulp of the largest entry"
+    title = f"{path}: largest error, in ulp of the largest entry | largest share of its bound"
     return ResultTable(("metric", "cases", *dtypes), rows, title)
 
 

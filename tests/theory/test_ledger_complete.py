@@ -1,0 +1,75 @@
+"""The ledger is complete: a theorem executes every function, and slips in them are refused.
+
+Slips are drawn from all functions of the theory, a few here and some hundreds in the deep checks.
+"""
+
+import pytest
+
+from cdg_theory import ledger
+from tests.tools import slips
+
+PACKAGES = [
+    f"cdg_theory.{part}" for part in ("metric", "continuum", "discrete", "rounding", "certificates")
+]
+# What a record prints and how it is stored is no mathematics: see test_certify_record.
+RECORDS = {
+    f"cdg_theory.certificates.certificate.{name}"
+    for name in (
+        "_checked", "Finding.__str__", "Certificate.__str__", "Certificate.to_json",
+        "Certificate.from_json",
+    )
+}  # fmt: skip
+FUNCTIONS = slips.functions_of(*PACKAGES)
+# A certificate's draws, and the search for the worst, only look for errors: any will do.
+CLAIMING = [
+    function
+    for name, function in FUNCTIONS.items()
+    if not name.startswith(("cdg_theory.certificates.draws", "cdg_theory.certificates.search"))
+    and not name.startswith("cdg_theory.certificates.certificate")
+]
+SEED, TRIED = 7, 8
+# Quick ones that together execute nearly everything; the others follow until nothing is left.
+FIRST = """
+    T1.members T1.grids T1.gram-matrix T1.arrangements T2.one-line T2.modes T2.classes T2.mercer
+    T2.coefficients T2.grid-solves T2.green-periodic T2.smoothing-by-kernel T3.discrete-h0
+    T3.discrete-symmetry T3.limits T4.steepest T5.images T5.float64 T5.one-line T7.verdict
+    T7.one-line T7.oracle T7.derived-functionals T8.best-h0 T8.chain T8.end-slopes T8.best-lambda
+    T8.discrete-exact T8.variance-kept T11.flux-map T11.float64 T12.grids
+"""
+
+
+@pytest.fixture(scope="module")
+def ran():
+    """Run theorems until every function has been executed."""
+    found, left, first = {}, set(FUNCTIONS) - RECORDS, FIRST.split()
+    with slips.watched(FUNCTIONS):
+        for theorem in sorted(ledger.theorems(), key=lambda t: t.id not in first):
+            if left:
+                found[theorem] = slips.run(theorem)
+                left -= found[theorem].executed
+    return found
+
+
+def test_every_function_is_executed(ran) -> None:
+    executed = set().union(*(run.executed for run in ran.values()))
+    assert sorted(set(FUNCTIONS) - RECORDS - executed) == []
+
+
+def test_slips_are_refused(ran) -> None:
+    tried = slips.drawn(CLAIMING, SEED)[:TRIED]
+    lived = [slip for slip in tried if slips.refused_by(slip, ran) is None]
+    if lived:
+        # Not by the quick ones: then by all.
+        with slips.watched(FUNCTIONS):
+            others = {t: slips.run(t) for t in ledger.theorems() if t not in ran}
+        lived = [str(slip) for slip in lived if slips.refused_by(slip, others) is None]
+    assert lived == []
+
+
+def test_a_slip_that_no_theorem_sees_lives(ran) -> None:
+    # What is planted does run, and a theorem that does not execute it is not asked.
+    slip = next(s for s in slips.drawn(CLAIMING, SEED) if "best_h0" in str(s))
+    noticed = slips.refused_by(slip, ran)
+    assert noticed is not None
+    assert slips.refused_by(slip, {t: r for t, r in ran.items() if t != noticed}) is None
+    assert noticed.check()

@@ -23,7 +23,7 @@ from cdg_theory.discrete.shrinkage import (
     mode_risk,
 )
 from cdg_theory.discrete.spectrum import eigenvalues, to_modes
-from cdg_theory.discrete.sweeps import riemannian_gradient
+from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
 from cdg_theory.proofs.tools.algebra import is_zero, vanish

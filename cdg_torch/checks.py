@@ -93,6 +93,12 @@ def is_dtensor(tensor: object) -> bool:
     return _is_kind_of_dtensor(kind)
 
 
+def _wrapped(tensor: Any) -> list[object]:
+    """Return the tensors that a wrapper keeps its numbers in."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    return [] if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
+
+
 def check_on_one_rank(tensor: object, name: str = "grad") -> None:
     """Refuse a DTensor where kernels would read local memory.
 
@@ -102,7 +108,12 @@ def check_on_one_rank(tensor: object, name: str = "grad") -> None:
         If ``tensor`` is a DTensor.
     """
     # A compiler traces local tensors, and could not read a class's ancestry.
-    if not torch.compiler.is_compiling() and is_dtensor(tensor):
+    if torch.compiler.is_compiling():
+        return
+    if not is_dtensor(tensor):
+        for inner in _wrapped(tensor):
+            check_on_one_rank(inner, f"what {name} wraps")
+    else:
         msg = (
             f"{name} is a DTensor, and some of its output channels may lie on other ranks; use "
             "cdg_torch.sharded.write_sharded_gradients, or cdg_torch.attach, which calls it"

@@ -71,8 +71,8 @@ def check_memory(tensor: Tensor, name: str) -> None:
     Raises
     ------
     WithoutMemoryError
-        If it is a fake, functional, batched or zero tensor, a wrapper around others, or has its
-        conjugate or negative bit set.
+        If it is a fake, functional, batched or zero tensor, a wrapper around others, has its
+        conjugate or negative bit set, or has a storage that was emptied.
     """
     keys = torch._C._dispatch_keys(tensor)
     for key, (kind, cure) in _STANDING_FOR_OTHERS.items():
@@ -80,6 +80,9 @@ def check_memory(tensor: Tensor, name: str) -> None:
             kind = kind.format(type=type(tensor).__name__)
             msg = f"{name} is {kind}: kernels cannot read its memory; {cure}"
             raise WithoutMemoryError(msg)
+    if tensor.numel() and not tensor.is_meta and tensor.data_ptr() == 0:
+        msg = f"{name} has no memory, as its storage was emptied; use it before that, or refill it"
+        raise WithoutMemoryError(msg)
 
 
 @cache

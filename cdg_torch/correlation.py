@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, get_args
 
-import torch
-
 from cdg_theory.checks import described, one_of
 from cdg_torch.checks import check_axis, check_tensor
 from cdg_torch.devices import widened

@@ -59,7 +59,10 @@ class StepShare:
 
 
 def _cores_busy(seconds: float = 1.0) -> float:
-    """Return how many cores are at work while this process sleeps; the load average, or NaN, if unknown."""
+    """Return how many cores are at work while this process sleeps.
+
+    If that is unknown, the load average; without one either, NaN.
+    """
     stat = Path("/proc/stat")
     if not stat.exists():
         return os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan

@@ -196,9 +196,9 @@ class Plan:
         for i, metric, dim, groups in self.by_reference:
             k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
-        for i, *arguments in self.elsewhere:
+        for i, metric, dim, groups in self.elsewhere:
             k = grads[i].to("cpu", copy=True)
-            solve([Job(k, k, *arguments)])
+            solve([Job(k, k, metric, dim, groups)])
             outs[i].copy_(k)
         for kernels, members in self.by_kernels:
             of = sources[members]
@@ -240,7 +240,9 @@ def make_plan(signature: Signature) -> Plan:
         check_no_overlap(memory.shape, memory.out_strides, f"tensors[{i}]")
         parts.append(Part(memory.shape, memory.out_strides, metric, axis, groups))
 
-    moved, by_reference, elsewhere = [], [], []
+    moved: list[int] = []
+    by_reference: list[tuple[int, Metric, int, int]] = []
+    elsewhere: list[tuple[int, Metric, int, int]] = []
     batches: defaultdict[tuple[Backend, torch.dtype, torch.device], list[int]] = defaultdict(list)
     for i, memory in enumerate(memories):
         if 0 in memory.shape:

@@ -228,3 +228,20 @@ def test_a_wrapper_around_dtensors_is_refused() -> None:
     assert re.search("what grad wraps is a DTensor.*write_sharded_gradients", alone)
     assert re.search(r"what tensors\[1\] wraps is a DTensor.*write_sharded_gradients", listed)
     assert sharded == "jobs[1].grad must be a DTensor, got TwoTensor"
+
+
+def refuse_without_float64() -> str:
+    mesh = dt.init_device_mesh("cpu", (1,))
+    d = dt.distribute_tensor(dense(), mesh, [dt.Shard(0)])
+    cdg_torch.sharded.has_float64 = lambda _: False
+    try:
+        write_sharded_gradients([Job(d, d, METRIC)])
+    except TypeError as error:
+        return str(error)
+    return "not refused"
+
+
+def test_where_float64_does_not_exist_ranks_exchange_nothing() -> None:
+    """Simulated: the function that asks a device for float64 says no."""
+    (said,) = on_ranks(1, refuse_without_float64)
+    assert re.search(r"grad is a DTensor on cpu, where float64 does not exist.*whole", said)

@@ -111,30 +111,22 @@ def _is_plain(
     outs: Columns, grads: Columns, metrics: Columns, dims: Columns, groups: Columns
 ) -> bool:
     """Whether a signature tells all of these jobs that checks and plans depend on."""
-    in_place = all(map(is_, outs, grads))
-    tensors = grads if in_place else outs + grads
+    tensors = grads if all(map(is_, outs, grads)) else outs + grads
     # True equals 1, so that a plan kept for 1 would let it pass.
     return (
         {*map(type, dims), *map(type, groups)} == {int}
         and {*map(type, metrics)} == {Metric}
         and {*map(type, tensors)} <= PLAIN
-        and {tensor.is_nested for tensor in tensors} == {False}
-        and {tensor.layout for tensor in tensors} == {torch.strided}
-        and {tensor.is_neg() for tensor in tensors} == {False}
-        and (in_place or all(map(_are_alike, outs, grads)))
+        and not any(t.is_neg() or t.is_nested or t.layout is not torch.strided for t in tensors)
     )
-
-
-def _are_alike(out: Tensor, grad: Tensor) -> bool:
-    return out.shape == grad.shape and out.dtype == grad.dtype and out.device == grad.device
 
 
 def _check_buffer(out: Any, grad: Tensor, name: str) -> None:
     if out is not grad:
         buffer = f"the buffer for {name}"
         check_tensor(out, buffer)
-        if not _are_alike(out, grad):
-            found, wanted = (f"{tuple(t.shape)}, {t.dtype}, {t.device}" for t in (out, grad))
+        found, wanted = (f"{tuple(t.shape)}, {t.dtype}, {t.device}" for t in (out, grad))
+        if found != wanted:
             msg = f"{buffer} must be like it, {wanted}; got {found}; torch.empty_like makes one"
             raise ValueError(msg)
     check_no_overlap(out.shape, out.stride(), name)
@@ -144,10 +136,15 @@ def _signature(
     outs: Columns, grads: Columns, metrics: Columns, dims: Columns, groups: Columns
 ) -> Signature:
     memories = []
-    for out, grad in zip(outs, grads, strict=True):
-        strides = grad.stride()
-        into = strides if out is grad else out.stride()
-        memories.append((grad.dtype, grad.device, grad.shape, strides, into))
+    for i, (out, grad) in enumerate(zip(outs, grads, strict=True)):
+        dtype, device, shape, strides = grad.dtype, grad.device, grad.shape, grad.stride()
+        if out is grad:
+            into = strides
+        else:
+            if out.dtype != dtype or out.shape != shape or out.device != device:
+                _check_buffer(out, grad, f"tensors[{i}]")
+            into = out.stride()
+        memories.append((dtype, device, shape, strides, into))
     first = metrics[0]
     some = first if all(metric is first for metric in metrics) else metrics
     return Signature(tuple(memories), some, dims, groups, forced(), torch.get_num_threads())

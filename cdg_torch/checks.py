@@ -71,8 +71,8 @@ def check_memory(tensor: Tensor, name: str) -> None:
     Raises
     ------
     WithoutMemoryError
-        If it is a fake, functional, batched or zero tensor, a wrapper around others, or has its
-        conjugate or negative bit set.
+        If it is a fake, functional, batched or zero tensor, a wrapper around others, has its
+        conjugate or negative bit set, or has a storage that was emptied.
     """
     keys = torch._C._dispatch_keys(tensor)
     for key, (kind, cure) in _STANDING_FOR_OTHERS.items():
@@ -80,6 +80,9 @@ def check_memory(tensor: Tensor, name: str) -> None:
             kind = kind.format(type=type(tensor).__name__)
             msg = f"{name} is {kind}: kernels cannot read its memory; {cure}"
             raise WithoutMemoryError(msg)
+    if tensor.numel() and not tensor.is_meta and tensor.data_ptr() == 0:
+        msg = f"{name} has no memory, as its storage was emptied; use it before that, or refill it"
+        raise WithoutMemoryError(msg)
 
 
 @cache
@@ -93,6 +96,12 @@ def is_dtensor(tensor: object) -> bool:
     return _is_kind_of_dtensor(kind)
 
 
+def _wrapped(tensor: Any) -> list[object]:
+    """Return the tensors that a wrapper keeps its numbers in."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    return [] if flatten is None else [getattr(tensor, name) for name in flatten()[0]]
+
+
 def check_on_one_rank(tensor: object, name: str = "grad") -> None:
     """Refuse a DTensor where kernels would read local memory.
 
@@ -102,7 +111,12 @@ def check_on_one_rank(tensor: object, name: str = "grad") -> None:
         If ``tensor`` is a DTensor.
     """
     # A compiler traces local tensors, and could not read a class's ancestry.
-    if not torch.compiler.is_compiling() and is_dtensor(tensor):
+    if torch.compiler.is_compiling():
+        return
+    if not is_dtensor(tensor):
+        for inner in _wrapped(tensor):
+            check_on_one_rank(inner, f"what {name} wraps")
+    else:
         msg = (
             f"{name} is a DTensor, and some of its output channels may lie on other ranks; use "
             "cdg_torch.sharded.write_sharded_gradients, or cdg_torch.attach, which calls it"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Literal, get_args
 
-import torch
-
 from cdg_theory.checks import described, one_of
 from cdg_torch.checks import check_axis, check_tensor
+from cdg_torch.devices import widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -104,7 +103,7 @@ def channel_correlation(
     """
     check_tensor(tensor, "tensor")
     axis, n, _ = _blocks(tuple(tensor.shape), dim, groups, pairs, "tensor")
-    w = tensor.movedim(axis, 0).reshape(groups, n, -1).to(torch.float64)
+    w = widened(tensor.movedim(axis, 0).reshape(groups, n, -1))
     # A ratio, whatever the scale: squares of numbers near the ends of float64 would leave it.
     if w.numel():
         w = w / w.detach().abs().amax()

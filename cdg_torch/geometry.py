@@ -16,6 +16,7 @@ from torch import Tensor
 
 from cdg_theory.checks import finite_number
 from cdg_torch.checks import check_arguments
+from cdg_torch.devices import widened
 from cdg_torch.gradient import apply_metric, riemannian_gradient
 from cdg_torch.operators import from_operand
 from cdg_torch.solve.reference import from_rows, to_rows
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.linalg.vecdot(a.double().reshape(-1), b.double().reshape(-1))
+    return torch.linalg.vecdot(widened(a).reshape(-1), widened(b).reshape(-1))
 
 
 def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
@@ -60,7 +61,7 @@ def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups:
     if h.shape != k.shape:
         msg = f"h and k must have the same shape, got {tuple(h.shape)} and {tuple(k.shape)}"
         raise ValueError(msg)
-    return _dot(h, apply_metric(k.double(), metric, dim=dim, groups=groups))
+    return _dot(h, apply_metric(widened(k), metric, dim=dim, groups=groups))
 
 
 def metric_norm(h: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
@@ -99,7 +100,7 @@ def dual_norm(g: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Te
     3.0
     """
     check_arguments(g, metric, dim, groups, "g")
-    k = riemannian_gradient(g.double(), metric, dim=dim, groups=groups)
+    k = riemannian_gradient(widened(g), metric, dim=dim, groups=groups)
     return _dot(g, k).clamp_min(0).sqrt()
 
 
@@ -163,6 +164,6 @@ def metric_power(
     if not bool(multipliers.isfinite().all()):
         msg = f"exponent must leave the powers of M within float64, got {exponent}; nearer to 0"
         raise ValueError(msg)
-    multipliers = multipliers.to(tensor.device).reshape(-1, *(1,) * (rows.ndim - 1))
+    multipliers = multipliers.to(rows.device).reshape(-1, *(1,) * (rows.ndim - 1))
     result = torch.fft.irfft(torch.fft.rfft(cycle, dim=0) * multipliers, n=period, dim=0)[:n]
-    return from_rows(result, axis).to(tensor.dtype)
+    return from_rows(result, axis).to(tensor.dtype).to(tensor.device)

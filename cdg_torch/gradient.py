@@ -13,7 +13,7 @@ from cdg_theory.checks import described
 from cdg_torch.checks import WithoutMemoryError, check_arguments, check_memory
 from cdg_torch.operators import from_operand, metric_operand, transform, write_operator
 from cdg_torch.solve import Job, solve
-from cdg_torch.solve.plan import PLAIN
+from cdg_torch.solve.plan import PLAIN, check_jobs
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ def _known(metric: Metric | Tensor) -> Metric:
 
 
 def _call_operator(jobs: Sequence[Job]) -> None:
-    axes = [check_arguments(*job[1:], "tensors") for job in jobs]
+    axes = [check_arguments(*job[1:], f"tensors[{i}]") for i, job in enumerate(jobs)]
     operands = torch.stack([_operand(job.metric) for job in jobs])
     groups = [job.groups for job in jobs]
     write_operator([job.out for job in jobs], [job.grad for job in jobs], operands, axes, groups)
@@ -120,9 +120,10 @@ def write_gradients(jobs: Sequence[Job]) -> None:
     Raises
     ------
     TypeError
-        As :func:`riemannian_gradient`.
+        As :func:`riemannian_gradient`, or if ``jobs`` is not a list of jobs, or a buffer overlaps
+        itself in memory.
     ValueError
-        As :func:`riemannian_gradient`.
+        As :func:`riemannian_gradient`, or if a buffer is not like its gradient.
 
     Examples
     --------
@@ -132,6 +133,7 @@ def write_gradients(jobs: Sequence[Job]) -> None:
     >>> g
     tensor([2.0000, 2.5000, 4.5000])
     """
+    check_jobs(jobs)
     if torch.compiler.is_compiling():
         _call_operator(jobs)
         return
@@ -145,8 +147,9 @@ def write_gradients(jobs: Sequence[Job]) -> None:
         plain = [job for job in jobs if type(job.grad) in PLAIN]
         if len(plain) == len(jobs):
             raise
-        for job in plain:
-            check_memory(job.grad, "tensors")
+        for i, job in enumerate(jobs):
+            if type(job.grad) in PLAIN:
+                check_memory(job.grad, f"tensors[{i}]")
         for job in jobs:
             if type(job.grad) not in PLAIN:
                 _call_operator([job])
@@ -190,7 +193,7 @@ def riemannian_gradients_(
     Raises
     ------
     TypeError
-        As :func:`cdg_torch.riemannian_gradient`.
+        As :func:`cdg_torch.riemannian_gradient`, or if a tensor overlaps itself in memory.
     ValueError
         As :func:`cdg_torch.riemannian_gradient`, or if a sequence has not one value per tensor.
 

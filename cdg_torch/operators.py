@@ -94,7 +94,8 @@ def along_channels(tensor: Tensor, operand: Tensor, dim: int, groups: int, inver
     if inverse:
         solve([Job(out, tensor, metric, dim, groups)])
         return out
-    return out.copy_(from_rows(apply_gram(to_rows(tensor, dim, groups), metric), dim))
+    product = from_rows(apply_gram(to_rows(tensor, dim, groups), metric), dim)
+    return out.copy_(product.to(tensor.dtype))
 
 
 @along_channels.register_fake

@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from torch.distributed.tensor import Partial, Replicate, Shard
+from torch.utils._python_dispatch import _disable_current_modes
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
@@ -67,8 +69,9 @@ def cutting_dimension(tensor: DTensor, dim: int, name: str) -> int | None:
             "(fully_shard takes shard_placement_fn=lambda parameter: Shard(1))"
         )
         raise ValueError(msg)
-    ranks = mesh.mesh
-    if bool((ranks.diff(dim=cutting[0]) < 0).any()):
+    with _disable_current_modes():  # where tensors are fake, the mesh is not
+        ranks = mesh.mesh.numpy()
+    if (np.diff(ranks, axis=cutting[0]) < 0).any():
         msg = (
             f"{name} lies on the mesh {ranks.tolist()}, whose ranks do not count upwards: torch's "
             "own scatter and gather disagree there about who holds which rows; make the mesh with "

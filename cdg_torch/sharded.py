@@ -28,16 +28,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.distributed._functional_collectives import AsyncCollectiveTensor
 from torch.distributed.tensor import DTensor
 
 from cdg_theory import Metric
+from cdg_theory.checks import described
 from cdg_theory.discrete.blocks import finish_block, flux_map, shard_plan, split_offsets
 from cdg_theory.discrete.sweeps import split_mean
 from cdg_theory.metric import check_metric
-from cdg_torch.checks import check_arguments
+from cdg_torch.checks import check_arguments, check_memory, check_tensor
+from cdg_torch.devices import has_float64
 from cdg_torch.gradient import write_gradients
 from cdg_torch.placements import cutting_dimension, row_layout
 from cdg_torch.solve import Job
+from cdg_torch.solve.columns import check_no_overlap
+from cdg_torch.solve.plan import check_jobs
 
 if TYPE_CHECKING:
     from torch.distributed.device_mesh import DeviceMesh
@@ -168,6 +174,12 @@ def _axis(job: Job, name: str) -> int:
             "between ranks; use an optimizer with differentiable=False, or torch.no_grad()"
         )
         raise TypeError(msg)
+    if not has_float64(grad.device):
+        msg = (
+            f"{name} is a DTensor on {grad.device}, where float64 does not exist, and in float64 "
+            "ranks exchange what they need; keep such a tensor whole on every rank"
+        )
+        raise TypeError(msg)
     if (out.device_mesh, out.placements) != (grad.device_mesh, grad.placements):
         msg = (
             f"{name} has placements {grad.placements} and its buffer {out.placements}; "
@@ -175,6 +187,34 @@ def _axis(job: Job, name: str) -> int:
         )
         raise ValueError(msg)
     return axis
+
+
+def _part(tensor: Tensor, name: str) -> Tensor:
+    """Return this rank's part of a DTensor, for which others may still be sending."""
+    assert isinstance(tensor, DTensor)
+    part = tensor.to_local()
+    if isinstance(part, AsyncCollectiveTensor):
+        part = part.wait()
+    check_tensor(part, name)
+    return part
+
+
+def _local_job(job: Job, name: str) -> Job | None:
+    """Return what this rank holds of a job; None where tensors have no numbers at all."""
+    name = f"the local part of {name}"
+    grad = _part(job.grad, name)
+    out = grad if job.out is job.grad else _part(job.out, name)
+    if any(part.is_meta or isinstance(part, FakeTensor) for part in (out, grad)):
+        return None
+    # A negation that torch has put off is done in a copy, which cannot be the place of the result.
+    grad = grad.resolve_neg()
+    check_memory(grad, name)
+    check_memory(out, name)
+    check_no_overlap(out.shape, out.stride(), name)
+    if out.is_inference() and not torch.is_inference_mode_enabled():
+        msg = f"{name} was made in torch.inference_mode(), and cannot be written outside; clone it"
+        raise TypeError(msg)
+    return job._replace(out=out, grad=grad)
 
 
 def _divide(job: Job, name: str) -> tuple[list[Job], list[_Cut]]:
@@ -187,7 +227,9 @@ def _divide(job: Job, name: str) -> tuple[list[Job], list[_Cut]]:
     place = mesh.get_coordinate()
     if place is None:
         return [], []
-    local = job._replace(out=out.to_local(), grad=grad.to_local())
+    local = _local_job(job, name)
+    if local is None or grad.numel() == 0:
+        return [], []
     alone = [local] if local.grad.numel() else []
     if mesh_dim is None:
         return alone, []
@@ -235,10 +277,12 @@ def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = N
     Raises
     ------
     TypeError
-        If a tensor is not a DTensor, is of a dtype that is not served, or requires grad while
-        autograd records.
+        If ``jobs`` is not a list of jobs, or a tensor is not a DTensor, is of a dtype that is not
+        served, requires grad while autograd records, or has a local part that kernels cannot read
+        or write.
     ValueError
-        If an axis or a number of groups does not fit the tensor, or its placements are not served:
+        If there is not one name for each job, an axis or a number of groups does not fit the
+        tensor, a buffer is not like its gradient, or its placements are not served:
         output channels cut by several mesh dimensions at once or in strides, a Partial placement
         that is neither a sum nor an average. The placements that are served are listed in
         :mod:`cdg_torch.placements`.
@@ -262,7 +306,12 @@ def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = N
     -----
     Theorem 11.
     """
-    names = [f"jobs[{i}].grad" for i in range(len(jobs))] if names is None else names
+    check_jobs(jobs)
+    if names is None:
+        names = [f"jobs[{i}].grad" for i in range(len(jobs))]
+    if not isinstance(names, Sequence) or len(names) != len(jobs):
+        msg = f"names must be one name for each of the {len(jobs)} jobs, got {described(names)}"
+        raise ValueError(msg)
     jobs = [job._replace(dim=_axis(job, name)) for job, name in zip(jobs, names, strict=True)]
     with torch.no_grad():
         divided = [_divide(job, name) for job, name in zip(jobs, names, strict=True)]

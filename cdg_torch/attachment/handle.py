@@ -16,6 +16,7 @@ from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.report import Report, make_report
 from cdg_torch.attachment.step import check_served, in_metric, restore, transform_gradients
 from cdg_torch.checkpoints import saved_metrics
+from cdg_torch.devices import widened
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -154,14 +155,14 @@ class Handle:
         """
         selected = self._attachment.selection.now(self.optimizer)
         acted = {id(s.parameter) for s in selected}
-        grads = [_widened(s.parameter.grad) for s in selected]
+        grads = [widened(g) for s in selected if (g := s.parameter.grad) is not None]
         for s, g in zip(selected, grads, strict=True):
             check_served(g, f"the gradient of {s.entry.name}")
         pairs = list(zip(grads, in_metric(selected, grads, "gradient", Buffers()), strict=True))
         for group in self.optimizer.param_groups:
             for p in group["params"]:
                 if p.grad is not None and id(p) not in acted:
-                    g = _widened(p.grad)
+                    g = widened(p.grad)
                     pairs.append((g, g))
         # (conj(g)·k).sum() has no imaginary part but rounding: M is real and symmetric.
         squares = [_whole((g.conj() * k).sum().real) for g, k in pairs]
@@ -204,12 +205,6 @@ def attached(optimizer: Optimizer) -> Handle | None:
         return None
     known: Handle | None = attachment.handle and attachment.handle()
     return known or Handle(optimizer, attachment)
-
-
-def _widened(tensor: Tensor | None) -> Tensor:
-    """Return a gradient in double precision."""
-    assert tensor is not None
-    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
 
 
 def _whole(tensor: Tensor) -> Tensor:

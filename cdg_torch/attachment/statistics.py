@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cdg_torch.correlation import channel_correlation
+from cdg_torch.devices import widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,10 +35,10 @@ def _measure(tensor: Tensor, dim: int, groups: int) -> Tensor:
     # A sharded tensor is gathered: one more reason why statistics have to be asked for.
     if hasattr(tensor, "full_tensor"):
         tensor = tensor.full_tensor()
-    real = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).detach()
+    real = widened((torch.view_as_real(tensor) if tensor.is_complex() else tensor).detach())
     return torch.stack(
         [
-            torch.linalg.vector_norm(real, dtype=torch.float64),
+            torch.linalg.vector_norm(real),
             channel_correlation(real, dim, groups=groups),
         ]
     )

@@ -9,6 +9,8 @@ channel is its second axis, has one block per input channel.
 
 from __future__ import annotations
 
+import functools
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -110,6 +112,33 @@ def is_injective(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
             return False
         span = stride * size
     return True
+
+
+def _places(shape: tuple[int, ...], strides: tuple[int, ...]) -> NDArray[np.int64]:
+    axes = (np.arange(size) * stride for size, stride in zip(shape, strides, strict=True))
+    return functools.reduce(np.add.outer, axes)
+
+
+def check_no_overlap(shape: tuple[int, ...], strides: tuple[int, ...], name: str) -> None:
+    """Refuse to write where two entries of a tensor are one number in memory.
+
+    Raises
+    ------
+    TypeError
+        If it is expanded, or a view whose rows overlap.
+    """
+    if is_injective(shape, strides):
+        return
+    count = math.prod(shape)
+    span = 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    # Axes that do not nest may still miss each other: strides (2, 3) of shape (3, 2).
+    if span < count or len(np.unique(_places(shape, strides))) < count:
+        msg = (
+            f"{name} overlaps itself, with shape {tuple(shape)} and strides {strides}: several of "
+            "its entries are one number in memory, so it cannot be written; call .contiguous() "
+            "first"
+        )
+        raise TypeError(msg)
 
 
 class Part(NamedTuple):

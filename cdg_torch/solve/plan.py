@@ -7,6 +7,7 @@ made for a signature once and kept.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -18,14 +19,20 @@ import torch
 from torch import Tensor
 
 from cdg_theory import Metric
-from cdg_torch.checks import check_arguments, check_axis, check_dtype, check_memory
+from cdg_theory.checks import described
+from cdg_torch.checks import (
+    check_arguments,
+    check_axis,
+    check_dtype,
+    check_memory,
+    check_tensor,
+)
+from cdg_torch.devices import has_float64
 from cdg_torch.solve.backends import Backend, choose, forced
-from cdg_torch.solve.columns import Part, is_injective
+from cdg_torch.solve.columns import Part, check_no_overlap, is_injective
 from cdg_torch.solve.reference import from_rows, solve_gram, to_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 
@@ -48,6 +55,26 @@ class Job(NamedTuple):
     metric: Metric
     dim: int = 0
     groups: int = 1
+
+
+def check_jobs(jobs: object) -> None:
+    """Refuse what is not a list of jobs.
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence, or one of them is not a :class:`Job`.
+    """
+    if not isinstance(jobs, Sequence):
+        msg = f"jobs must be a list of cdg_torch.solve.Job, got {described(jobs)}"
+        raise TypeError(msg)
+    for i, job in enumerate(jobs):
+        if type(job) is not Job:
+            msg = (
+                f"jobs[{i}] must be a cdg_torch.solve.Job, got {described(job)}; "
+                "Job(out, grad, metric) makes one"
+            )
+            raise TypeError(msg)
 
 
 class Memory(NamedTuple):
@@ -80,27 +107,44 @@ PLAIN = {Tensor, torch.nn.Parameter}
 Columns = tuple[Any, ...]
 
 
-def _is_plain(grads: Columns, metrics: Columns, dims: Columns, groups: Columns) -> bool:
+def _is_plain(
+    outs: Columns, grads: Columns, metrics: Columns, dims: Columns, groups: Columns
+) -> bool:
     """Whether a signature tells all of these jobs that checks and plans depend on."""
+    tensors = grads if all(map(is_, outs, grads)) else outs + grads
     # True equals 1, so that a plan kept for 1 would let it pass.
     return (
         {*map(type, dims), *map(type, groups)} == {int}
         and {*map(type, metrics)} == {Metric}
-        and {*map(type, grads)} <= PLAIN
-        and {grad.is_nested for grad in grads} == {False}
-        and {grad.layout for grad in grads} == {torch.strided}
-        and {grad.is_neg() for grad in grads} == {False}
+        and {*map(type, tensors)} <= PLAIN
+        and not any(t.is_neg() or t.is_nested or t.layout is not torch.strided for t in tensors)
     )
+
+
+def _check_buffer(out: Any, grad: Tensor, name: str) -> None:
+    if out is not grad:
+        buffer = f"the buffer for {name}"
+        check_tensor(out, buffer)
+        found, wanted = (f"{tuple(t.shape)}, {t.dtype}, {t.device}" for t in (out, grad))
+        if found != wanted:
+            msg = f"{buffer} must be like it, {wanted}; got {found}; torch.empty_like makes one"
+            raise ValueError(msg)
+    check_no_overlap(out.shape, out.stride(), name)
 
 
 def _signature(
     outs: Columns, grads: Columns, metrics: Columns, dims: Columns, groups: Columns
 ) -> Signature:
     memories = []
-    for out, grad in zip(outs, grads, strict=True):
-        strides = grad.stride()
-        into = strides if out is grad else out.stride()
-        memories.append((grad.dtype, grad.device, grad.shape, strides, into))
+    for i, (out, grad) in enumerate(zip(outs, grads, strict=True)):
+        dtype, device, shape, strides = grad.dtype, grad.device, grad.shape, grad.stride()
+        if out is grad:
+            into = strides
+        else:
+            if out.dtype != dtype or out.shape != shape or out.device != device:
+                _check_buffer(out, grad, f"tensors[{i}]")
+            into = out.stride()
+        memories.append((dtype, device, shape, strides, into))
     first = metrics[0]
     some = first if all(metric is first for metric in metrics) else metrics
     return Signature(tuple(memories), some, dims, groups, forced(), torch.get_num_threads())
@@ -122,12 +166,14 @@ class Plan:
     ================  =====================================================================
     ``moved``         gradients to be copied first, since the buffer's strides are not theirs
     ``by_reference``  index, metric, axis and groups of what the reference serves
+    ``elsewhere``     the same of what lies where float64 does not exist: solved in main memory
     ``by_kernels``    for each dtype and device: the kernels' own plan, and what it serves
     ================  =====================================================================
     """
 
     moved: tuple[int, ...]
     by_reference: tuple[tuple[int, Metric, int, int], ...]
+    elsewhere: tuple[tuple[int, Metric, int, int], ...]
     by_kernels: tuple[tuple[Any, NDArray[np.int64]], ...]
 
     def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
@@ -147,6 +193,10 @@ class Plan:
         for i, metric, dim, groups in self.by_reference:
             k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
+        for i, metric, dim, groups in self.elsewhere:
+            k = grads[i].to("cpu", copy=True)
+            solve([Job(k, k, metric, dim, groups)])
+            outs[i].copy_(k)
         for kernels, members in self.by_kernels:
             of = sources[members]
             kernels.run(of if in_place else targets[members], of)
@@ -156,12 +206,12 @@ class Plan:
         try:
             addresses = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
         except RuntimeError:  # it only stands for others
-            for tensor in tensors:
-                check_memory(tensor, "tensors")
+            for i, tensor in enumerate(tensors):
+                check_memory(tensor, f"tensors[{i}]")
             raise
         for _, members in self.by_kernels:
             for i in members[addresses[members] == 0]:
-                check_memory(tensors[i], "tensors")
+                check_memory(tensors[i], f"tensors[{i}]")
         return addresses
 
 
@@ -179,22 +229,25 @@ def make_plan(signature: Signature) -> Plan:
     metrics = signature.metrics
     each = (metrics,) * len(memories) if isinstance(metrics, Metric) else metrics
     parts = []
-    for memory, metric, dim, groups in zip(
-        memories, each, signature.dims, signature.groups, strict=True
+    for i, (memory, metric, dim, groups) in enumerate(
+        zip(memories, each, signature.dims, signature.groups, strict=True)
     ):
-        check_dtype(memory.dtype, "tensors")
-        axis = check_axis(memory.shape, dim, groups, "tensors")
+        check_dtype(memory.dtype, f"tensors[{i}]")
+        axis = check_axis(memory.shape, dim, groups, f"tensors[{i}]")
+        check_no_overlap(memory.shape, memory.out_strides, f"tensors[{i}]")
         parts.append(Part(memory.shape, memory.out_strides, metric, axis, groups))
 
-    moved, by_reference = [], []
+    moved: list[int] = []
+    by_reference: list[tuple[int, Metric, int, int]] = []
+    elsewhere: list[tuple[int, Metric, int, int]] = []
     batches: defaultdict[tuple[Backend, torch.dtype, torch.device], list[int]] = defaultdict(list)
     for i, memory in enumerate(memories):
         if 0 in memory.shape:
             continue
         chosen = choose(memory)
         if chosen == "reference" or not is_injective(memory.shape, memory.out_strides):
-            # For memory that overlaps itself, copy_ knows what to refuse.
-            by_reference.append((i, *parts[i][2:]))
+            served = by_reference if has_float64(memory.device) else elsewhere
+            served.append((i, *parts[i][2:]))
             continue
         if memory.strides != memory.out_strides:
             moved.append(i)
@@ -206,7 +259,7 @@ def make_plan(signature: Signature) -> Plan:
         plan = getattr(import_module(module), planner)
         own = plan([parts[i] for i in members], dtype, device, signature.threads)
         by_kernels.append((own, np.array(members)))
-    return Plan(tuple(moved), tuple(by_reference), tuple(by_kernels))
+    return Plan(tuple(moved), tuple(by_reference), tuple(elsewhere), tuple(by_kernels))
 
 
 # The latest of them: a metric schedule brings a new signature at every step, and the plan of 160
@@ -228,13 +281,14 @@ def solve(jobs: Sequence[Job]) -> None:
     if not jobs:
         return
     outs, *rest = zip(*jobs, strict=True)
-    plain = _is_plain(*rest)
+    plain = _is_plain(outs, *rest)
     if not plain:
-        for job in jobs:
-            check_arguments(*job[1:], "tensors")
-        for out, grad, *_ in jobs:
-            check_memory(grad, "tensors")
-            check_memory(out, "tensors")
+        for i, job in enumerate(jobs):
+            check_arguments(*job[1:], f"tensors[{i}]")
+            _check_buffer(*job[:2], f"tensors[{i}]")
+        for i, (out, grad, *_) in enumerate(jobs):
+            check_memory(grad, f"tensors[{i}]")
+            check_memory(out, f"tensors[{i}]")
     plan = (kept_plan if plain else make_plan)(_signature(outs, *rest))
     with torch.no_grad():
         plan.run(outs, rest[0])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cdg_theory.discrete import sweeps
+from cdg_torch.devices import widened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def to_rows(tensor: Tensor, dim: int, groups: int) -> Tensor:
-    """Return a float64 copy with the rows of every group in front: (n, ..., groups, ...)."""
+    """Return the rows of every group in front, in float64: (n, ..., groups, ...)."""
     blocks = (*tensor.shape[:dim], groups, -1, *tensor.shape[dim + 1 :])
-    return tensor.reshape(blocks).movedim(dim + 1, 0).to(torch.float64)
+    return widened(tensor.reshape(blocks).movedim(dim + 1, 0))
 
 
 def from_rows(rows: Tensor, dim: int) -> Tensor:

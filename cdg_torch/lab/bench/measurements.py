@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import time
@@ -58,10 +59,13 @@ class StepShare:
 
 
 def _cores_busy(seconds: float = 1.0) -> float:
-    """Return how many cores are at work while this process sleeps; the load average if unknown."""
+    """Return how many cores are at work while this process sleeps.
+
+    If that is unknown, the load average; without one either, NaN.
+    """
     stat = Path("/proc/stat")
     if not stat.exists():
-        return os.getloadavg()[0]
+        return os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
 
     def idle() -> int:
         fields = stat.read_text(encoding="ascii").split("\n", 1)[0].split()

@@ -11,7 +11,13 @@ from tests.tools import slips
 PACKAGES = [
     f"cdg_theory.{part}" for part in ("metric", "continuum", "discrete", "rounding", "certificates")
 ]
-# What a record prints and how it is stored is no mathematics: see test_certify_record.
+FUNCTIONS = {
+    name: function
+    for name, function in slips.functions_of(*PACKAGES).items()
+    # How things show themselves is no mathematics: see test_display.
+    if not name.endswith(("_repr_latex_", "_repr_html_"))
+}
+# Nor is how a record is printed and stored: see test_certify_record.
 RECORDS = {
     f"cdg_theory.certificates.certificate.{name}"
     for name in (
@@ -19,7 +25,6 @@ RECORDS = {
         "Certificate.from_json",
     )
 }  # fmt: skip
-FUNCTIONS = slips.functions_of(*PACKAGES)
 # A certificate's draws, and the search for the worst, only look for errors: any will do.
 CLAIMING = [
     function

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
+from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.discrete.shrinkage import (
     best_factors,
     best_stopping,
@@ -23,7 +24,6 @@ from cdg_theory.discrete.shrinkage import (
     mode_risk,
 )
 from cdg_theory.discrete.spectrum import eigenvalues, to_modes
-from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
 from cdg_theory.proofs.tools.algebra import is_zero, vanish

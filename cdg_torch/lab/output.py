@@ -159,7 +159,7 @@ class ResultTable:
 
 
 def progress_bar(console: Console) -> Progress:
-    """Return a progress bar: task, how much is done, time elapsed, time left."""
+    """Return a bar, on terminals only: task, how much is done, time elapsed, time left."""
     from rich import progress
 
     return progress.Progress(
@@ -170,6 +170,7 @@ def progress_bar(console: Console) -> Progress:
         progress.TextColumn("left"),
         progress.TimeRemainingColumn(),
         console=console,
+        disable=not console.is_terminal,
     )
 
 

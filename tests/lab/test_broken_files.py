@@ -36,7 +36,9 @@ def test_a_pickle_that_would_run_code(tmp_path, suffix) -> None:
     bare.write_bytes(pickle.dumps(Evil(ran)))
     torch.save({"weight": torch.ones(4, 1, 3), "evil": Evil(ran)}, among)
     for path in (bare, among):
-        with pytest.raises(ValueError, match=rf"{path.name} (is a pickle|holds an object|is not a)"):
+        with pytest.raises(
+            ValueError, match=rf"{path.name} (is a pickle|holds an object|is not a)"
+        ):
             load_weights(path)
     assert not ran.exists()
     pickle.loads(bare.read_bytes())

@@ -159,10 +159,10 @@ def _read_torch(path: Path) -> object:
         # torch raises UnpicklingError, RuntimeError, EOFError and more on foreign files. Its own
         # advice, to load unsafely or to trust the class, is not passed on.
         said = str(error)
-        if foreign := re.search(r"GLOBAL (\S+)|class (\S+)", said.partition("WeightsUnpickler")[2]):
+        if foreign := re.search(r"GLOBAL (\S+)", said):
             msg = (
-                f"{path} holds an object of {foreign[1] or foreign[2]}, and reading it would run "
-                f"that code; {_SAVE}"
+                f"{path} holds an object made by {foreign[1]}, and reading that would run code; "
+                f"{_SAVE}"
             )
         elif "Unsupported operand" in said:
             msg = f"{path} is a pickle, but none by torch.save; {_SAVE}"

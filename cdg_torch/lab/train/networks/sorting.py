@@ -128,7 +128,7 @@ def _why_not(found: _Found) -> str:
     if reason := found.reason or _kind(tensor):
         return reason
     if tensor.ndim < 3:
-        return "of fewer than three axes: a bias, a norm's, a linear layer's"
+        return "of fewer than three axes (biases, norms, linear layers)"
     if tensor.ndim > 5:
         return "of more than five axes"
     leaf = _WEIGHT.search(name)
@@ -150,12 +150,9 @@ def _as_copy(found: _Found) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     parts = (*found.folders, *found.key.split("."))
     at = found.copy_at
     for place, part in enumerate(parts[:-1], start=1):
-        # Among the names of layers, one that is called "target" need not be a copy.
-        if (
-            not at
-            and _COPY.search(part)
-            and (place <= len(found.folders) or place < len(parts) - 1)
-        ):
+        # A layer that is called "target" is no copy; a network is.
+        layer = place > len(found.folders) and _WEIGHT.fullmatch(".".join(parts[place:]))
+        if not at and not layer and _COPY.search(part):
             at = place
     rest = list(parts[at:])
     while len(rest) > 1 and rest[0] in _WRAPPERS:

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from cdg_torch.lab.train import store
+from cdg_torch.lab.train.harness import worker_pool
 from tests.tools.commands import ROOT
 
 SPEC = """
@@ -98,3 +99,10 @@ def test_a_second_one_ends_the_process_as_it_is(tmp_path) -> None:
             assert process.stdout.readline() == line
             process.send_signal(signal.SIGINT)
     assert process.returncode == -signal.SIGINT
+
+
+def test_processes_that_train_do_not_hear_it() -> None:
+    with worker_pool(1) as pool:
+        blocked = pool.executor.submit(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
+    assert signal.SIGINT in blocked
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -1,8 +1,11 @@
 """A table is never cut: into a pipe it is as wide as it needs, on a narrow terminal folded."""
 
+import io
+import sys
+
 import pytest
 
-from cdg_torch.lab.output import ResultTable, Terminal
+from cdg_torch.lab.output import ResultTable, Terminal, spell_out
 
 NAMES = [f"encoder.layers.{i}.self_attention.projection.convolution.weight" for i in range(3)]
 TABLE = ResultTable(
@@ -51,3 +54,20 @@ def test_brackets_are_no_markup_and_colons_no_pictures(capsys, monkeypatch) -> N
     monkeypatch.delenv("COLUMNS", raising=False)
     Terminal().print("[red] layer[bold].weight :smile: 1.5")
     assert capsys.readouterr().out == "[red] layer[bold].weight :smile: 1.5\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [
+        ("ascii", "lambda2 <= inf, H0 x M-1, sqrtpi, \\xe9 \\udcff"),
+        ("cp1252", "lambda² <= inf, H0 × M-¹, sqrtpi, é \\udcff"),
+        ("utf-8", "λ² ≤ ∞, H⁰ × M⁻¹, √π, é \\udcff"),
+    ],
+)
+def test_what_an_encoding_lacks_is_spelled_out(monkeypatch, encoding, expected) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    spell_out()
+    print("λ² ≤ ∞, H⁰ × M⁻¹, √π, é \udcff", end="")  # noqa: T201 - what is under test
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding) == expected

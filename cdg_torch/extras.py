@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,19 @@ def missing(package: str) -> str:
     """
     name = _DISTRIBUTIONS.get(package, package)
     return f"{name} is not installed; {CURES[package]}"
+
+
+def require(*packages: str) -> None:
+    """Refuse to begin what would stop halfway for want of a package.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If one of the packages, all in :data:`CURES`, is not installed.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(missing(package), name=package)
 
 
 @cache

@@ -23,6 +23,29 @@ def unwritable(path: Path, error: OSError) -> tuple[int, str]:
     )
 
 
+def check_writable(*paths: Path) -> None:
+    """Refuse paths that cannot be written, before the work whose results go there.
+
+    Nothing is made: where a folder is missing, the nearest one that exists is asked.
+
+    Raises
+    ------
+    OSError
+        If a file would have to lie in another file, or where nobody may write.
+    """
+    for path in paths:
+        folder = next((above for above in path.absolute().parents if above.exists()), path)
+        code = 0
+        if path.is_dir():
+            code = errno.EISDIR
+        elif not folder.is_dir():
+            code = errno.ENOTDIR
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            code = errno.EACCES
+        if code:
+            raise OSError(*unwritable(path, OSError(code, os.strerror(code))))
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write to a temporary file that replaces ``path`` when it is complete and on the disk.

@@ -1,7 +1,9 @@
 """Files that are cut, changed or malicious are refused by name, and nothing in them is run."""
 
+import json
 import os
 import pickle
+import re
 
 import pytest
 import torch
@@ -11,6 +13,8 @@ from cdg_theory.certificates.certificate import Certificate
 from cdg_torch.lab.train import store
 from cdg_torch.lab.train.networks import correlations, load_weights
 from cdg_torch.lab.train.specs import read_spec
+from tests.tools.commands import cdg
+from tests.tools.records import RUN, record
 
 SPEC = """
 name = "a"
@@ -36,10 +40,9 @@ def test_a_pickle_that_would_run_code(tmp_path, suffix) -> None:
     bare.write_bytes(pickle.dumps(Evil(ran)))
     torch.save({"weight": torch.ones(4, 1, 3), "evil": Evil(ran)}, among)
     for path in (bare, among):
-        words = (
-            "is not a whole" if suffix == ".safetensors" else "cannot be read as a file of tensors"
-        )
-        with pytest.raises(ValueError, match=f"{path.name} {words}"):
+        with pytest.raises(
+            ValueError, match=rf"{path.name} (is a pickle|holds an object|is not a)"
+        ):
             load_weights(path)
     assert not ran.exists()
     pickle.loads(bare.read_bytes())
@@ -50,7 +53,7 @@ def test_a_safetensors_file_that_is_cut(tmp_path) -> None:
     path = tmp_path / "weights.safetensors"
     save_file({"weight": torch.ones(4, 2, 3)}, path)
     whole = path.read_bytes()
-    for length in (0, 5, 20, len(whole) - 1):
+    for length in (5, 20, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"weights.safetensors is not a whole .* save it"):
             load_weights(path)
@@ -79,6 +82,10 @@ def test_tensors_that_have_no_correlation_are_passed_over() -> None:
         ("epochs = true", "epochs must be a whole number >= 1, got True"),
         ("augment = 1", "augment must be true or false, got 1"),
         ("options = [1]", "options must be a table"),
+        ("options = { trian = 5 }", r"options of data = 'digits': unknown \['trian'\]"),
+        ("options = { train = 0 }", "train in options must be a whole number >= 1, got 0"),
+        ('options = { train = "5" }', "train in options must be a whole number >= 1, got '5'"),
+        ('data = "cifar10"', r"options of data = 'cifar10': unknown \[\], missing \['folder'\]"),
         ('model = "gpt"', "model must be one of"),
         ("methods = [3]", r"methods must be tables, \[\[methods\]\], got 3"),
         ('methods = [{ name = "H", metric = 3 }]', "metric must be a table of"),
@@ -108,6 +115,46 @@ def test_a_file_that_holds_no_records_is_left_as_it_is(tmp_path) -> None:
     path.write_bytes(b'{"key": "a"}\n{"key": "b", "ru')
     assert store.read(path).keys() == {"a"}
     assert path.read_bytes() == b'{"key": "a"}\n'
+
+
+def without(record: dict, *place: str) -> dict:
+    """Return the record without the entry at a place, and with a list's first entry only."""
+    record = json.loads(json.dumps(record))
+    *way, last = place
+    inner = record
+    for key in way:
+        inner = inner[key] if isinstance(inner, dict) else inner[0]
+    del inner[last]
+    return record
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r: without(r, "results"), "the record has no 'results'"),
+        (lambda r: without(r, "run", "stage") | {"run": {"seed": 3}}, "its run is none of ours"),
+        (lambda r: without(r, "results", "validation"), "results has no 'validation'"),
+        (lambda r: without(r, "results", "test"), "results has no 'test'"),
+        (lambda r: without(r, "results", "curve", "0", "loss"), r"curve\[0\] has no 'loss'"),
+        (lambda r: without(r, "timing", "seconds_per_step"), "timing has no 'seconds_per_step'"),
+        (lambda r: r | {"results": [1]}, r"results is \[1\] of type list"),
+        (lambda r: r | {"results": r["results"] | {"curve": []}}, "learning curve is empty"),
+        (lambda r: r | {"run": r["run"] | {"momentum": 0.9}}, "none of ours: .*momentum"),
+    ],
+)
+def test_records_of_another_version(tmp_path, change, words) -> None:
+    sound = record(RUN, 0.5)
+    path = tmp_path / "records.jsonl"
+    store.append(path, sound)
+    assert store.read_checked(path) == {sound["key"]: sound}
+    path.unlink()
+    store.append(path, change(sound))
+    before = path.read_bytes()
+    done = cdg("report", path, exit_code=2)
+    message = rf"record {RUN.key} of .*records.jsonl was written by another version: .*{words}"
+    assert re.search(message + ".*; move the file away", done.output), done.output
+    assert done.output.count("\n") == 1
+    assert path.read_bytes() == before
 
 
 def test_records_and_certificates_of_another_shape(tmp_path) -> None:

@@ -6,25 +6,32 @@ import typer
 
 from cdg_torch.lab.cli.bench import bench
 from cdg_torch.lab.cli.correlation import correlation
+from cdg_torch.lab.cli.ending import Commands
 from cdg_torch.lab.cli.experiments import demo, report, train
 from cdg_torch.lab.cli.verify import verify
 
 __all__ = ["app", "main"]
 
+_HELP = """Channel-directed gradients: verify the mathematics, train, measure.
 
-def _end(held: object, **_options: object) -> None:
-    """Exit with status 1 if the command returned False."""
-    if held is False:
-        raise typer.Exit(code=1)
+\b
+Every command ends with the status
+  0    done; what was checked holds
+  1    what was checked does not hold
+  2    cannot tell: wrong usage, a file, the disk, a missing package
+  130  interrupted: Ctrl-C; what was finished is kept
+  141  nobody reads the output any more
+"""
 
-
+# Plain help: frames and colours would have to suit every terminal.
 app = typer.Typer(
+    cls=Commands,
     name="cdg",
-    help="Channel-directed gradients: verify the mathematics, train, measure.",
+    help=_HELP,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    result_callback=_end,
 )
 for command in (verify, demo, train, report, correlation, bench):
     app.command()(command)

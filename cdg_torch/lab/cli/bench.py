@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from cdg_torch.lab.files import write_text
-from cdg_torch.lab.output import progress_bar, say_written
+from cdg_torch.extras import require
+from cdg_torch.lab.files import check_writable, write_text
+from cdg_torch.lab.output import Terminal, progress_bar, say_written
 
 
 def _device(device: str) -> str:
@@ -38,7 +38,12 @@ def bench(
     from cdg_torch.lab.bench.run import FULL, QUICK, check_device, measure
 
     check_device(device)
-    console = Console()
+    require("matplotlib")
+    mark = "-cuda" if device == "cuda" else ""
+    names = (f"cost{mark}.json", f"cost{mark}.inc", f"cost{mark}.png", f"scaling{mark}.png")
+    json, markdown, cost, scaling = paths = [output / name for name in names]
+    check_writable(*paths)
+    console = Terminal()
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)
     options = (" --quick" if quick else "") + (f" --threads {threads}" if threads else "")
@@ -55,9 +60,6 @@ def bench(
     finally:
         torch.set_num_threads(before)
     console.print(*found.tables())
-    mark = "-cuda" if device == "cuda" else ""
-    names = (f"cost{mark}.json", f"cost{mark}.inc", f"cost{mark}.png", f"scaling{mark}.png")
-    json, markdown, cost, scaling = paths = [output / name for name in names]
     write_text(json, found.to_json())
     write_text(markdown, found.to_markdown())
     draw_cost(found, cost)

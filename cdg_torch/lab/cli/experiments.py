@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from cdg_torch.extras import require
 from cdg_torch.lab.cli.verify import verify
-from cdg_torch.lab.output import progress_bar, say_written
+from cdg_torch.lab.files import check_writable
+from cdg_torch.lab.output import Terminal, progress_bar, say_written
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.analysis import MethodScore
@@ -22,27 +23,42 @@ Workers = Annotated[int | None, typer.Option(min=0, help="Processes; one per cor
 
 
 @contextmanager
-def training_bar(console: Console, total: int, text: str) -> Iterator[Callable[[Record], None]]:
-    """Show a progress bar; yield what to call with the record of every finished run."""
-    with progress_bar(console) as progress:
-        task = progress.add_task(text, total=total)
+def training_bar(
+    console: Terminal, total: int, text: str, path: Path
+) -> Iterator[Callable[[Record], None]]:
+    """Show a progress bar; yield what to call with the record of every finished run.
 
-        def advance(record: Record) -> None:
-            method = record["run"]["method"]["name"]
-            progress.update(task, advance=1, description=f"{text}: {method}")
+    When training is interrupted, it says what is kept.
+    """
+    done = 0
+    try:
+        with progress_bar(console) as progress:
+            task = progress.add_task(text, total=total)
 
-        yield advance
+            def advance(record: Record) -> None:
+                nonlocal done
+                done += 1
+                method = record["run"]["method"]["name"]
+                progress.update(task, advance=1, description=f"{text}: {method}")
+
+            yield advance
+    except KeyboardInterrupt:
+        Terminal(stderr=True).print(
+            f"{done} of {total} runs are done and kept in {path}; those under way are given up",
+            soft_wrap=True,
+        )
+        raise
 
 
-def show_scores(console: Console, rows: Sequence[MethodScore], title: str) -> None:
+def show_scores(console: Terminal, rows: Sequence[MethodScore], title: str) -> None:
     """Print the table of an experiment, what its columns mean, and what every comparison says."""
     from cdg_torch.lab.train.analysis import LEGEND, finding, score_table
 
     console.print(score_table(rows, title))
-    console.print(f"[dim]{LEGEND}.", highlight=False)
+    console.print(f"{LEGEND}.", style="dim")
     for row in rows:
         if row.comparison is not None:
-            console.print(finding(row), highlight=False)
+            console.print(finding(row))
 
 
 def train(
@@ -55,17 +71,30 @@ def train(
     """Do the training runs of specs that are not done yet; safe to kill and start again.
 
     Each experiment has a file of its own in the output folder. All specs are read before the
-    first run.
+    first run. Started twice on one folder, the two share the runs.
     """
     from cdg_torch.lab.train.analysis import summarise
     from cdg_torch.lab.train.protocol import conduct
     from cdg_torch.lab.train.specs import read_specs
 
-    console = Console()
-    for experiment in read_specs(specs):
+    console = Terminal()
+    experiments = read_specs(specs)
+    require(*sorted({package for experiment in experiments for package in experiment.packages}))
+    check_writable(*(output / f"{experiment.name}.jsonl" for experiment in experiments))
+    for experiment in experiments:
         path = output / f"{experiment.name}.jsonl"
-        with training_bar(console, experiment.run_count, experiment.name) as advance:
-            records = conduct(experiment, path, workers=workers, on_record=advance)
+        with training_bar(console, experiment.run_count, experiment.name, path) as advance:
+            records = conduct(
+                experiment,
+                path,
+                workers=workers,
+                on_record=advance,
+                on_shared=lambda path=path: console.print(  # type: ignore[misc]
+                    f"another process writes to {path}: the runs it has under way are left to it, "
+                    "and waited for",
+                    soft_wrap=True,
+                ),
+            )
         if rows := summarise(records):
             show_scores(console, rows, experiment.name)
         else:
@@ -78,21 +107,22 @@ def report(
         list[Path], typer.Argument(help="Records, or folders of them.", exists=True)
     ],
     output: Annotated[Path | None, typer.Option(help="Folder; by default beside them.")] = None,
-) -> bool:
+) -> None:
     """Turn records of training runs into tables and figures."""
     from cdg_torch.lab.train.report import write_report
 
-    console = Console()
+    require("matplotlib")
     files = [
         path
         for source in sources
         for path in (sorted(source.glob("*.jsonl")) if source.is_dir() else [source])
     ]
     if not files:
-        console.print(f"no .jsonl file in {', '.join(map(str, sources))}", soft_wrap=True)
-        return False
-    say_written(console, write_report(files, output or files[0].parent))
-    return True
+        msg = f"no .jsonl file in {', '.join(map(str, sources))}; cdg train makes them"
+        raise FileNotFoundError(msg)
+    folder = output or files[0].parent
+    check_writable(folder / "report.md")
+    say_written(Terminal(), write_report(files, folder))
 
 
 def demo(
@@ -104,13 +134,15 @@ def demo(
     """Verify the mathematics, train on handwritten digits, say what comes out."""
     from cdg_torch.lab.train.demo import DEMO, run_demo
 
-    console = Console()
+    require("matplotlib", *sorted(DEMO.packages))
+    check_writable(output / "results.jsonl")
+    console = Terminal()
     start = time.perf_counter()
-    console.rule("1. The mathematics")
+    console.print("1. The mathematics", style="bold")
     if not verify(quick=True):
-        console.print("[red]Verification failed: training would show nothing. Stopped.")
+        console.print("Verification failed: training would show nothing. Stopped.", style="red")
         return False
-    console.rule("2. Training")
+    console.print("2. Training", style="bold")
     console.print(
         f"{len(DEMO.methods)} methods on scikit-learn's handwritten digits, batches of "
         f"{DEMO.batches[0]}, {DEMO.epochs} epochs. Each method chooses its learning rate among "
@@ -118,16 +150,15 @@ def demo(
         f"then trains on {DEMO.final_seeds} fresh seeds, the same for all. "
         "The test images are looked at once, at the end."
     )
-    with training_bar(console, DEMO.run_count, "training") as advance:
+    with training_bar(console, DEMO.run_count, "training", output / "results.jsonl") as advance:
         rows, paths = run_demo(DEMO, output, workers=workers, on_record=advance)
-    console.rule("3. What came out")
+    console.print("3. What came out", style="bold")
     show_scores(console, rows, "Accuracy on the test images")
     console.print(
         "The test images are one fixed set, so the intervals speak of initial weights and order "
         "of images, not of other test images; a small network on small images says little about "
-        "large ones.",
-        highlight=False,
+        "large ones."
     )
     say_written(console, *paths)
-    console.print(f"in {time.perf_counter() - start:.0f} s", highlight=False)
+    console.print(f"in {time.perf_counter() - start:.0f} s")
     return True

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from cdg_theory import ledger
-from cdg_torch.lab.files import write_text
-from cdg_torch.lab.output import ResultTable, progress_bar, say_written
+from cdg_torch.lab.files import check_writable, write_text
+from cdg_torch.lab.output import ResultTable, Terminal, progress_bar, say_written
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -91,7 +90,7 @@ def _certificate_table(found: Verification, path: str) -> ResultTable:
         for dtype in dtypes:
             cell = own[dtype].errors if dtype in own else ""
             holds = dtype not in own or own[dtype].holds
-            cells.append(cell if holds else f"[bold red]{cell} FAILS[/]")
+            cells.append(cell if holds else f"{cell} FAILS")
         rows.append(cells)
     title = f"{path}: largest error, in ulp of the largest entry | largest share of its bound"
     return ResultTable(("metric", "cases", *dtypes), rows, title)
@@ -109,7 +108,8 @@ def verify(
     from cdg_torch.lab.verify import Verification
     from cdg_torch.lab.verify.paths import PATHS
 
-    console = Console()
+    console = Terminal()
+    check_writable(*(path for path in (json, markdown) if path is not None))
     if not quick and not torch.cuda.is_available():
         # Read when a Triton kernel is defined: its logic can be checked without a device.
         os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -131,15 +131,17 @@ def verify(
         console.print(_certificate_table(found, name))
     for path in PATHS.values():
         if not theory and (reason := path.missing()):
-            console.print(f"Not run here: the path {path.name!r}, {reason}.", highlight=False)
+            console.print(f"Not run here: the path {path.name!r}, {reason}.")
     for line in found.failures:
-        console.print(f"[bold red]FAILED[/] {line}", highlight=False, soft_wrap=True)
+        console.print(f"FAILED {line}", style="red", soft_wrap=True)
     for file, text in ((json, found.to_json), (markdown, found.to_markdown)):
         if file is not None:
             write_text(file, text())
             say_written(console, file)
     checked = f"{len(found.theorems)} statements and {len(found.certificates)} certificates"
     seconds = time.perf_counter() - start
-    verdict = "[green]Everything holds[/]" if found.holds else "[bold red]Verification failed[/]"
-    console.print(f"{verdict}: {checked} in {seconds:.0f} s.", highlight=False)
+    verdict, style = (
+        ("Everything holds", "green") if found.holds else ("Verification failed", "red")
+    )
+    console.print(f"{verdict}: {checked} in {seconds:.0f} s.", style=style)
     return found.holds

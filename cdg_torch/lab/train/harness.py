@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cdg_torch.lab.train import store
+from cdg_torch.lab.train.claims import Claims
 from cdg_torch.lab.train.runs import Record, Run
 
 
@@ -48,40 +53,101 @@ def _train(run: Run, device: str) -> Record:
     return train_run(run, device)
 
 
+class _Here(Executor):
+    """Do in this process, at once, what is handed in."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
 @contextmanager
-def worker_pool(workers: int | None = None) -> Iterator[Executor | None]:
-    """Open a pool of training processes, each with one thread; None if ``workers`` is 0.
+def _without_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back; processes that start here never see it: it is for their parent."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Workers(ProcessPoolExecutor):
+    """Processes for training."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with _without_interrupts():
+            return super().submit(fn, *args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Where runs are done, and how many at a time."""
+
+    executor: Executor
+    size: int
+
+
+@contextmanager
+def worker_pool(workers: int | None = None) -> Iterator[Pool]:
+    """Open a pool of training processes, each with one thread; this process if ``workers`` is 0.
 
     Processes start when the first runs are handed in. By default there are as many as cores, or
-    GPUs.
+    GPUs. An error or Ctrl-C ends them at once, in the middle of their runs.
     """
     if workers is None:
         devices = available_devices()
         workers = default_workers() if devices == ["cpu"] else len(devices)
     if workers == 0:
-        yield None
+        yield Pool(_Here(), 1)
         return
     # spawn, not fork: a forked process inherits torch's threads in an unusable state.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+    others = set(multiprocessing.active_children())
+    with _Workers(workers, mp_context=context, initializer=_start_worker) as executor:
         try:
-            yield pool
+            yield Pool(executor, workers)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - others:
+                process.kill()
             raise
+
+
+class _Records:
+    """The records of a file that other processes may write to as well."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.held, self._seen = path, dict[str, Record](), 0
+
+    def look(self) -> None:
+        """Read what others have written since."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size != self._seen:
+            self.held, self._seen = store.read_checked(self.path), size
+
+    def add(self, record: Record) -> None:
+        """Write a record."""
+        self._seen += store.append(self.path, record)
+        self.held[record["key"]] = record
 
 
 def execute(
     runs: Iterable[Run],
     path: Path,
-    pool: Executor | None = None,
+    pool: Pool,
     *,
     on_record: Callable[[Record], None] | None = None,
+    on_shared: Callable[[], None] | None = None,
 ) -> dict[str, Record]:
     """Do the runs that the file does not hold yet; return the records of all, by key.
 
-    Each record is on disk before the next is waited for. ``on_record`` is called once for every
-    run, also for those found in the file.
+    Each record is on disk before the next is waited for. Processes that are given the same file
+    share the work: a run that another one has under way is left to it, and done here only if
+    that one ends without a record.
 
     Parameters
     ----------
@@ -90,33 +156,75 @@ def execute(
     path
         The JSON lines file, made if it is missing.
     pool
-        Where to train, see :func:`worker_pool`; None trains in this process.
+        Where to train, see :func:`worker_pool`.
     on_record
-        Called in this process as records arrive.
+        Called in this process as records arrive, once for every run: also for those found in the
+        file, and those of other processes.
+    on_shared
+        Called once, if runs are left to another process.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written: before the first run.
+    ValueError
+        If it holds anything but records of this version.
     """
     wanted = {run.key: run for run in runs}
-    records = store.read(path)
-    if on_record is not None:
-        for key in wanted.keys() & records.keys():
-            on_record(records[key])
-    missing = [run for key, run in wanted.items() if key not in records]
-    for record in _trained(missing, pool):
-        store.append(path, record)
-        records[record["key"]] = record
-        if on_record is not None:
-            on_record(record)
-    return {key: records[key] for key in wanted}
+    records = _Records(path)
+    records.look()
+    waiting = dict(wanted)
+
+    def tell() -> None:
+        for key in [key for key in waiting if key in records.held]:
+            del waiting[key]
+            if on_record is not None:
+                on_record(records.held[key])
+
+    tell()
+    if waiting:
+        with Claims(path) as claims:
+            for _ in _rounds(waiting, records, pool, claims, on_shared):
+                tell()
+    return {key: records.held[key] for key in wanted}
 
 
-def _trained(runs: list[Run], pool: Executor | None) -> Iterator[Record]:
-    """Yield the records of the runs as they are done."""
+def _rounds(
+    waiting: dict[str, Run],
+    records: _Records,
+    pool: Pool,
+    claims: Claims,
+    on_shared: Callable[[], None] | None,
+) -> Iterator[None]:
+    """Train what nobody else has claimed; yield whenever there may be news in the records."""
     devices = available_devices()
-    if pool is None:
-        for run in runs:
-            yield _train(run, devices[0])
-        return
-    futures = [
-        pool.submit(_train, run, devices[index % len(devices)]) for index, run in enumerate(runs)
-    ]
-    for future in as_completed(futures):
-        yield future.result()
+    mine: dict[Future[Record], tuple[str, str]] = {}
+    while waiting:
+        busy = {key for key, _ in mine.values()}
+        for key, run in waiting.items():
+            if len(mine) == pool.size:
+                break
+            if key in busy or not claims.take(key):
+                continue
+            records.look()
+            if key in records.held:  # by somebody who was done with it just before
+                claims.leave(key)
+                continue
+            loads = Counter(device for _, device in mine.values())
+            device = min(devices, key=loads.__getitem__)
+            mine[pool.executor.submit(_train, run, device)] = key, device
+        if not mine:
+            missing = next((key for key in waiting if key not in records.held), None)
+            if missing is not None:
+                if on_shared is not None:
+                    on_shared()
+                    on_shared = None
+                claims.wait(missing)
+                claims.leave(missing)
+                records.look()
+        done, _ = wait(mine, return_when=FIRST_COMPLETED) if mine else ((), ())
+        for future in done:
+            records.add(future.result())
+            key, _ = mine.pop(future)
+            claims.leave(key)
+        yield

@@ -16,12 +16,13 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from cdg_theory.checks import described, finite_number, one_of, whole_number
-from cdg_torch.lab.train.data import DATASETS
+from cdg_torch.lab.train.data import DATASETS, PACKAGES, check_options
 from cdg_torch.lab.train.harness import execute, worker_pool
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.models import MODELS
@@ -155,6 +156,7 @@ class Experiment:
         if not isinstance(values.get("options", {}), Mapping):
             msg = f"options must be a table, got {described(values['options'])}"
             raise TypeError(msg)
+        check_options(values["data"], values.get("options", {}))
         values["methods"] = tuple(Method.parse(method) for method in values["methods"])
         values["rates"] = tuple(_rate(rate) for rate in values["rates"])
         if "batches" in values:
@@ -176,6 +178,12 @@ class Experiment:
             augment=self.augment,
             stage=stage,
         )
+
+    @property
+    def packages(self) -> set[str]:
+        """The optional packages that its runs import."""
+        judged = {"torchmetrics"} if self.model != "dcgan" else set()
+        return judged | PACKAGES.get(self.data, set())
 
     def select_runs(self) -> list[Run]:
         """Return the runs that choose the learning rates."""
@@ -239,14 +247,16 @@ def conduct(
     *,
     workers: int | None = None,
     on_record: Callable[[Record], None] | None = None,
+    on_shared: Callable[[], None] | None = None,
 ) -> list[Record]:
     """Do both stages; return all records in the order of the experiment, not of completion.
 
     Records that ``path`` holds already are taken from there: after a kill, the same call goes on.
+    Two such calls at a time share the work, see :func:`~cdg_torch.lab.train.harness.execute`.
     """
     select = experiment.select_runs()
     with worker_pool(workers) as pool:
-        chosen = execute(select, path, pool, on_record=on_record)
-        final = experiment.final_runs(choose_rates(chosen.values()))
-        records = execute(final, path, pool, on_record=on_record)
+        do = partial(execute, path=path, pool=pool, on_record=on_record, on_shared=on_shared)
+        chosen = do(select)
+        records = do(final := experiment.final_runs(choose_rates(chosen.values())))
     return [chosen[run.key] for run in select] + [records[run.key] for run in final]

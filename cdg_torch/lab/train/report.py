@@ -192,11 +192,11 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
     Raises
     ------
     ValueError
-        If a file holds no record.
+        If a file holds no record, or those of another version.
     """
     sections = []
     for path in sorted(files):
-        records = list(store.read(path).values())
+        records = list(store.read_checked(path).values())
         if not records:
             msg = f"{path} holds no record; cdg train makes them"
             raise ValueError(msg)

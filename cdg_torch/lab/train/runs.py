@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdg_theory.checks import described
 from cdg_torch.lab.train.methods import Method
 
 Record = dict[str, Any]
@@ -64,3 +65,56 @@ class Run:
         """A short hash of everything that decides the outcome: equal keys, equal results."""
         text = json.dumps(self.as_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+_NUMBER = (int, float)
+_CORRELATION: dict[str, Any] = {
+    **dict.fromkeys(("layer", "direction", "pairs"), str),
+    **dict.fromkeys(("scale", "weights", "change"), _NUMBER),
+}
+# What reports read of a record: tables, types, and of a list every entry.
+_SHAPE: dict[str, Any] = {
+    "run": {},
+    "results": {
+        "curve": [dict.fromkeys(("epoch", "train_loss", "score", "loss"), _NUMBER)],
+        "validation": _NUMBER,
+        "diverged": bool,
+    },
+    "timing": {"seconds_per_step": _NUMBER},
+}
+_FINAL: dict[str, Any] = {"results": {"test": _NUMBER, "correlations": [_CORRELATION]}}
+
+
+def _difference(value: object, wanted: Any, place: str) -> str:
+    """Return where a value differs from what is wanted, "" if nowhere."""
+    if isinstance(wanted, list) and isinstance(value, list):
+        rows = (_difference(row, wanted[0], f"{place}[{i}]") for i, row in enumerate(value))
+        return next(filter(None, rows), "")
+    if isinstance(wanted, dict) and isinstance(value, dict):
+        for name, inner in wanted.items():
+            if name not in value:
+                return f"{place} has no {name!r}"
+            if found := _difference(value[name], inner, f"{place}.{name}"):
+                return found
+        return ""
+    kind = type(wanted) if isinstance(wanted, dict | list) else wanted
+    return "" if isinstance(value, kind) else f"{place} is {described(value)}"
+
+
+def difference(record: Record) -> str:
+    """Return how a record differs from those of this version, "" if it does not.
+
+    Examples
+    --------
+    >>> difference({"key": "0123456789abcdef"})
+    "the record has no 'run'"
+    """
+    if found := _difference(record, _SHAPE, "the record"):
+        return found
+    try:
+        run = Run.parse(record["run"])
+    except (KeyError, TypeError, ValueError) as error:
+        return f"its run is none of ours: {error}"
+    if not record["results"]["curve"]:
+        return "its learning curve is empty"
+    return _difference(record, _FINAL, "the record") if run.stage == "final" else ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 
+from cdg_theory.checks import described, whole_number
 from cdg_torch.lab.train.data.canvases import canvases
 from cdg_torch.lab.train.data.cifar import cifar10, cifar100
 from cdg_torch.lab.train.data.dataset import Dataset, Split
@@ -12,7 +14,7 @@ from cdg_torch.lab.train.data.digits import digits
 from cdg_torch.lab.train.data.fashion import fashion
 from cdg_torch.lab.train.data.folders import image_folder, mask_folder
 
-__all__ = ["DATASETS", "Dataset", "Split", "load_dataset"]
+__all__ = ["DATASETS", "PACKAGES", "Dataset", "Split", "check_options", "load_dataset"]
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "canvases": canvases,
@@ -23,6 +25,37 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "images": image_folder,
     "masks": mask_folder,
 }
+
+PACKAGES = {"digits": {"sklearn"}, "images": {"PIL"}, "masks": {"PIL"}}
+"""The optional packages that their loaders import."""
+
+
+def check_options(name: str, options: Mapping[str, object]) -> None:
+    """Refuse options that the loader of a data set does not take.
+
+    Raises
+    ------
+    TypeError
+        If a value is of the wrong type.
+    ValueError
+        If an option is unknown or missing.
+    """
+    taken = inspect.signature(DATASETS[name]).parameters
+    unknown = sorted(set(options) - set(taken))
+    missing = [key for key, p in taken.items() if p.default is p.empty and key not in options]
+    if unknown or missing:
+        msg = (
+            f"options of data = {name!r}: unknown {unknown}, missing {missing}; known are "
+            f"{', '.join(sorted(taken))}"
+        )
+        raise ValueError(msg)
+    for key, value in options.items():
+        # Annotations are text: "int" or "str".
+        if taken[key].annotation == "int":
+            whole_number(f"{key} in options", value, least=1)
+        elif not isinstance(value, str):
+            msg = f"{key} in options must be a text, got {described(value)}"
+            raise TypeError(msg)
 
 
 @functools.lru_cache(maxsize=2)

@@ -8,11 +8,11 @@ import pytest
 from cdg_theory import ledger
 from tests.tools import slips
 
-# No mathematics: refusals, the ledger and its proofs, what a record prints and how it is stored.
-# They have tests of their own.
+# No mathematics: the face, refusals, the ledger and its proofs, what a record prints and how it is
+# stored. They have tests of their own.
 RECORD = "cdg_theory.certificates.certificate"
 EXEMPT = (
-    "cdg_theory.checks.", "cdg_theory.ledger.", "cdg_theory.proofs.",
+    "cdg_theory.__getattr__", "cdg_theory.checks.", "cdg_theory.ledger.", "cdg_theory.proofs.",
     f"{RECORD}._checked", f"{RECORD}.Certificate.to_json", f"{RECORD}.Certificate.from_json",
     f"{RECORD}.Certificate.__str__", f"{RECORD}.Finding.__str__",
 )  # fmt: skip

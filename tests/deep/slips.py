@@ -14,7 +14,7 @@ from tests.deep.figures import LITTLE, Figure, Report, score, timed
 from tests.theory.test_ledger_complete import CLAIMING, FUNCTIONS
 from tests.tools import slips
 
-SEED, MOST, GOAL = 9, 240, 0.95
+SEED, MOST, GOAL = 9, 160, 0.95
 PROMISE = f"the ledger alone refuses at least {GOAL:.0%} of the slips planted in the theory"
 
 

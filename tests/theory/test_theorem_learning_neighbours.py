@@ -6,6 +6,5 @@ from tests.tools.planted import refusals, squared
 
 test_mutant_is_refused = refusals(
     ("T13.penalty", "draw_spd", squared),
-    ("T13.proximal", "draw_spd", squared),
     ("T13.laplacian-smoothing", "_cycle", lambda _: sp.eye),
 )

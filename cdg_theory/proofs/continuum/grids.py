@@ -40,8 +40,8 @@ PAGE = "theory/weak-form.md"
 def _form(grid: Grid, metric: Metric, h: NDArray[Any], k: NDArray[Any]) -> Any:
     r"""Return :math:`\langle h,k\rangle` of what the numbers on a grid stand for.
 
-    Cells: the sums of :func:`~cdg_theory.proofs.tools.rational_members.form`. Elements: integrals
-    over each element, of quadratics at most, by Simpson's rule, which is exact for them.
+    Cells: the sums of the form on channels. Elements: integrals over each element, of quadratics at
+    most, by Simpson's rule, which is exact for them.
     """
     if len(grid.nodes) and grid.nodes[0] > 0:
         return form(metric, h, k) / len(h)

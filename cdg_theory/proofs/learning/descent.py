@@ -193,8 +193,8 @@ THEOREMS = (
         "step there is a loss that does not fall.",
         tex=r"L(w-\tau k)\le L(w)-\tau\Bigl(1-\frac{\tau\Lambda}{2\lambda_{\min}(M)}\Bigr)"
         r"\langle k,k\rangle",
-        scope="every SPD M; plain gradient descent; says nothing of momentum, Adam or coupled "
-        "weight decay",
+        scope="drawn quadratic losses and SPD M, n ≤ 4, rational, and the worst case for each; "
+        "plain gradient descent; says nothing of momentum, Adam or coupled weight decay",
         kind="exact",
         check=_step,
         variant=partial(_step, bound_by=max),

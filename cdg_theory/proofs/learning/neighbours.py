@@ -10,6 +10,7 @@ import sympy as sp
 
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
+from cdg_theory.proofs.tools.algebra import is_zero
 from cdg_theory.proofs.tools.drawn_matrices import SPD, draw_matrix, draw_spd
 
 if TYPE_CHECKING:
@@ -170,19 +171,21 @@ def _penalty(smoothing: Callable[[SPD], Any] = lambda metric: metric.inverse) ->
 
 
 def _proximal(divisor: int = 2) -> bool:
-    r"""Minimise the linear model plus the squared distance in the metric over 2τ: one step."""
+    r"""Complete the square of the linear model plus the squared length over 2τ.
+
+    Beside :math:`d^*=-\tau M^{-1}g` it is :math:`\langle d-d^*,d-d^*\rangle/2\tau` larger.
+    """
+    tau = sp.Symbol("tau", positive=True)
     for n in (1, 2, 3):
-        rng = random.Random(n)
-        metric = draw_spd(rng, n)
-        step = sp.Matrix(sp.symbols(f"d:{n}"))
-        g, tau = draw_matrix(rng, n, 1), sp.Symbol("tau", positive=True)
-        distance = (step.T * metric.matrix * step)[0] / (divisor * tau)
-        model = (g.T * step)[0] + distance
-        stationary = sp.solve([sp.diff(model, d) for d in step], list(step), dict=True)[0]
-        claimed = -tau * metric.inverse * g
-        if any(
-            sp.expand(stationary[d] - wanted) != 0 for d, wanted in zip(step, claimed, strict=True)
-        ):
+        d, g = (sp.Matrix(sp.symbols(f"{name}:{n}")) for name in "dg")
+        metric = sp.Matrix(n, n, lambda i, j: sp.Symbol(f"m{min(i, j)}{max(i, j)}"))
+
+        def length(v: Any, metric: Any = metric) -> Any:
+            return (v.T * metric * v)[0] / (divisor * tau)
+
+        best = -tau * metric.inv() * g
+        excess = (g.T * (d - best))[0] + length(d) - length(best)
+        if not is_zero(excess - length(d - best)):
             return False
     return True
 
@@ -263,7 +266,8 @@ THEOREMS = (
         statement="The step −τM⁻¹g minimises the linear model of the loss plus 1/2τ times the "
         "squared length of the step in the metric.",
         tex=r"-\tau M^{-1}g=\arg\min_d\ g^Td+\tfrac1{2\tau}\langle d,d\rangle",
-        scope="drawn rational metrics and gradients, symbolic τ",
+        scope="every symmetric M with an inverse and every g, written out for n ≤ 3; the square is "
+        "one of SPD M only",
         kind="symbolic",
         check=_proximal,
         variant=partial(_proximal, divisor=1),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,12 +34,6 @@ def missing(package: str) -> str:
     """
     name = _DISTRIBUTIONS.get(package, package)
     return f"{name} is not installed; {CURES[package]}"
-
-
-@cache
-def say_once(message: str) -> None:
-    """Warn of something, the first time that it is met in this process."""
-    warnings.warn(message, stacklevel=2)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Container, Iterator, Mapping
+from typing import TypeVar
 
 from torch import nn
 from torch._compile import _disable_dynamo
@@ -13,6 +14,8 @@ from torch.optim import Optimizer
 
 from cdg_theory.checks import described, qualified
 from cdg_torch.notices import say
+
+T = TypeVar("T")
 
 _FSDP1 = (
     "the model is wrapped in FullyShardedDataParallel (FSDP1), which flattens parameters into "
@@ -44,24 +47,21 @@ def _check_sharding(optimizer: Optimizer, model: nn.Module) -> None:
         raise TypeError(_DEEPSPEED.format(what="model (ZeRO-3 parameters)"))
 
 
-def _inside(thing: object, kind: type) -> Iterator[tuple[str, object]]:
+def _inside(thing: object, kind: type[T]) -> Iterator[tuple[str, T]]:
     """Yield how to reach the objects of a kind that another holds, and the objects.
 
     In its attributes, in its entries, and in the entries of its attributes.
     """
-    entries = isinstance(thing, Mapping | list | tuple)
-    parts: Mapping[object, object] = {}
     if isinstance(thing, Mapping):
-        parts = thing
+        parts = [(f"[{key!r}]", part) for key, part in thing.items()]
     elif isinstance(thing, list | tuple):
-        parts = dict(enumerate(thing))
-    elif hasattr(thing, "__dict__"):
-        parts = dict(vars(thing))
-    for key, part in parts.items():
-        path = f"[{key!r}]" if entries else f".{key}"
+        parts = [(f"[{i}]", part) for i, part in enumerate(thing)]
+    else:
+        parts = [(f".{name}", part) for name, part in getattr(thing, "__dict__", {}).items()]
+    for path, part in parts:
         if isinstance(part, kind):
             yield path, part
-        elif not entries and isinstance(part, Mapping | list | tuple):
+        elif path[0] == "." and isinstance(part, Mapping | list | tuple):
             for rest, found in _inside(part, kind):
                 yield path + rest, found
 

@@ -72,10 +72,13 @@ def test_of_several_optimizers_each_is_to_be_attached_to() -> None:
     )
 
 
-@pytest.mark.parametrize("thing", [SGD, partial(SGD, lr=0.1), lambda p: SGD(p, lr=0.1)], ids=str)
-def test_what_makes_an_optimizer_is_to_be_called_first(thing) -> None:
+MAKERS = {"class": SGD, "partial": partial(SGD, lr=0.1), "function": lambda p: SGD(p, lr=0.1)}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_what_makes_an_optimizer_is_to_be_called_first(kind) -> None:
     model = network()
-    call = re.search(r"as in (attach\(.*\))$", refusal(thing, model))[1]
+    call = re.search(r"as in (attach\(.*\))$", refusal(MAKERS[kind], model))[1]
     names = {"attach": cdg_torch.attach, "SGD": SGD, "model": model, "metric": METRIC}
     assert eval(call, names).is_attached
 

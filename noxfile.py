@@ -27,7 +27,7 @@ EVERYTHING = (
     # These need what the sessions do not install: a browser and the training frameworks, Triton,
     # what the pins are about.
     "--ignore=tests/docs", "--ignore=tests/deep",
-    "--ignore=tests/attach/test_recipes.py",
+    "--ignore=tests/attach/test_frameworks.py",
     "--ignore=tests/kernels/test_gpu_interpreted.py", "--ignore=cdg_torch/solve/gpu/programs.py",
     "--ignore=cdg_torch/solve/gpu/run_gpu.py",
 )  # fmt: skip

@@ -14,20 +14,34 @@ import numpy as np
 _PRINTED = (bool, int, float, complex, str, bytes, list, tuple, dict, np.generic)
 
 
+def qualified(kind: type) -> str:
+    """Return the name of a class, with its module: many packages have an ``SGD``.
+
+    Examples
+    --------
+    >>> qualified(float), qualified(np.ndarray)
+    ('float', 'numpy.ndarray')
+    """
+    within = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{within}{kind.__qualname__}"
+
+
 def described(value: object) -> str:
     """Return what an error calls a value: short, whatever it is.
 
     Examples
     --------
-    >>> described(10.0), described(np.ones(3))
-    ('10.0 of type float', 'an object of type ndarray')
+    >>> described(10.0), described(np.ones(3)), described(np.ndarray)
+    ('10.0 of type float', 'an object of type numpy.ndarray', 'the class numpy.ndarray')
     """
     if value is None:
         return "None"
+    if isinstance(value, type):
+        return f"the class {qualified(value)}"
     shown = "an object"
     if isinstance(value, _PRINTED):
         shown = " ".join(reprlib.repr(value).split())  # a module's fills several lines
-    return f"{shown} of type {type(value).__name__}"
+    return f"{shown} of type {qualified(type(value))}"
 
 
 def one_of(name: str, value: object, choices: Sequence[str]) -> None:

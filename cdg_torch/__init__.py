@@ -10,6 +10,7 @@
 ``LinearMetric``, …        metrics that move towards no smoothing during training
 ``inner_product``, …       lengths, dual lengths and powers of M
 ``baselines``              what else is done to gradients, to compare with
+``CDGWarning``             the category of every warning
 ``channel_correlation``    how alike a tensor's slices along an axis are
 """
 
@@ -23,6 +24,7 @@ from cdg_torch.attachment import Handle, Report, Rule, attach, attached
 from cdg_torch.correlation import channel_correlation
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
 from cdg_torch.gradient import apply_metric, riemannian_gradient, riemannian_gradients_
+from cdg_torch.notices import CDGWarning
 from cdg_torch.operators import metric_operand
 from cdg_torch.optimizers import SGD, Adam, AdamW
 from cdg_torch.schedules import (
@@ -42,6 +44,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "CDGWarning",
     "ConstantMetric",
     "CosineMetric",
     "Handle",

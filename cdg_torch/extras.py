@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
-from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -50,12 +48,6 @@ def require(*packages: str) -> None:
     for package in packages:
         if find_spec(package) is None:
             raise ModuleNotFoundError(missing(package), name=package)
-
-
-@cache
-def say_once(message: str) -> None:
-    """Warn of something, the first time that it is met in this process."""
-    warnings.warn(message, stacklevel=2)
 
 
 @contextmanager

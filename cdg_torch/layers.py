@@ -129,6 +129,13 @@ _TRANSPARENT = {
     "CheckpointWrapper": "_checkpoint_wrapped_module",
     "AveragedModel": "module",
 }
+# The factor of a low-rank update BA that comes first, as PEFT, torchtune and kohya name it.
+_LORA = {"lora_A", "lora_a", "lora_down"}
+_RANK = (
+    "LoRA's first factor: its axis 0 is the rank of the update, no output channel; a Rule with "
+    "dim= says otherwise"
+)
+_MAGNITUDE = "magnitude of weight_norm, which is not indexed like the weight"
 # weight_norm and spectral_norm from here train a tensor that is indexed like the weight itself.
 _PARAMETRIZATIONS = "torch.nn.utils.parametrizations"
 
@@ -140,7 +147,7 @@ def _trained_role(layer: nn.Module, key: str) -> tuple[str, str]:
     if suffix in {"v", "orig"} and base and base not in layer._parameters and hasattr(layer, base):
         return base, ""
     if suffix == "g" and f"{base}_v" in layer._parameters:
-        return "", "magnitude of weight_norm, one number per channel"
+        return "", _MAGNITUDE
     return key, ""
 
 
@@ -152,7 +159,7 @@ def _parametrized_role(tensor_name: str, stack: nn.Module, key: str) -> tuple[st
     if known and names <= {"_SpectralNorm", "_WeightNorm"}:
         if key == ("original1" if "_WeightNorm" in names else "original"):
             return tensor_name, ""
-        return "", "magnitude of weight_norm, one number per channel"
+        return "", _MAGNITUDE
     return "", (
         f"parametrized by {', '.join(sorted(names))}: which axis of the trained tensor is the "
         "output channel is unknown; a Rule with dim= says it"
@@ -174,9 +181,10 @@ def parameter_slots(model: nn.Module) -> Iterator[Slot]:
             return
         seen.add(id(module))
         inner = _TRANSPARENT.get(type(module).__name__)
+        in_lora = not _LORA.isdisjoint(prefix.split("."))
         for key, parameter in module._parameters.items():
             if parameter is not None:
-                role, note = _trained_role(module, key)
+                role, note = ("", _RANK) if in_lora else _trained_role(module, key)
                 yield Slot(prefix + key, module, key, module, role, note)
         stacks: nn.Module | None = None
         if parametrize.is_parametrized(module):

@@ -10,7 +10,7 @@ from cdg_theory.checks import described, one_of
 from cdg_torch.attachment.copies import attachment_of, install
 from cdg_torch.attachment.decay import check_decay_is_known
 from cdg_torch.attachment.handle import Handle
-from cdg_torch.attachment.refusals import check_optimizer_and_model
+from cdg_torch.attachment.refusals import check_optimizer_and_model, warn_of_another_model
 from cdg_torch.attachment.selection import Rule, Selection
 from cdg_torch.attachment.step import Attachment, Options
 
@@ -46,12 +46,13 @@ def _check_selection(optimizer: Optimizer, selection: Selection) -> None:
             "model, metric)"
         )
         raise ValueError(msg)
+    warn_of_another_model(optimizer, model, by_id)
     if any(entry.provisional for entry in by_id.values()):
         return  # lazy layers are read after their first forward pass
     slots = [slot for entry in by_id.values() for slot in entry.slots]
     for index, rule in enumerate(rules[:-1]):
         if not any(rule.selects(slot) for slot in slots):
-            msg = f"rules[{index}] selects no tensor of the model: {rule}; mend it or leave it out"
+            msg = f"rules[{index}] selects no tensor of the model: {rule.why_none(slots)}"
             raise ValueError(msg)
     if all(entry.rule is None for entry in by_id.values()):
         msg = (

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import types
+from collections.abc import Container, Iterator, Mapping
+from typing import TypeVar
+
 from torch import nn
 from torch._compile import _disable_dynamo
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from cdg_theory.checks import described
+from cdg_theory.checks import described, qualified
+from cdg_torch.notices import say
+
+T = TypeVar("T")
 
 _FSDP1 = (
     "the model is wrapped in FullyShardedDataParallel (FSDP1), which flattens parameters into "
@@ -38,28 +47,94 @@ def _check_sharding(optimizer: Optimizer, model: nn.Module) -> None:
         raise TypeError(_DEEPSPEED.format(what="model (ZeRO-3 parameters)"))
 
 
+def _inside(thing: object, kind: type[T]) -> Iterator[tuple[str, T]]:
+    """Yield how to reach the objects of a kind that another holds, and the objects.
+
+    In its attributes, in its entries, and in the entries of its attributes.
+    """
+    if isinstance(thing, Mapping):
+        parts = [(f"[{key!r}]", part) for key, part in thing.items()]
+    elif isinstance(thing, list | tuple):
+        parts = [(f"[{i}]", part) for i, part in enumerate(thing)]
+    else:
+        parts = [(f".{name}", part) for name, part in getattr(thing, "__dict__", {}).items()]
+    for path, part in parts:
+        if isinstance(part, kind):
+            yield path, part
+        elif path[0] == "." and isinstance(part, Mapping | list | tuple):
+            for rest, found in _inside(part, kind):
+                yield path + rest, found
+
+
+def _right_optimizer(optimizer: object, model: object) -> str:
+    """Return what to give in the place of what is no optimizer."""
+    if isinstance(optimizer, nn.Module) and isinstance(model, Optimizer):
+        return "the optimizer comes first, attach(optimizer, model, metric)"
+    calls = [f"attach(optimizer{path}, model, metric)" for path, _ in _inside(optimizer, Optimizer)]
+    if len(calls) == 1:
+        return f"attach to the torch optimizer that it holds, {calls[0]}"
+    if calls:
+        more = ", …" if len(calls) > 2 else ""
+        return f"attach to each torch optimizer that it holds, {calls[0]}, {calls[1]}{more}"
+    if isinstance(optimizer, type | types.FunctionType | types.MethodType | functools.partial):
+        return (
+            "make the optimizer first, as in attach(SGD(model.parameters(), lr=0.1), model, metric)"
+        )
+    return (
+        "give the torch optimizer that trains the model, where it is made; what is not derived "
+        "from torch.optim.Optimizer has no step to attach to"
+    )
+
+
+def _check_model(model: object) -> nn.Module:
+    """Return the model, or say what to give in the place of what is none."""
+    if isinstance(model, nn.Module):
+        return model
+    cure = "give the model that the parameters belong to: the output-channel axis is read from it"
+    paths = [path for path, m in _inside(model, nn.Module) if [*m.parameters()]]
+    if paths and isinstance(model, Mapping):
+        cure = 'give them as one model, nn.ModuleDict({"a": A, "b": B})'
+    elif paths and isinstance(model, list | tuple):
+        cure = "give them as one model, nn.ModuleList([A, B])"
+    elif paths:
+        cure = f"give the model that it holds, {' or '.join(f'model{path}' for path in paths)}"
+    msg = f"model must be a torch.nn.Module, got {described(model)}; {cure}"
+    raise TypeError(msg)
+
+
 def check_optimizer_and_model(optimizer: object, model: object) -> None:
     """Refuse what is not an optimizer that steps by itself, or keeps gradients out of reach."""
     if not isinstance(optimizer, Optimizer):
         msg = (
             f"optimizer must be a torch.optim.Optimizer, got {described(optimizer)}; "
-            "give the optimizer itself, not its class or a wrapper around it"
-        )
-        raise TypeError(msg)
-    if not isinstance(model, nn.Module):
-        msg = (
-            f"model must be a torch.nn.Module, got {described(model)}; the output-channel "
-            "axis is read from its layers"
+            f"{_right_optimizer(optimizer, model)}"
         )
         raise TypeError(msg)
     # Optimizer.__init__ has not run.
     if "_optimizer_step_pre_hooks" not in vars(optimizer):
         msg = (
-            f"{type(optimizer).__name__} wraps another optimizer and has no step of its own; "
-            "attach to the optimizer inside, before it is wrapped"
+            f"{qualified(type(optimizer))} wraps another optimizer and has no step of its own; "
+            f"{_right_optimizer(optimizer, model)}"
         )
         raise TypeError(msg)
-    _check_sharding(optimizer, model)
+    _check_sharding(optimizer, _check_model(model))
+
+
+def warn_of_another_model(optimizer: Optimizer, model: nn.Module, known: Container[int]) -> None:
+    """Warn if the optimizer trains what look like convolutions of a model that was not given.
+
+    Parameters of a loss, a temperature or a table of anchors, have fewer axes.
+    """
+    held = [p for group in optimizer.param_groups for p in group["params"] if id(p) not in known]
+    outside = sum(not is_lazy(p) and p.requires_grad and p.ndim > 2 for p in held)
+    if outside:
+        say(
+            f"{outside} of the optimizer's tensors with three axes or more, as weights of "
+            f"convolutions have, lie outside the model, a {qualified(type(model))}, and are "
+            "trained without the metric; if the optimizer trains several models, give them all, "
+            "attach(optimizer, nn.ModuleList([A, B]), metric), and if this is meant, ignore "
+            "cdg_torch.CDGWarning"
+        )
 
 
 @_disable_dynamo
@@ -84,6 +159,8 @@ def check_model_is_given(params: object, model: object, name: str) -> nn.Module:
             )
             raise ValueError(msg)
         return params
+    if model is None and [*_inside(params, nn.Module)]:
+        model = params  # several models
     if model is None:
         msg = (
             f"{name} got parameters without their model, and the output-channel axis is read from "
@@ -91,7 +168,4 @@ def check_model_is_given(params: object, model: object, name: str) -> nn.Module:
             "model=model)"
         )
         raise ValueError(msg)
-    if not isinstance(model, nn.Module):
-        msg = f"model must be a torch.nn.Module, got {described(model)}"
-        raise TypeError(msg)
-    return model
+    return _check_model(model)

@@ -30,11 +30,16 @@ class Rule:
     ==============  ======================================================================
     field           the tensor is selected if
     ==============  ======================================================================
-    ``name``        its dotted name matches this glob pattern, as ``"layer1.*"``
+    ``name``        its dotted name matches this glob pattern, as ``"layer1.*"``, or is this
+                    name, as ``"head.weight"``
     ``types``       the layer it belongs to is an instance of one of these modules
     ``parameter``   it is this parameter of the layer, a glob pattern: ``"weight"``, ``"*"``
     ``when``        ``when(name, layer, parameter)`` is true
     ==============  ======================================================================
+
+    A ``name`` without ``*``, ``?`` or ``[`` is the name of one tensor, and selects it in whatever
+    layer it is. Any other selects the weights of convolutions, transposed ones included, unless
+    ``types`` or ``parameter`` say otherwise.
 
     Parameters
     ----------
@@ -42,7 +47,7 @@ class Rule:
         The metric, or None to leave the selected tensors alone. The one field that may be
         assigned during training: it is read at every step.
     name, types, parameter, when
-        The conditions. By default: the weight of any convolution, transposed ones included.
+        The conditions. ``types`` and ``parameter`` are None until they are given.
     dim, groups
         The output-channel axis, and the number of contiguous blocks along it, for tensors whose
         layer does not say. None takes what the layer says.
@@ -60,6 +65,7 @@ class Rule:
     --------
     >>> from cdg_theory import Metric
     >>> rule = Rule(metric=Metric.reweighted_h0(2.0), name="head.*", types=nn.Linear)
+    >>> one = Rule(metric=Metric.reweighted_h0(2.0), name="head.mixing", dim=0)
     >>> rule.metric = None
     >>> rule.metric = 3.0
     Traceback (most recent call last):
@@ -69,8 +75,8 @@ class Rule:
 
     metric: Metric | None
     name: str = "*"
-    types: type[nn.Module] | tuple[type[nn.Module], ...] = CONVOLUTIONS
-    parameter: str = "weight"
+    types: type[nn.Module] | tuple[type[nn.Module], ...] | None = None
+    parameter: str | None = None
     when: Callable[[str, nn.Module, Tensor | None], bool] | None = None
     dim: int | None = None
     groups: int | None = None
@@ -87,15 +93,15 @@ class Rule:
 
     def __post_init__(self) -> None:
         kinds = self.types if isinstance(self.types, tuple) else (self.types,)
-        if not kinds or not all(
-            isinstance(kind, type) and issubclass(kind, nn.Module) for kind in kinds
+        if self.types is not None and not (
+            kinds and all(isinstance(kind, type) and issubclass(kind, nn.Module) for kind in kinds)
         ):
             got = described(self.types)
             msg = f"types must be module classes such as nn.Linear, got {got}"
             raise TypeError(msg)
-        for field in ("name", "parameter"):
-            if not isinstance(getattr(self, field), str):
-                msg = f"{field} must be a glob pattern, got {described(getattr(self, field))}"
+        for field, pattern in (("name", self.name), ("parameter", self.parameter or "*")):
+            if not isinstance(pattern, str):
+                msg = f"{field} must be a glob pattern, got {described(pattern)}"
                 raise TypeError(msg)
         if self.when is not None and not callable(self.when):
             msg = (
@@ -113,13 +119,41 @@ class Rule:
 
     def selects(self, slot: Slot) -> bool:
         """Return whether every condition holds for the parameter that stands at ``slot``."""
+        return self._fails(slot) == ""
+
+    def why_none(self, slots: Sequence[Slot]) -> str:
+        """Return which condition keeps the rule from all of these, and what to write."""
+        nearest = max(slots, key=lambda slot: _CONDITIONS.index(self._fails(slot)))
+        name, key, layer = nearest.name, nearest.role or nearest.key, type(nearest.layer).__name__
+        kind = f"nn.{layer}" if hasattr(nn, layer) else layer
+        return {
+            "name": f"no name matches {self.name!r}; names are such as {name!r}",
+            "types": f"{name} belongs to a {layer}, which is none of its types (convolutions, "
+            f"unless given); add types={kind}",
+            "parameter": f"{name} is not among the parameters that it selects (weights, unless "
+            f"given); add parameter={key!r}",
+            "when": f"its condition when() is false, for {name} too",
+        }[self._fails(nearest)]
+
+    def _fails(self, slot: Slot) -> str:
+        """Return the first condition that does not hold for the tensor at ``slot``, or ""."""
+        one = {"*", "?", "["}.isdisjoint(self.name)
+        types = (nn.Module if one else CONVOLUTIONS) if self.types is None else self.types
+        parameter = ("*" if one else "weight") if self.parameter is None else self.parameter
+        if not fnmatchcase(slot.name, self.name):
+            return "name"
+        if not isinstance(slot.layer, types):
+            return "types"
         # A tensor of unknown role goes by its own name, so that a rule can still reach it.
-        return (
-            isinstance(slot.layer, self.types)
-            and fnmatchcase(slot.role or slot.key, self.parameter)
-            and fnmatchcase(slot.name, self.name)
-            and (self.when is None or bool(self.when(slot.name, slot.layer, slot.parameter)))
-        )
+        if not fnmatchcase(slot.role or slot.key, parameter):
+            return "parameter"
+        if self.when is not None and not self.when(slot.name, slot.layer, slot.parameter):
+            return "when"
+        return ""
+
+
+# In the order in which they are tried.
+_CONDITIONS = ("name", "types", "parameter", "when", "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

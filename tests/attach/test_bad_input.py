@@ -42,10 +42,10 @@ def with_partitions(model):
 # What is given for optimizer, model and metric, made of a model and its optimizer.
 WRONG = {
     "no optimizer": (lambda m, _: (None, m, METRIC), "must be a torch.optim.Optimizer, got None"),
-    "a class": (lambda m, _: (torch.optim.SGD, m, METRIC), "of type type; give the optimizer its"),
+    "a class": (lambda m, _: (torch.optim.SGD, m, METRIC), "got the class torch.optim.sgd.SGD; "),
     "a wrapper": (
         lambda m, o: (Wrapper(o), m, METRIC),
-        r"Wrapper wraps another optimizer .* attac",
+        r"Wrapper wraps another optimizer .* attach",
     ),
     "parameters": (lambda m, o: (o, m.parameters(), METRIC), "model must be a torch.nn.Module"),
     "a number": (lambda m, o: (o, m, 10.0), r"metric must be a cdg_theory.Metric, got 10\.0"),

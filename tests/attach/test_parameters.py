@@ -155,8 +155,8 @@ def test_lazy_layers_are_read_after_their_first_forward_pass() -> None:
     expect_step(optimizer, {model[0].weight: 0, model[1].weight: 1})
 
 
-def test_parameters_of_two_models_in_one_optimizer() -> None:
-    model, loss_head = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 2, 1)
+def test_parameters_of_a_loss_in_one_optimizer_with_the_model_s() -> None:
+    model, loss_head = nn.Conv2d(2, 4, 3), nn.Linear(3, 2)
     optimizer, handle = attached_to(model, [*model.parameters(), *loss_head.parameters()])
     assert reasons(handle)["<group 0, parameter 2>"] == "not a parameter of this model"
     loss_head(model(torch.randn(1, 2, 5, 5))).square().sum().backward()

@@ -1,5 +1,7 @@
 """Selection: which tensors the metric acts on, and why not, is what the report says."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -101,10 +103,39 @@ def test_rules_say_axis_and_groups_for_layers_of_one_s_own() -> None:
     assert reasons["1.table"].startswith("no output-channel axis is known for a Mixer; a Rule")
 
 
-def test_a_rule_that_selects_nothing_is_refused() -> None:
-    rules = [Rule(metric=None, name="0.*"), Rule(metric=None, name="laier.*")]
-    with pytest.raises(ValueError, match=r"rules\[1\] selects no tensor of the model: .*laier"):
+@pytest.mark.parametrize("options", [{}, {"dim": 0}], ids=str)
+@pytest.mark.parametrize("name", ["1.bias", "7.weight", "7.bias"])
+def test_a_rule_with_the_name_of_one_tensor_selects_it_whatever_its_layer(name, options) -> None:
+    *_, handle = attached_network(metric=None, rules=[Rule(metric=OTHER, name=name, **options)])
+    assert included(handle) == {name: (0, 1, OTHER)}
+
+
+# A rule that selects nothing, the cause, and whether the cure that is named selects something.
+NOTHING = {
+    "name": ({"name": "laier.*"}, r"no name matches 'laier\.\*'; names are such as '0\.weight'"),
+    "types": (
+        {"name": "7.*"},
+        r"7\.weight belongs to a Linear, .*; add (?P<cure>types=nn\.Linear)$",
+    ),
+    "parameter": (
+        {"name": "7.*", "types": nn.Linear, "parameter": "table"},
+        r"7\.weight is not among the parameters .*; add (?P<cure>parameter='weight')$",
+    ),
+    "when": ({"when": lambda *_: False}, r"when\(\) is false, for 0\.weight too"),
+}
+
+
+@pytest.mark.parametrize("case", NOTHING)
+def test_a_rule_that_selects_nothing_is_refused_with_cause_and_cure(case) -> None:
+    fields, message = NOTHING[case]
+    rules = [Rule(metric=None, name="0.*"), Rule(metric=OTHER, **fields)]
+    with pytest.raises(ValueError, match=rf"rules\[1\] selects no .*: .*{message}") as refused:
         attached_network(rules=rules)
+    cure = re.search(message, str(refused.value)).groupdict().get("cure")
+    if cure:
+        mended = {**fields, **eval(f"dict({cure})", {"nn": nn})}
+        *_, handle = attached_network(rules=[Rule(metric=OTHER, **mended)])
+        assert included(handle)["7.weight"] == (0, 1, OTHER)
 
 
 def test_nothing_to_act_on_is_refused() -> None:
@@ -143,7 +174,7 @@ def test_metrics_change_per_rule_during_training() -> None:
         ({"types": "Linear"}, TypeError, "types must be module classes such as nn.Linear"),
         ({"types": int}, TypeError, "types must be module classes"),
         ({"name": 3}, TypeError, "name must be a glob pattern, got 3"),
-        ({"parameter": None}, TypeError, "parameter must be a glob pattern, got None"),
+        ({"parameter": 3}, TypeError, "parameter must be a glob pattern, got 3"),
         ({"when": "conv"}, TypeError, "when must be callable"),
         ({"dim": 1.0}, TypeError, r"dim must be an int or None, got 1\.0"),
         ({"groups": True}, TypeError, "groups must be an int or None, got True"),

@@ -24,7 +24,10 @@ FENCE = re.compile(r"^(`{3,})\{?([\w-]*)\}?.*?\n(.*?)^\1\s*$", re.MULTILINE | re
 
 
 # Pages with a section whose blocks have a test of their own, against loops written by hand.
-SECTIONS = {"docs/howto/training-loop.md": ("\n## Recipes\n", "tests/attach/test_recipes.py")}
+SECTIONS = {
+    "docs/howto/training-loop.md": ("\n## Recipes\n", "tests/attach/test_recipes.py"),
+    "docs/howto/frameworks.md": ("\n## Recipes\n", "tests/attach/test_frameworks.py"),
+}
 
 
 def is_notebook(path: Path) -> bool:

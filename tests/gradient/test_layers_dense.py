@@ -148,7 +148,7 @@ def test_a_parametrization_of_unknown_meaning_is_left_alone_and_said_so() -> Non
 
 def test_the_magnitude_of_weight_norm_is_left_alone() -> None:
     row = rows_of(weight_norm(nn.Conv2d(4, 6, 2)))[f"{ORIGINAL}0"]
-    assert row.reason == "magnitude of weight_norm, one number per channel"
+    assert row.reason == "magnitude of weight_norm, which is not indexed like the weight"
 
 
 def test_hook_based_weight_norm_is_read_the_same_way() -> None:
@@ -156,7 +156,27 @@ def test_hook_based_weight_norm_is_read_the_same_way() -> None:
         model = nn.utils.weight_norm(nn.Conv2d(4, 6, 2))
     rows = rows_of(model)
     assert [row.name for row in rows.values() if row.metric is not None] == ["weight_v"]
-    assert rows["weight_g"].reason == "magnitude of weight_norm, one number per channel"
+    assert (
+        rows["weight_g"].reason == "magnitude of weight_norm, which is not indexed like the weight"
+    )
+
+
+def lora() -> nn.ModuleDict:
+    """Return a convolution with a low-rank update, its factors named as PEFT names them."""
+    factors = {"lora_A": nn.Conv2d(4, 3, 3), "lora_B": nn.Conv2d(3, 6, 1)}
+    named = {key: nn.ModuleDict({"default": factor}) for key, factor in factors.items()}
+    return nn.ModuleDict({"base_layer": nn.Conv2d(4, 6, 3), **named})
+
+
+def test_the_rank_axis_of_a_low_rank_update_is_no_output_channel() -> None:
+    metric, name = METRICS["Sobolev"], "lora_A.default.weight"
+    rows = rows_of(lora())
+    acts = [name for name, row in rows.items() if row.metric is not None]
+    assert acts == ["base_layer.weight", "lora_B.default.weight"]
+    assert "axis 0 is the rank of the update, no output channel" in rows[name].reason
+    assert rows_of(lora(), rules=[Rule(metric=metric, name=name)])[name].metric is None
+    row = rows_of(lora(), rules=[Rule(metric=metric, name=name, dim=0)])[name]
+    assert (row.metric, row.dim) == (metric, 0)
 
 
 @pytest.mark.parametrize("kind", [torch.contiguous_format, torch.channels_last], ids=str)

@@ -19,7 +19,7 @@ import os, sys, warnings
 import torch
 {before}
 import cdg_torch
-g = torch.arange(12.0).reshape(4, 3).sin()
+g = torch.arange(2.0**14).reshape(2**7, 2**7).sin()
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     for _ in range(3):
@@ -70,6 +70,7 @@ except ModuleNotFoundError as error:
 
 
 def test_without_numba_the_reference_serves_and_says_so_once() -> None:
+    # where there is enough to do: see tests/lab/test_warnings.py
     backend, said, refusal = lines(HIDE_NUMBA, ASK_FOR_THE_KERNELS)
     assert backend == "reference"
     assert said.startswith("the slower PyTorch reference serves: numba is not installed")

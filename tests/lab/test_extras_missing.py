@@ -28,10 +28,8 @@ def test_the_refusal_names_the_cure(bare, package) -> None:
     assert bare["refusals"][package] == extras.missing(package)
 
 
-def test_without_kernels_the_reference_serves_and_says_so(bare) -> None:
-    # One warning for Numba, one for Triton, whose interpreter is switched on there.
-    assert len(bare["warnings"]) == 2
-    assert all("slower PyTorch reference serves" in text for text in bare["warnings"])
+def test_without_kernels_the_reference_serves_quietly_what_is_small(bare) -> None:
+    assert bare["warnings"] == []
 
 
 def test_the_extras_named_are_those_that_install_the_package() -> None:

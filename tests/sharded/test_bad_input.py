@@ -32,7 +32,7 @@ REFUSED = {
     "integers": (TypeError, r"conv.weight must be one of float64.*int64.*convert"),
     "complex numbers": (TypeError, r"conv.weight must be one of float64.*complex64.*convert"),
     "groups that do not divide": (ValueError, r"groups must divide the 8 output channels"),
-    "an operand": (TypeError, r"metric must be a cdg_theory.Metric, got an object of type Tensor"),
+    "an operand": (TypeError, r"metric must be a cdg_theory.Metric, got an object of type torch.T"),
     "a history": (TypeError, r"requires grad.*differentiable=False"),
 }
 

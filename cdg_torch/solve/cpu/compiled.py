@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from cdg_torch.extras import optional, say_once
+from cdg_torch.extras import optional
+from cdg_torch.notices import say_once
 
 with optional():
     from numba import cfunc, njit, types

@@ -41,18 +41,20 @@ def _green(boundary: Boundary, share: Any = 1) -> bool:
     """Compare the derived kernel with 1/α and a share of the fluctuation's part; reproduce."""
     low, high = sp.Rational(1, 4), sp.Rational(2, 3)
 
-    def at_the_ends_too(inner: InnerProduct, kernel: GreenFunction) -> bool:
+    def alone(inner: InnerProduct, kernel: GreenFunction) -> bool:
         free = free_solution(inner)
         others = [
             GreenFunction(kernel.left + free, kernel.right + free),
             GreenFunction(kernel.left, kernel.right + free),
             GreenFunction(kernel.right, kernel.left),
+            # Of the same mean and fluxes, and with a jump at s.
+            GreenFunction(kernel.left + 1 - s, kernel.right - s),
         ]
         return not any(other.is_reproducing(inner) for other in others)
 
     return all(
         kernel.is_reproducing(inner)
-        and at_the_ends_too(inner, kernel)
+        and alone(inner, kernel)
         and kernel.piecewise.subs({o: low, s: high}) == kernel.left.subs({o: low, s: high})
         and kernel.piecewise.subs({o: high, s: low}) == kernel.right.subs({o: high, s: low})
         and vanishes(kernel.left - 1 / inner.mean - share * _fluctuation_part(o, s, inner))

@@ -1,9 +1,18 @@
-"""Other versions than those tested together; ``nox -l`` lists the sessions.
+"""Other versions than those tested together, and what is published; ``nox -l`` lists the sessions.
 
-``oldest``     the lower end of every range in pyproject.toml
-``newest``     the newest releases, of torch the oldest: its other CPU builds are not on PyPI
-``torch``      the newest torch and the newest releases; not run unless asked for, being large
-``theory``     ``cdg_theory`` on every Python, without torch
+``oldest``         the lower end of every range in pyproject.toml but torch's
+``newest``         the newest releases of everything but torch
+``theory``         ``cdg_theory`` on every Python, without torch
+``package``        the sdist and the wheel: built, checked, installed, and used
+``torch-2.6``      the lower end of every range, torch among them
+``torch-2.8``,
+``torch-2.11``,
+``torch-newest``   another torch, with the newest releases that it takes
+
+``oldest`` and ``newest`` use the torch of constraints.txt. The sessions of another torch run only when
+asked for: its wheels on PyPI are built for GPUs and do not load without CUDA's libraries. These are
+installed once for all sessions of one CUDA, beside the sessions' environments: ten gigabytes for all
+four, and no GPU is used.
 
 Words after ``--`` replace the selection of tests:
 ``nox -s oldest -- tests/lab/test_files_intact.py``.
@@ -22,6 +31,23 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 PYTHONS = ("3.11", "3.12", "3.13")
 TOOLS = ("hypothesis", "nox", "packaging", "pytest", "python-flint")
 
+# Of every torch that people may have, some: the Python that its session has.
+TORCHES = {"2.6": "3.11", "2.8": "3.12", "2.11": "3.12", "newest": "3.13"}
+# A torch loads any libraries of its CUDA's major version: those of torch 2.8, and of torch 2.15.
+PARTS = "cublas,cudart,cufft,cufile,cupti,curand,cusolver,cusparse,nvjitlink,nvrtc,nvtx"
+LIBRARIES = {
+    "12": (
+        f"cuda-toolkit[{PARTS}]==12.8.1", "nvidia-cudnn-cu12==9.10.2.21",
+        "nvidia-cusparselt-cu12==0.7.1", "nvidia-nccl-cu12==2.27.3",
+    ),
+    "13": (
+        f"cuda-toolkit[{PARTS}]==13.2.2", "nvidia-cudnn-cu13==9.26.0.51",
+        "nvidia-cusparselt-cu13==0.8.1", "nvidia-nccl-cu13==2.30.7", "nvidia-nvshmem-cu13==3.7.2",
+    ),
+}  # fmt: skip
+# Installed without what they ask for: torch, and with it the libraries once more.
+ASK_FOR_TORCH = ("torchmetrics", "lightning-utilities")
+
 EVERYTHING = (
     "tests", "cdg_theory", "cdg_torch",
     # These need what the sessions do not install: a browser and the training frameworks, Triton,
@@ -32,7 +58,7 @@ EVERYTHING = (
     "--ignore=cdg_torch/solve/gpu/run_gpu.py",
 )  # fmt: skip
 
-nox.options.sessions = ["oldest", "newest", "theory"]
+nox.options.sessions = ["oldest", "newest", "theory", "package"]
 nox.options.reuse_existing_virtualenvs = True
 
 
@@ -50,10 +76,47 @@ def lowest(requirement: Requirement) -> str:
     return f"{requirement.name}=={least}"
 
 
-def test(session: nox.Session, packages: list[str], selection: tuple[str, ...]) -> None:
+def ask(session: nox.Session, code: str) -> str:
+    """Return what the session's Python prints."""
+    said = session.run("python", "-c", code, silent=True)
+    return str(said).strip()
+
+
+def install_torch(session: nox.Session, wanted: str) -> list[str]:
+    """Install a torch alone; return what else it asks for, its libraries for GPUs left out.
+
+    If it does not load without these, they are installed once, in the folder that all sessions
+    share. torch looks for them in every folder on ``sys.path``.
+    """
+    session.install("--no-deps", "--upgrade", wanted)
+    lines = ask(session, "from importlib.metadata import *; print(*requires('torch'), sep='\\n')")
+    here = {"python_version": str(session.python), "extra": ""}
+    asked = [line for line in map(Requirement, lines.splitlines())
+             if line.marker is None or line.marker.evaluate(here)]  # fmt: skip
+    gpu = [line for line in asked if line.name.startswith(("nvidia-", "cuda-"))]
+    if gpu:
+        cuda = "12" if any(line.name.endswith("-cu12") for line in gpu) else "13"
+        shared = Path(session.cache_dir, f"cuda-{cuda}")
+        if not shared.exists():
+            session.install("--target", str(shared), *LIBRARIES[cuda])
+        site = ask(session, "import sysconfig; print(sysconfig.get_path('purelib'))")
+        Path(site, "cuda.pth").write_text(f"{shared.resolve()}\n", encoding="utf-8")
+    # Triton is for GPUs too.
+    return [f"{line.name}{line.specifier}" for line in asked
+            if line not in gpu and line.name != "triton"]  # fmt: skip
+
+
+def test(
+    session: nox.Session, packages: list[str], selection: tuple[str, ...], torch: str = ""
+) -> None:
     """Install packages, say which versions there are then, and run tests on the sources here."""
-    session.install("--upgrade", *packages, *TOOLS)
+    beside = install_torch(session, torch) if torch else []
     names = [Requirement(package).name for package in packages]
+    alone = [package for package in packages if Requirement(package).name not in ASK_FOR_TORCH]
+    ask_for_torch = [package for package in packages if package not in alone]
+    session.install("--upgrade", *alone, *beside, *TOOLS)
+    if ask_for_torch:
+        session.install("--upgrade", "--no-deps", *ask_for_torch, "lightning-utilities")
     session.run(
         "python",
         "-c",
@@ -61,6 +124,7 @@ def test(session: nox.Session, packages: list[str], selection: tuple[str, ...]) 
         "print('versions: Python', sys.version.split()[0], "
         "*(f'· {name} {version(name)}' for name in sys.argv[1:]))",
         *names,
+        *(["torch"] if torch else []),
     )
     session.run(
         "python",
@@ -77,33 +141,53 @@ def test(session: nox.Session, packages: list[str], selection: tuple[str, ...]) 
     )
 
 
+def pinned_torch() -> str:
+    """Return the torch of constraints.txt."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    (pin,) = (line for line in lines if line.startswith("torch=="))
+    return pin
+
+
+def all_but_torch() -> list[Requirement]:
+    """Return what the tests use, torch left out."""
+    return [line for name, line in supported("fast", "experiments").items() if name != "torch"]
+
+
+# Of the same age as the oldest matplotlib, which warns next to newer ones.
+OF_OLD_AGE = "pyparsing<3.3"
+
+
 @nox.session(python=PYTHONS[0])
 def oldest(session: nox.Session) -> None:
-    """Test the lower end of every range."""
-    packages = supported("fast", "experiments")
-    # First and alone, so that no other package's requirement picks a different build.
-    session.install(lowest(packages["torch"]))
-    # Of the same age as the oldest matplotlib, which warns next to newer ones.
-    extra = ["pyparsing<3.3"]
-    test(session, [lowest(package) for package in packages.values()] + extra, EVERYTHING)
+    """Test the lower end of every range but torch's."""
+    pins = [*map(lowest, all_but_torch()), OF_OLD_AGE]
+    test(session, pins, EVERYTHING, torch=pinned_torch())
 
 
 @nox.session(python=PYTHONS[0])
 def newest(session: nox.Session) -> None:
     """Test the newest release of everything but torch."""
-    packages = supported("fast", "experiments")
-    session.install(lowest(packages["torch"]))
-    pins = [lowest(package) if name == "torch" else name for name, package in packages.items()]
-    test(session, pins, EVERYTHING)
-
-
-@nox.session(python=PYTHONS[0])
-def torch(session: nox.Session) -> None:
-    """Test the newest torch; several gigabytes, with the libraries for GPUs."""
-    test(session, list(supported("fast", "experiments")), EVERYTHING)
+    names = [line.name for line in all_but_torch()]
+    test(session, names, EVERYTHING, torch=pinned_torch())
 
 
 @nox.session(python=PYTHONS)
 def theory(session: nox.Session) -> None:
     """Test the theory alone, where torch is not installed."""
     test(session, [name for name in supported() if name != "torch"], ("tests/theory", "cdg_theory"))
+
+
+def with_torch(version: str) -> None:
+    """Declare the session of a torch."""
+
+    @nox.session(name=f"torch-{version}", python=TORCHES[version])
+    def torch(session: nox.Session) -> None:
+        wanted = "torch" if version == "newest" else f"torch=={version}.*"
+        packages = [line.name for line in all_but_torch()]
+        if Requirement(wanted).specifier.contains(lowest(supported()["torch"]).partition("==")[2]):
+            packages = [*map(lowest, all_but_torch()), OF_OLD_AGE]
+        test(session, packages, EVERYTHING, torch=wanted)
+
+
+for version in TORCHES:
+    with_torch(version)

@@ -20,6 +20,8 @@ Words after ``--`` replace the selection of tests:
 
 from __future__ import annotations
 
+import shutil
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -107,9 +109,13 @@ def install_torch(session: nox.Session, wanted: str) -> list[str]:
 
 
 def test(
-    session: nox.Session, packages: list[str], selection: tuple[str, ...], torch: str = ""
+    session: nox.Session,
+    packages: list[str],
+    selection: tuple[str, ...],
+    torch: str = "",
+    root: Path = ROOT,
 ) -> None:
-    """Install packages, say which versions there are then, and run tests on the sources here."""
+    """Install packages, say which versions there are then, and run the tests of the sources."""
     beside = install_torch(session, torch) if torch else []
     names = [Requirement(package).name for package in packages]
     alone = [package for package in packages if Requirement(package).name not in ASK_FOR_TORCH]
@@ -126,19 +132,14 @@ def test(
         *names,
         *(["torch"] if torch else []),
     )
-    session.run(
-        "python",
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        *(session.posargs or selection),
-        env={
-            "PYTHONPATH": str(ROOT),
-            "OMP_NUM_THREADS": "1",
-            "NUMBA_CACHE_DIR": str(Path(session.virtualenv.location, "numba")),
-        },
-    )
+    env = {
+        "PYTHONPATH": str(root),
+        "OMP_NUM_THREADS": "1",
+        "NUMBA_CACHE_DIR": str(Path(session.virtualenv.location, "numba")),
+    }
+    with session.chdir(root):
+        tests = session.posargs or selection
+        session.run("python", "-m", "pytest", "-p", "no:cacheprovider", *tests, env=env)
 
 
 def pinned_torch() -> str:
@@ -146,6 +147,12 @@ def pinned_torch() -> str:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     (pin,) = (line for line in lines if line.startswith("torch=="))
     return pin
+
+
+def ten_lines() -> str:
+    """Return the program of the README."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return readme.partition("```python\n")[2].partition("```")[0]
 
 
 def all_but_torch() -> list[Requirement]:
@@ -175,6 +182,39 @@ def newest(session: nox.Session) -> None:
 def theory(session: nox.Session) -> None:
     """Test the theory alone, where torch is not installed."""
     test(session, [name for name in supported() if name != "torch"], ("tests/theory", "cdg_theory"))
+
+
+@nox.session(python=PYTHONS[0])
+def package(session: nox.Session) -> None:
+    """Build and check what is published; test the sdist by itself; install the wheel and use it."""
+    made = Path(session.create_tmp())
+    shutil.rmtree(made / "dist", ignore_errors=True)
+    session.install("build", "twine", pinned_torch())
+    session.run("python", "-m", "build", "--outdir", str(made / "dist"), str(ROOT))
+    wheel, sdist = sorted(map(str, (made / "dist").iterdir()), key=lambda name: name[-3:] != "whl")
+    session.run("twine", "check", "--strict", wheel, sdist)
+
+    # Where torch is installed, it stays as it is; with Numba and without, the library verifies itself.
+    fresh = made / "fresh"
+    session.run("python", "-m", "venv", "--clear", str(fresh))
+    python = str(fresh / "bin" / "python")
+    pip = python, "-m", "pip"
+    session.run(*pip, "install", pinned_torch(), external=True)
+    before = str(session.run(*pip, "freeze", silent=True, external=True)).splitlines()
+    for what in (wheel, f"{wheel}[fast]"):
+        session.run(*pip, "install", what, external=True)
+        after = str(session.run(*pip, "freeze", silent=True, external=True)).splitlines()
+        if changed := set(before) - set(after):
+            session.error(f"installing {what} has changed {sorted(changed)}")
+        session.run(python, "-c", ten_lines(), external=True)
+        session.run(str(fresh / "bin" / "cdg"), "verify", "--quick", external=True)
+
+    # The sdist has its tests with it.
+    with tarfile.open(sdist) as archive:
+        archive.extractall(made, filter="data")
+    root = made / Path(sdist).name.removesuffix(".tar.gz")
+    pins = [line.name for line in all_but_torch()]
+    test(session, pins, EVERYTHING, torch=pinned_torch(), root=root)
 
 
 def with_torch(version: str) -> None:

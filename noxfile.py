@@ -35,12 +35,12 @@ TOOLS = ("hypothesis", "nox", "packaging", "pytest", "python-flint")
 
 # Of every torch that people may have, some: the Python that its session has.
 TORCHES = {"2.6": "3.11", "2.8": "3.12", "2.11": "3.12", "newest": "3.13"}
-# A torch loads any libraries of its CUDA's major version: those of torch 2.8, and of torch 2.15.
+# A torch loads any libraries of its CUDA's major version: these are torch 2.10's and torch 2.15's.
 PARTS = "cublas,cudart,cufft,cufile,cupti,curand,cusolver,cusparse,nvjitlink,nvrtc,nvtx"
 LIBRARIES = {
     "12": (
         f"cuda-toolkit[{PARTS}]==12.8.1", "nvidia-cudnn-cu12==9.10.2.21",
-        "nvidia-cusparselt-cu12==0.7.1", "nvidia-nccl-cu12==2.27.3",
+        "nvidia-cusparselt-cu12==0.7.1", "nvidia-nccl-cu12==2.27.5", "nvidia-nvshmem-cu12==3.4.5",
     ),
     "13": (
         f"cuda-toolkit[{PARTS}]==13.2.2", "nvidia-cudnn-cu13==9.26.0.51",

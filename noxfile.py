@@ -1,6 +1,6 @@
 """Other versions than those tested together, and what is published; ``nox -l`` lists the sessions.
 
-``oldest``         the lower end of every range in pyproject.toml but torch's
+``oldest``         the lower end of every range in pyproject.toml but torch's and SymPy's
 ``newest``         the newest releases of everything but torch
 ``theory``         ``cdg_theory`` on every Python, without torch
 ``package``        the sdist and the wheel: built, checked, installed, and used
@@ -9,10 +9,10 @@
 ``torch-2.11``,
 ``torch-newest``   another torch, with the newest releases that it takes
 
-``oldest`` and ``newest`` use the torch of constraints.txt. The sessions of another torch run only when
-asked for: its wheels on PyPI are built for GPUs and do not load without CUDA's libraries. These are
-installed once for all sessions of one CUDA, beside the sessions' environments: ten gigabytes for all
-four, and no GPU is used.
+``oldest``, ``newest`` and ``package`` use the torch of constraints.txt. The sessions of another
+torch run only when asked for: its wheels on PyPI are built for GPUs and do not load without CUDA's
+libraries. These are installed once for all sessions of one CUDA, four gigabytes each, beside the
+sessions' environments of two or three. No GPU is used.
 
 Words after ``--`` replace the selection of tests:
 ``nox -s oldest -- tests/lab/test_files_intact.py``.
@@ -47,7 +47,7 @@ LIBRARIES = {
         "nvidia-cusparselt-cu13==0.8.1", "nvidia-nccl-cu13==2.30.7", "nvidia-nvshmem-cu13==3.7.2",
     ),
 }  # fmt: skip
-# Installed without what they ask for: torch, and with it the libraries once more.
+# Installed without what they ask for: torch, and through it the libraries once more.
 ASK_FOR_TORCH = ("torchmetrics", "lightning-utilities")
 
 EVERYTHING = (
@@ -84,7 +84,7 @@ def ask(session: nox.Session, code: str) -> str:
     return str(said).strip()
 
 
-def install_torch(session: nox.Session, wanted: str) -> list[str]:
+def install_torch(session: nox.Session, wanted: str) -> dict[str, str]:
     """Install a torch alone; return what else it asks for, its libraries for GPUs left out.
 
     If it does not load without these, they are installed once, in the folder that all sessions
@@ -104,11 +104,11 @@ def install_torch(session: nox.Session, wanted: str) -> list[str]:
         site = ask(session, "import sysconfig; print(sysconfig.get_path('purelib'))")
         Path(site, "cuda.pth").write_text(f"{shared.resolve()}\n", encoding="utf-8")
     # Triton is for GPUs too.
-    return [f"{line.name}{line.specifier}" for line in asked
-            if line not in gpu and line.name != "triton"]  # fmt: skip
+    return {line.name: f"{line.name}{line.specifier}" for line in asked
+            if line not in gpu and line.name != "triton"}  # fmt: skip
 
 
-def test(
+def run_tests(
     session: nox.Session,
     packages: list[str],
     selection: tuple[str, ...],
@@ -116,20 +116,21 @@ def test(
     root: Path = ROOT,
 ) -> None:
     """Install packages, say which versions there are then, and run the tests of the sources."""
-    beside = install_torch(session, torch) if torch else []
-    names = [Requirement(package).name for package in packages]
-    alone = [package for package in packages if Requirement(package).name not in ASK_FOR_TORCH]
-    ask_for_torch = [package for package in packages if package not in alone]
-    session.install("--upgrade", *alone, *beside, *TOOLS)
-    if ask_for_torch:
-        session.install("--upgrade", "--no-deps", *ask_for_torch, "lightning-utilities")
+    beside = install_torch(session, torch) if torch else {}
+    named = {Requirement(package).name: package for package in packages}
+    # SymPy is torch's to choose.
+    alone = [line for name, line in named.items() if name not in {*ASK_FOR_TORCH, *beside}]
+    session.install("--upgrade", *alone, *beside.values(), *TOOLS)
+    if torch:
+        after = [named.get(name, name) for name in ASK_FOR_TORCH]
+        session.install("--upgrade", "--no-deps", *after)
     session.run(
         "python",
         "-c",
         "import sys; from importlib.metadata import version; "
         "print('versions: Python', sys.version.split()[0], "
         "*(f'· {name} {version(name)}' for name in sys.argv[1:]))",
-        *names,
+        *named,
         *(["torch"] if torch else []),
     )
     env = {
@@ -166,22 +167,24 @@ OF_OLD_AGE = "pyparsing<3.3"
 
 @nox.session(python=PYTHONS[0])
 def oldest(session: nox.Session) -> None:
-    """Test the lower end of every range but torch's."""
+    """Test the lower end of every range but torch's and SymPy's."""
     pins = [*map(lowest, all_but_torch()), OF_OLD_AGE]
-    test(session, pins, EVERYTHING, torch=pinned_torch())
+    run_tests(session, pins, EVERYTHING, torch=pinned_torch())
 
 
 @nox.session(python=PYTHONS[0])
 def newest(session: nox.Session) -> None:
     """Test the newest release of everything but torch."""
     names = [line.name for line in all_but_torch()]
-    test(session, names, EVERYTHING, torch=pinned_torch())
+    run_tests(session, names, EVERYTHING, torch=pinned_torch())
 
 
 @nox.session(python=PYTHONS)
 def theory(session: nox.Session) -> None:
     """Test the theory alone, where torch is not installed."""
-    test(session, [name for name in supported() if name != "torch"], ("tests/theory", "cdg_theory"))
+    run_tests(
+        session, [name for name in supported() if name != "torch"], ("tests/theory", "cdg_theory")
+    )
 
 
 @nox.session(python=PYTHONS[0])
@@ -194,7 +197,7 @@ def package(session: nox.Session) -> None:
     wheel, sdist = sorted(map(str, (made / "dist").iterdir()), key=lambda name: name[-3:] != "whl")
     session.run("twine", "check", "--strict", wheel, sdist)
 
-    # Where torch is installed, it stays as it is; with Numba and without, the library verifies itself.
+    # An installed torch stays as it is; the library verifies itself, with Numba and without.
     fresh = made / "fresh"
     session.run("python", "-m", "venv", "--clear", str(fresh))
     python = str(fresh / "bin" / "python")
@@ -206,15 +209,16 @@ def package(session: nox.Session) -> None:
         after = str(session.run(*pip, "freeze", silent=True, external=True)).splitlines()
         if changed := set(before) - set(after):
             session.error(f"installing {what} has changed {sorted(changed)}")
-        session.run(python, "-c", ten_lines(), external=True)
-        session.run(str(fresh / "bin" / "cdg"), "verify", "--quick", external=True)
+        with session.chdir(made):  # away from the sources
+            session.run(python, "-c", ten_lines(), external=True)
+            session.run(str(fresh / "bin" / "cdg"), "verify", "--quick", external=True)
 
     # The sdist has its tests with it.
     with tarfile.open(sdist) as archive:
         archive.extractall(made, filter="data")
     root = made / Path(sdist).name.removesuffix(".tar.gz")
     pins = [line.name for line in all_but_torch()]
-    test(session, pins, EVERYTHING, torch=pinned_torch(), root=root)
+    run_tests(session, pins, EVERYTHING, torch=pinned_torch(), root=root)
 
 
 def with_torch(version: str) -> None:
@@ -226,7 +230,7 @@ def with_torch(version: str) -> None:
         packages = [line.name for line in all_but_torch()]
         if Requirement(wanted).specifier.contains(lowest(supported()["torch"]).partition("==")[2]):
             packages = [*map(lowest, all_but_torch()), OF_OLD_AGE]
-        test(session, packages, EVERYTHING, torch=wanted)
+        run_tests(session, packages, EVERYTHING, torch=wanted)
 
 
 for version in TORCHES:

@@ -52,8 +52,8 @@ ASK_FOR_TORCH = ("torchmetrics", "lightning-utilities")
 
 EVERYTHING = (
     "tests", "cdg_theory", "cdg_torch",
-    # These need what the sessions do not install: a browser and the training frameworks, Triton,
-    # what the pins are about.
+    # These need what the sessions do not install: a browser, the training frameworks, and a Triton
+    # where torch is built without; with it, its interpreter is slow.
     "--ignore=tests/docs", "--ignore=tests/deep",
     "--ignore=tests/attach/test_recipes.py",
     "--ignore=tests/kernels/test_gpu_interpreted.py", "--ignore=cdg_torch/solve/gpu/programs.py",
@@ -103,9 +103,7 @@ def install_torch(session: nox.Session, wanted: str) -> dict[str, str]:
             session.install("--target", str(shared), *LIBRARIES[cuda])
         site = ask(session, "import sysconfig; print(sysconfig.get_path('purelib'))")
         Path(site, "cuda.pth").write_text(f"{shared.resolve()}\n", encoding="utf-8")
-    # Triton is for GPUs too.
-    return {line.name: f"{line.name}{line.specifier}" for line in asked
-            if line not in gpu and line.name != "triton"}  # fmt: skip
+    return {line.name: f"{line.name}{line.specifier}" for line in asked if line not in gpu}
 
 
 def run_tests(

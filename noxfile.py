@@ -159,15 +159,16 @@ def all_but_torch() -> list[Requirement]:
     return [line for name, line in supported("fast", "experiments").items() if name != "torch"]
 
 
-# Of the same age as the oldest matplotlib, which warns next to newer ones.
-OF_OLD_AGE = "pyparsing<3.3"
+def lower_ends() -> list[str]:
+    """Return the lower end of every range but torch's."""
+    # pyparsing of the same age as the oldest matplotlib, which warns next to newer ones.
+    return [*map(lowest, all_but_torch()), "pyparsing<3.3"]
 
 
 @nox.session(python=PYTHONS[0])
 def oldest(session: nox.Session) -> None:
     """Test the lower end of every range but torch's and SymPy's."""
-    pins = [*map(lowest, all_but_torch()), OF_OLD_AGE]
-    run_tests(session, pins, EVERYTHING, torch=pinned_torch())
+    run_tests(session, lower_ends(), EVERYTHING, torch=pinned_torch())
 
 
 @nox.session(python=PYTHONS[0])
@@ -226,8 +227,8 @@ def with_torch(version: str) -> None:
     def torch(session: nox.Session) -> None:
         wanted = "torch" if version == "newest" else f"torch=={version}.*"
         packages = [line.name for line in all_but_torch()]
-        if Requirement(wanted).specifier.contains(lowest(supported()["torch"]).partition("==")[2]):
-            packages = [*map(lowest, all_but_torch()), OF_OLD_AGE]
+        if wanted == f"{lowest(supported()['torch'])}.*":
+            packages = lower_ends()
         run_tests(session, packages, EVERYTHING, torch=wanted)
 
 

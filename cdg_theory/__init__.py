@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Metric", "certify", "continuum", "discrete", "ledger"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -179,7 +179,7 @@ def check_axis(shape: tuple[int, ...], dim: object, groups: object, name: str) -
         If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
     """
     for label, value in (("dim", dim), ("groups", groups)):
-        if isinstance(value, bool) or not isinstance(value, int | torch.SymInt):
+        if isinstance(value, bool) or not isinstance(value, (int, torch.SymInt)):
             msg = f"{label} must be an int, got {described(value)}"
             raise TypeError(msg)
     assert isinstance(dim, int)

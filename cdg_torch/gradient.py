@@ -105,7 +105,10 @@ def _known(metric: Metric | Tensor) -> Metric:
 
 
 def _call_operator(jobs: Sequence[Job]) -> None:
-    axes = [check_arguments(*job[1:], f"tensors[{i}]") for i, job in enumerate(jobs)]
+    axes = [
+        check_arguments(g, metric, dim, n, f"tensors[{i}]")
+        for i, (_, g, metric, dim, n) in enumerate(jobs)
+    ]
     operands = torch.stack([_operand(job.metric) for job in jobs])
     groups = [job.groups for job in jobs]
     write_operator([job.out for job in jobs], [job.grad for job in jobs], operands, axes, groups)
@@ -158,7 +161,7 @@ def write_gradients(jobs: Sequence[Job]) -> None:
 
 def _one_each(name: str, value: T | Sequence[T], count: int) -> list[T]:
     """Return ``count`` values: the given sequence, or the given value over and over."""
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         return [value] * count  # a tensor is no Sequence: it is one operand
     if len(value) != count:
         msg = f"{name} must be one value or one per tensor, got {len(value)} for {count} tensors"
@@ -206,7 +209,7 @@ def riemannian_gradients_(
     >>> grads
     [tensor([2.0000, 2.5000, 4.5000]), tensor([[1., 3.]])]
     """
-    if not isinstance(tensors, Sequence) or isinstance(tensors, str | bytes):
+    if not isinstance(tensors, Sequence) or isinstance(tensors, (str, bytes)):
         msg = f"tensors must be a list of torch.Tensor, got {described(tensors)}"
         raise TypeError(msg)
     count = len(tensors)

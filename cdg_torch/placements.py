@@ -47,7 +47,7 @@ def cutting_dimension(tensor: DTensor, dim: int, name: str) -> int | None:
         if type(placement) is Partial:
             if placement.reduce_op not in {"sum", "avg"}:
                 msg = (
-                    f"{name} has placement {placement}, whose reduction is not linear; "
+                    f"{name} has placement {placement!r}, whose reduction is not linear; "
                     "redistribute it to Replicate() or Shard() first"
                 )
                 raise ValueError(msg)

@@ -85,7 +85,7 @@ mathjax3_config = {
 # -- The look -----------------------------------------------------------------------------------
 
 html_theme = "furo"
-html_title = project
+html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = True

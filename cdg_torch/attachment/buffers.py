@@ -12,12 +12,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cdg_torch.checks import is_dtensor
 from cdg_torch.solve.columns import is_injective
 
 # The C library asks the system for fresh pages from about here on.
@@ -42,6 +44,21 @@ def _fits(tensor: Tensor) -> bool:
         and tensor.device.type == "cpu"
         and _is_dense(tensor.shape, tensor.stride(), tensor.numel())
     )
+
+
+def _empty_like(tensor: Any) -> Any:
+    found: Any = torch.empty_like(tensor)
+    if is_dtensor(tensor) and found.placements != tensor.placements:
+        # Older torch forgets that the parts of a DTensor are yet to be added.
+        found = type(tensor).from_local(
+            found.to_local(),
+            tensor.device_mesh,
+            tensor.placements,
+            run_check=False,
+            shape=tensor.shape,
+            stride=tensor.stride(),
+        )
+    return found
 
 
 class Buffers:
@@ -71,7 +88,7 @@ class Buffers:
         results = []
         for tensor, length, end in zip(tensors, lengths, ends, strict=True):
             if storage is None or length == 0:
-                results.append(torch.empty_like(tensor))
+                results.append(_empty_like(tensor))
                 continue
             start = (end - -(-length // CACHE_LINE) * CACHE_LINE) // tensor.itemsize
             own = torch.empty(0, dtype=tensor.dtype, device="cpu")

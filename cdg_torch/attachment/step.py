@@ -169,9 +169,15 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
             finally:
                 restore(swaps)
 
+    # What Dynamo has written on torch's own step is about that one. Copied with its name, it would
+    # let torch put that step in the place of ours.
+    for mark in [mark for mark in vars(step) if mark.startswith("_torchdynamo")]:
+        delattr(step, mark)
+    # Here, because it imports all of Dynamo.
+    from torch._dynamo.decorators import skip
+
     # Dynamo is not to trace this function; it compiles the optimizer's own step inside, as ever.
-    uncompiled = torch.compiler.disable(step, recursive=False)  # type: ignore[no-untyped-call]
-    return MethodType(uncompiled, weakref.proxy(optimizer))
+    return MethodType(skip(step), weakref.proxy(optimizer))
 
 
 # ---- the parts of a step, which Dynamo leaves alone with all that they call. (The public

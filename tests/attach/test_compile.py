@@ -71,3 +71,25 @@ def test_nothing_of_ours_is_compiled() -> None:
         compiled.append([(frame.co_filename, frame.co_name) for frame in frames])
     assert compiled[0] == compiled[1]
     assert any(name == "step" for _, name in compiled[0])
+
+
+def test_a_step_that_torch_never_compiles_has_its_metric_after_something_was_compiled() -> None:
+    # The first compilation replaces the step of LBFGS by one that is marked for Dynamo.
+    torch.compile(torch.sin, backend="eager")(torch.ones(1))
+    weights = []
+    for attached in (False, True):
+        model = network()
+        optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=2)
+        if attached:
+            cdg_torch.attach(optimizer, model, METRIC)
+        (batch,) = batches(1)
+
+        def closure(model=model, optimizer=optimizer, batch=batch):
+            optimizer.zero_grad()
+            loss = loss_of(model, batch)
+            loss.backward()
+            return loss.detach()
+
+        optimizer.step(closure)
+        weights.append(model[0].weight.detach())
+    assert not torch.allclose(*weights)

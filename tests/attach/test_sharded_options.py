@@ -8,7 +8,7 @@ from torch import nn
 
 import cdg_torch
 from cdg_torch import Metric
-from tests.tools.ranks import on_ranks
+from tests.tools.ranks import needs_fsdp2_on_cpus, on_ranks
 
 METRIC = Metric(1.0, 0.5, 0.2)
 
@@ -43,6 +43,7 @@ def both():
     )
 
 
+@needs_fsdp2_on_cpus
 def test_equal_to_the_whole() -> None:
     # five output channels on three ranks: 2, 2 and 1
     for result in on_ranks(3, both):

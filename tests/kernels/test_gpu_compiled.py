@@ -26,7 +26,7 @@ def compiled(kernel, dtype, warps, constants):
         name: "constexpr" if name in constants else types.get(name, "*i64")
         for name in kernel.arg_names
     }
-    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
+    source = ASTSource(kernel, signature, constants)  # Triton has renamed the third
     target = GPUTarget("cuda", int(sys.argv[1]), 32)
     return triton.compile(source, target=target, options={"num_warps": warps})
 

@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import cdg_torch
 from cdg_torch import Metric, Rule
-from tests.tools.ranks import on_ranks
+from tests.tools.ranks import needs_fsdp2_on_cpus, on_ranks
 
 METRIC = Metric(1.0, 0.5, 0.2)
 STEPS = 3
@@ -126,7 +126,7 @@ def compare(model, wrapped, kind, options, expected, *, flat=False, shares=True,
     return failures
 
 
-def train_all(world: int) -> dict[str, list]:
+def train_fsdp2(world: int) -> dict[str, list]:
     mesh = init_device_mesh("cpu", (world,))
     cuts = int(world > 1)
     failures = {}
@@ -136,8 +136,6 @@ def train_all(world: int) -> dict[str, list]:
         failures[f"FSDP2, {name}"] = compare(
             network(), fully_shard(model, mesh=mesh), kind, options, expected
         )
-    ddp = DistributedDataParallel(network())
-    failures["DDP"] = compare(network(), ddp, "SGD", {}, 0)
     model = network()
     for layer in (model[0], model[2], model[4]):
         fully_shard(layer, mesh=mesh)
@@ -154,23 +152,36 @@ def train_all(world: int) -> dict[str, list]:
             shard_placement_fn=lambda p: Shard(int(p.ndim == 4 and p.shape[1] % 2 == 0)),
         )
         failures["FSDP2 along axis 1"] = compare(network(), model, "SGD", {}, 1)
-        # Columns of the first layer's product are its outputs: the axis that a Rule selects.
-        plan = {"0": ColwiseParallel(), "2": RowwiseParallel()}
-        linear = [Rule(metric=METRIC, types=nn.Linear)]
-        failures["tensor parallel"] = compare(
-            perceptron(),
-            parallelize_module(perceptron(), mesh, plan),
-            "SGD", {}, 1, flat=True, shares=False, rules=linear,
-        )  # fmt: skip
     if world == 4:
         square = init_device_mesh("cpu", (2, 2), mesh_dim_names=("replicate", "shard"))
         failures["HSDP"] = compare(network(), fully_shard(network(), mesh=square), "SGD", {}, 1)
     return {name: found for name, found in failures.items() if found}
 
 
+def train_data_parallel() -> list:
+    return compare(network(), DistributedDataParallel(network()), "SGD", {}, 0)
+
+
+def train_tensor_parallel(world: int) -> list:
+    # Columns of the first layer's product are its outputs: the axis that a Rule selects.
+    plan = {"0": ColwiseParallel(), "2": RowwiseParallel()}
+    cut = parallelize_module(perceptron(), init_device_mesh("cpu", (world,)), plan)
+    linear = [Rule(metric=METRIC, types=nn.Linear)]
+    return compare(perceptron(), cut, "SGD", {}, 1, flat=True, shares=False, rules=linear)
+
+
+@needs_fsdp2_on_cpus
 @pytest.mark.parametrize("world", [1, 2, 3, 4])
-def test_trains_as_one_process_does(world) -> None:
-    assert on_ranks(world, train_all, world) == [{}] * world
+def test_fsdp2_trains_as_one_process_does(world) -> None:
+    assert on_ranks(world, train_fsdp2, world) == [{}] * world
+
+
+def test_data_parallel_trains_as_one_process_does() -> None:
+    assert on_ranks(3, train_data_parallel) == [[]] * 3
+
+
+def test_tensor_parallel_trains_as_one_process_does() -> None:
+    assert on_ranks(2, train_tensor_parallel, 2) == [[]] * 2
 
 
 def test_the_comparison_can_fail() -> None:

@@ -15,6 +15,7 @@ from torch.distributed.tensor.debug import CommDebugMode
 from cdg_theory import Metric
 from cdg_theory.discrete import inverse_matrix
 from cdg_torch import riemannian_gradient
+from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.placements import row_layout
 from cdg_torch.sharded import write_sharded_gradients
 from cdg_torch.solve import Job
@@ -75,7 +76,7 @@ def run_cases(world: int) -> list[str]:
 
     def check(name, d, g, metric, dim, groups, collectives, *, inplace=False) -> None:
         before = d.to_local().clone()
-        out = d if inplace else torch.empty_like(d)
+        out = d if inplace else Buffers().like([d])[0]
         with CommDebugMode() as comm:
             write_sharded_gradients([Job(out, d, metric, dim, groups)])
         if comm.get_total_counts() != collectives:

@@ -7,15 +7,26 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
 PRELOADED = ["torch.distributed.tensor.debug", "torch.distributed.fsdp", "cdg_torch.sharded"]
 
+needs_fsdp2_on_cpus = pytest.mark.skipif(
+    torch.__version__ < (2, 7), reason="FSDP2 runs on CPUs from torch 2.7 on"
+)
+needs_averages = pytest.mark.skipif(
+    torch.__version__ < (2, 9),
+    reason="before torch 2.9, FSDP2 on CPUs adds up float32 gradients that it should average",
+)
+
 
 def _rank(rank, world, work, arguments, folder) -> None:
     warnings.simplefilter("error")
+    # Of older torch, about making a DTensor of random numbers on a CPU.
+    warnings.filterwarnings("ignore", "DTensor random operators", UserWarning, r"torch\.")
     torch.set_num_threads(1)
     # A rank that waits for one that does not come must fail the test, not hang it.
     dist.init_process_group(

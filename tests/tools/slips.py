@@ -118,8 +118,8 @@ def _says_or_refuses(node: ast.AST) -> bool:
     """Whether a statement refuses arguments, words an error, or is a docstring."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
-    if isinstance(node, ast.If):
-        return any(isinstance(inner, ast.Raise) for inner in node.body)
+    if isinstance(node, ast.If | ast.For):
+        return any(isinstance(inner, ast.Raise) or _says_or_refuses(inner) for inner in node.body)
     targets = getattr(node, "targets", [])
     return isinstance(node, ast.Raise) or [getattr(t, "id", "") for t in targets] == ["msg"]
 
@@ -168,7 +168,8 @@ def slips_of(function: FunctionType) -> Iterator[Slip]:
     """Yield every slip of a function."""
     definition = _definition(function)
     known = {node.id for node in ast.walk(definition) if isinstance(node, ast.Name)}
-    for node in _nodes(definition):
+    # Not in the defaults of arguments, which no code holds.
+    for node in _nodes(ast.Module(definition.body, [])):
         for field, wrong in _changes(node, known):
             right, before = getattr(node, field), ast.unparse(node)
             setattr(node, field, wrong)

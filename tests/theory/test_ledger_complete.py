@@ -29,7 +29,7 @@ SEED, TRIED = 7, 8
 # Quick ones that together execute nearly everything; the others follow until nothing is left.
 FIRST = """
     T1.members T1.grids T1.gram-matrix T1.arrangements T2.one-line T2.modes T2.classes T2.mercer
-    T2.coefficients T2.grid-solves T2.green-periodic T2.smoothing-by-kernel T3.discrete-h0
+    T2.coefficients T2.grid-solves T2.green-natural T2.smoothing-by-kernel T3.discrete-h0
     T3.discrete-symmetry T3.limits T4.steepest T5.images T5.float64 T5.one-line T7.verdict
     T7.one-line T7.oracle T7.derived-functionals T8.best-h0 T8.chain T8.end-slopes T8.best-lambda
     T8.discrete-exact T8.variance-kept T11.flux-map T11.float64 T12.grids

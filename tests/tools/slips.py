@@ -56,6 +56,11 @@ class Slip:
     change: str
     code: CodeType
 
+    @property
+    def said(self) -> str:
+        """The function and the change, wherever they stand."""
+        return f"{self.function.__qualname__}: {self.change}"
+
     def __str__(self) -> str:
         return f"{_name(self.function)}, line {self.line}: {self.change}"
 
@@ -118,20 +123,20 @@ def _says_or_refuses(node: ast.AST) -> bool:
     """Whether a statement refuses arguments, words an error, or is a docstring."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
-    if isinstance(node, ast.If):
-        return any(isinstance(inner, ast.Raise) for inner in node.body)
+    if isinstance(node, ast.If | ast.For):
+        return any(isinstance(inner, ast.Raise) or _says_or_refuses(inner) for inner in node.body)
     targets = getattr(node, "targets", [])
     return isinstance(node, ast.Raise) or [getattr(t, "id", "") for t in targets] == ["msg"]
 
 
-def _nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the places of a function where something can be written wrongly."""
+def _nodes(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Yield the places of a function where a slip can happen, and what is around them."""
     for field, value in ast.iter_fields(node):
         if field in {"annotation", "returns", "decorator_list"}:
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _says_or_refuses(child):
-                yield child
+                yield child, node
                 yield from _nodes(child)
 
 
@@ -168,12 +173,15 @@ def slips_of(function: FunctionType) -> Iterator[Slip]:
     """Yield every slip of a function."""
     definition = _definition(function)
     known = {node.id for node in ast.walk(definition) if isinstance(node, ast.Name)}
-    for node in _nodes(definition):
+    # Not in the defaults of arguments, which no code holds.
+    for node, around in _nodes(ast.Module(definition.body, [])):
+        # A number or a name alone says little.
+        told = around if isinstance(around, ast.expr) else node
         for field, wrong in _changes(node, known):
-            right, before = getattr(node, field), ast.unparse(node)
+            right, before = getattr(node, field), ast.unparse(told)
             setattr(node, field, wrong)
             try:
-                code, after = _compiled(function), ast.unparse(node)
+                code, after = _compiled(function), ast.unparse(told)
             finally:
                 setattr(node, field, right)
             yield Slip(function, getattr(node, "lineno", 0), f"{before} -> {after}", code)

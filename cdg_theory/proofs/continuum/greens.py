@@ -47,7 +47,7 @@ def _green(boundary: Boundary, share: Any = 1) -> bool:
             GreenFunction(kernel.left + free, kernel.right + free),
             GreenFunction(kernel.left, kernel.right + free),
             GreenFunction(kernel.right, kernel.left),
-            # Of the same mean and fluxes, and with a jump at s.
+            # A jump at s, of mean 0 over both sides.
             GreenFunction(kernel.left + 1 - s, kernel.right - s),
         ]
         return not any(other.is_reproducing(inner) for other in others)

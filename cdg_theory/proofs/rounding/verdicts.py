@@ -76,6 +76,9 @@ def _verdict(*, refused_from: float = 1.0) -> bool:
                 return False
             if (worst.row, worst.column, worst.kind) != (row, column, exam.kinds[column]):
                 return False
+            told = exact[row, column] + share * bound[row, column], exact[row, column]
+            if (worst.got, worst.expected) != told:
+                return False
             if certificate.max_ulp != max(f.max_ulp for f in certificate.findings):
                 return False
             if certificate.holds != (share < refused_from):

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test deep lint types docs verify bench format clean
+.PHONY: demo test full deep lint types docs verify bench format clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/cdg demo
@@ -14,7 +14,11 @@ demo: $(VENV)/.installed-demo
 test: lint types
 	$(BIN)/python -m pytest -n 2
 
-# What takes too long for every test run: under an hour on 2 cores. The figures go into the docs.
+# The tests that take a minute or more each.
+full: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 -m slow
+
+# What takes too long for any test run: under an hour on 2 cores. The figures go into the docs.
 deep: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/deep --json docs/reference/deep.json
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from cdg_theory.checks import described, one_of
+from cdg_torch.attachment.acting import check_acts
 from cdg_torch.attachment.copies import attachment_of, install
-from cdg_torch.attachment.decay import check_decay_is_known
+from cdg_torch.attachment.decay import check_decay_is_known, kept_fraction
+from cdg_torch.attachment.guard import check_alone
 from cdg_torch.attachment.handle import Handle
 from cdg_torch.attachment.refusals import check_optimizer_and_model
 from cdg_torch.attachment.selection import Rule, Selection
@@ -114,7 +116,10 @@ def attach(
     transform_decay
         Whether weight decay is smoothed as well. By default what the optimizer adds to the
         gradient (coupled decay) enters untransformed. With ``where="update"`` coupled decay is
-        part of the displacement either way, and this decides about decoupled decay.
+        part of the displacement either way, and this decides about decoupled decay. Which of the
+        two a step applies is known for those of ``torch.optim``. Another class is refused where it
+        has to be known: with True and ``where="gradient"``; with False, ``where="update"`` and a
+        ``weight_decay`` other than 0.
     require_gradients
         Refuse a step (without a closure) in which every gradient is None.
     stats
@@ -135,9 +140,18 @@ def attach(
         keep flattened gradients; if the optimizer is a wrapper around another one.
     ValueError
         If the optimizer's parameters are not the model's, a rule or all of them select nothing,
-        or an option has no such value.
+        the metric acts on none of the optimizer's tensors, how weight decay is applied has to be
+        known and is not, or an option has no such value.
+
+    Warns
+    -----
+    CDGWarning
+        In the place of the ValueError, if the metric acts on none of the optimizer's tensors and
+        that may be meant: all tensors that the metric selects are frozen or held by other
+        optimizers with a metric, or the optimizer holds one single parameter. With lazy layers,
+        this and that error come at the first step after they have been initialized.
     RuntimeError
-        If a metric is attached already.
+        If a metric is attached already, to the optimizer or to one that it wraps.
 
     Examples
     --------
@@ -156,6 +170,7 @@ def attach(
     1.bias    8        -     -       no rule selects the bias of a BatchNorm2d
     <BLANKLINE>
     acts on 1 of 4 tensors, 216 of 240 numbers
+    0 steps transformed so far
     """
     check_optimizer_and_model(optimizer, model)
     _check_options(
@@ -174,7 +189,8 @@ def attach(
             "gradients twice; assign handle.metric to change it, or call handle.detach() first"
         )
         raise RuntimeError(msg)
-    if transform_decay:
+    check_alone(optimizer)
+    if transform_decay and where == "gradient":
         check_decay_is_known(optimizer)
     selection = Selection(model, [*map(replace, rules), Rule(metric=metric)])
     _check_selection(optimizer, selection)
@@ -186,7 +202,11 @@ def attach(
         require_gradients=require_gradients,
         stats=stats,
     )
+    if where == "update" and not transform_decay:
+        for s in selection.now(optimizer, with_gradient=False):
+            kept_fraction(optimizer, s.group)  # refuses what it cannot tell
     attachment = Attachment(selection, options)
+    attachment.checked = check_acts(optimizer, selection)
     install(optimizer, attachment)
     handle = Handle(optimizer, attachment)
     if verbose:

@@ -206,19 +206,16 @@ class Selection:
         """Refuse parameters in whose place the model now has others, unknown to the optimizer."""
         known = {id(p) for group in optimizer.param_groups for p in group["params"]}
         before = self._by_id or {}
-        gone = [(p, before[id(p)]) for p in held if id(p) not in now and id(p) in before]
+        gone = [before[id(p)] for p in held if id(p) not in now and id(p) in before]
         stale = [
             entry.name
-            for p, entry in gone
-            # A frozen one that takes over needs no optimizer; but then p has no gradient.
-            if any(
-                id(q) not in known and (q.requires_grad or p.grad is not None)
-                for q in entry.successors()
-            )
+            for entry in gone
+            # A frozen one needs no optimizer, and one that is tied now has one.
+            if any(q.requires_grad and id(q) not in known for q in entry.successors())
         ]
         if stale:
             msg = (
-                f"replaced in the model since attach(), while the optimizer still holds what stood "
+                "replaced in the model since attach(), while the optimizer still holds what stood "
                 f"there before: {', '.join(stale)}; put the model's new parameters into "
                 "optimizer.param_groups, or make a new optimizer and attach to that"
             )

@@ -151,9 +151,10 @@ class Handle:
         =====================================  ===================================================
 
         Raw gradients are transformed by the next ``apply_()`` or step. With ``inplace=True`` there
-        is no gradient of before, and the transformed one stays. Zero is looked for only where
-        ``apply_()`` or ``backward()`` comes to a gradient that is still there from an earlier
-        ``apply_()``; it waits for the device.
+        is no gradient of before: the transformed one stays, for a closure too, and after a step or
+        ``detach()`` it is taken for raw. Whether a gradient is zero is asked only where
+        ``apply_()`` or ``backward()`` comes to one that is there from an earlier ``apply_()``;
+        this waits for the device.
 
         Raises
         ------

@@ -156,7 +156,8 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
                         nonlocal called
                         called = True
                         # The closure may add to the gradients, or fail: they are raw for it.
-                        swaps.restore()
+                        # Overwritten ones are not, and it must not add to these.
+                        swaps.watch() if attachment.options.inplace else swaps.restore()
                         loss = argument(*args, **kwargs)
                         transform_gradients(attachment, optimizer, swaps)
                         return loss

@@ -18,9 +18,8 @@ from torch.utils.hooks import RemovableHandle
 from cdg_torch.checks import is_dtensor
 
 _SUM = (
-    "backward() adds to a gradient that apply_() has transformed and no step has used, and the sum "
-    "would be neither raw nor in the metric; call apply_() once, after the last backward() before "
-    "the step, or {} before this one"
+    "backward() adds to a gradient that is in the metric already, and the sum would be neither raw "
+    "nor in the metric; call {} before it, or apply_() once and after it"
 )
 
 
@@ -64,8 +63,8 @@ class Swaps(dict[int, Swap]):
         reference = weakref.ref(self)
         for key, swap in self.items():
             p = swap.parameter
-            if not (p.is_leaf and p.requires_grad):
-                continue  # no backward pass comes there
+            if key in self._watches or not (p.is_leaf and p.requires_grad):
+                continue  # no backward pass comes to what does not require grad
             if is_dtensor(p):
                 # FSDP adds to shards past autograd, and then calls these hooks and no others.
                 hook = p.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]

@@ -10,7 +10,7 @@ from cdg_theory.checks import described, one_of
 from cdg_torch.attachment.acting import check_acts
 from cdg_torch.attachment.copies import attachment_of, install
 from cdg_torch.attachment.decay import check_decay_is_known, kept_fraction
-from cdg_torch.attachment.guard import check_alone
+from cdg_torch.attachment.guard import check_steps
 from cdg_torch.attachment.handle import Handle
 from cdg_torch.attachment.refusals import check_optimizer_and_model
 from cdg_torch.attachment.selection import Rule, Selection
@@ -86,10 +86,19 @@ def attach(
     ``backward()`` left there, bit for bit. A closure is followed each time it is called. The
     order is unscale → clip → transform → step.
 
+    A step is transformed, or it is an error before a weight has changed. One that would go past the
+    metric is refused: the step of the class, a bound method that is older than ``attach``, that of
+    an optimizer inside (SAM's ``second_step()``: attach to its ``base_optimizer``). So is a
+    parameter that the model has replaced and the optimizer still holds.
+
+    A gradient with a history keeps it where the step may use it: with ``differentiable=True``, and
+    in every step that is not one of ``torch.optim``'s.
+
     Parameters
     ----------
     optimizer
-        Any ``torch.optim`` optimizer, or one derived from ``torch.optim.Optimizer``.
+        Any ``torch.optim`` optimizer, or one derived from ``torch.optim.Optimizer``. It must hold
+        a tensor that the metric selects and that requires grad.
     model
         The module that the parameters belong to. Which tensors, which axis, which groups: all is
         read from its layers (:mod:`cdg_torch.layers`), and read again when parameters have been
@@ -137,7 +146,8 @@ def attach(
     ------
     TypeError
         If an argument is of the wrong type; if the model is wrapped in FSDP1 or DeepSpeed, which
-        keep flattened gradients; if the optimizer is a wrapper around another one.
+        keep flattened gradients; if the optimizer is a wrapper around another one, or has no step
+        of its own.
     ValueError
         If the optimizer's parameters are not the model's, a rule or all of them select nothing,
         the metric acts on none of the optimizer's tensors, how weight decay is applied has to be
@@ -189,9 +199,9 @@ def attach(
             "gradients twice; assign handle.metric to change it, or call handle.detach() first"
         )
         raise RuntimeError(msg)
-    check_alone(optimizer)
     if transform_decay and where == "gradient":
         check_decay_is_known(optimizer)
+    check_steps(optimizer)
     selection = Selection(model, [*map(replace, rules), Rule(metric=metric)])
     _check_selection(optimizer, selection)
     options = Options(

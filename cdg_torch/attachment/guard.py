@@ -10,6 +10,7 @@ hook, and nothing to pay.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -108,8 +109,14 @@ def inner_optimizers(optimizer: Optimizer) -> Iterator[tuple[str, Optimizer]]:
                     yield todo[-1]
 
 
-def check_alone(optimizer: Optimizer) -> None:
-    """Refuse a second metric, inside or outside of the first."""
+def check_steps(optimizer: Optimizer) -> None:
+    """Refuse an optimizer without a step, and a second metric inside or outside of the first."""
+    if inspect.unwrap(type(optimizer).step) is inspect.unwrap(Optimizer.step):
+        msg = (
+            f"{type(optimizer).__name__} has no step() of its own, so it changes weights somewhere "
+            "else (LOMO: in fused_backward()), out of reach of a metric; use one that steps"
+        )
+        raise TypeError(msg)
     for path, inner in inner_optimizers(optimizer):
         if "_cdg_attachment" in vars(inner):
             msg = (

@@ -182,6 +182,16 @@ def test_a_metric_inside_a_metric_is_refused() -> None:
         cdg_torch.attach(inner, model, METRIC)
 
 
+class InBackward(torch.optim.Optimizer):
+    """Changes the weights in ``fused_backward()``, as LOMO does."""
+
+
+def test_an_optimizer_that_does_not_step_is_refused() -> None:
+    model = network()
+    with pytest.raises(TypeError, match=r"InBackward has no step\(\) of its own"):
+        cdg_torch.attach(InBackward(model.parameters(), {}), model, METRIC)
+
+
 def test_optimizers_inside_that_share_nothing_step_as_they_like() -> None:
     model, other = network(), network()
     optimizer = sgd(model.parameters())

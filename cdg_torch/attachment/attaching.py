@@ -152,6 +152,8 @@ def attach(
         If the optimizer's parameters are not the model's, a rule or all of them select nothing,
         the metric acts on none of the optimizer's tensors, how weight decay is applied has to be
         known and is not, or an option has no such value.
+    RuntimeError
+        If a metric is attached already, to the optimizer or to one that it wraps.
 
     Warns
     -----
@@ -160,8 +162,6 @@ def attach(
         that may be meant: all tensors that the metric selects are frozen or held by other
         optimizers with a metric, or the optimizer holds one single parameter. With lazy layers,
         this and that error come at the first step after they have been initialized.
-    RuntimeError
-        If a metric is attached already, to the optimizer or to one that it wraps.
 
     Examples
     --------

@@ -47,7 +47,7 @@ class Row:
 class Report:
     """What an attached metric acts on; ``print`` it, or iterate over its rows.
 
-    ``steps`` is the number of steps in which it has acted on something (:attr:`Handle.steps`).
+    ``steps`` is the number of steps in which it has acted on something (``Handle.steps``).
     """
 
     rows: tuple[Row, ...]

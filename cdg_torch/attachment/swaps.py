@@ -1,6 +1,6 @@
 """Gradients in the metric that stand in for raw ones, and what happens to them before the step.
 
-Between :meth:`Handle.apply_` and the step they are the user's to change, in place as a rule. A
+Between ``Handle.apply_`` and the step they are the user's to change, in place as a rule. A
 clip leaves them in the metric; ``zero_grad(set_to_none=False)`` and ``backward()`` make raw ones of
 them, in the same memory. So torch is asked to tell when a backward pass comes to a parameter.
 """

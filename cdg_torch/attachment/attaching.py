@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from cdg_theory.checks import described, one_of
+from cdg_torch.attachment.acting import check_acts
 from cdg_torch.attachment.copies import attachment_of, install
-from cdg_torch.attachment.decay import check_decay_is_known
+from cdg_torch.attachment.decay import check_decay_is_known, kept_fraction
+from cdg_torch.attachment.guard import check_steps
 from cdg_torch.attachment.handle import Handle
 from cdg_torch.attachment.refusals import check_optimizer_and_model, warn_of_another_model
 from cdg_torch.attachment.selection import Rule, Selection
@@ -85,10 +87,19 @@ def attach(
     ``backward()`` left there, bit for bit. A closure is followed each time it is called. The
     order is unscale → clip → transform → step.
 
+    A step is transformed, or it is an error before a weight has changed. One that would go past the
+    metric is refused: the step of the class, a bound method that is older than ``attach``, that of
+    an optimizer inside (SAM's ``second_step()``: attach to its ``base_optimizer``). So is a
+    parameter that the model has replaced and the optimizer still holds.
+
+    A gradient with a history keeps it where the step may use it: with ``differentiable=True``, and
+    in every step that is not one of ``torch.optim``'s.
+
     Parameters
     ----------
     optimizer
-        Any ``torch.optim`` optimizer, or one derived from ``torch.optim.Optimizer``.
+        Any ``torch.optim`` optimizer, or one derived from ``torch.optim.Optimizer``. It must hold
+        a tensor that the metric selects and that requires grad.
     model
         The module that the parameters belong to. Which tensors, which axis, which groups: all is
         read from its layers (:mod:`cdg_torch.layers`), and read again when parameters have been
@@ -115,7 +126,10 @@ def attach(
     transform_decay
         Whether weight decay is smoothed as well. By default what the optimizer adds to the
         gradient (coupled decay) enters untransformed. With ``where="update"`` coupled decay is
-        part of the displacement either way, and this decides about decoupled decay.
+        part of the displacement either way, and this decides about decoupled decay. Which of the
+        two a step applies is known for those of ``torch.optim``. Another class is refused where it
+        has to be known: with True and ``where="gradient"``; with False, ``where="update"`` and a
+        ``weight_decay`` other than 0.
     require_gradients
         Refuse a step (without a closure) in which every gradient is None.
     stats
@@ -133,12 +147,22 @@ def attach(
     ------
     TypeError
         If an argument is of the wrong type; if the model is wrapped in FSDP1 or DeepSpeed, which
-        keep flattened gradients; if the optimizer is a wrapper around another one.
+        keep flattened gradients; if the optimizer is a wrapper around another one, or has no step
+        of its own.
     ValueError
         If the optimizer's parameters are not the model's, a rule or all of them select nothing,
-        or an option has no such value.
+        the metric acts on none of the optimizer's tensors, how weight decay is applied has to be
+        known and is not, or an option has no such value.
     RuntimeError
-        If a metric is attached already.
+        If a metric is attached already, to the optimizer or to one that it wraps.
+
+    Warns
+    -----
+    CDGWarning
+        In the place of the ValueError, if the metric acts on none of the optimizer's tensors and
+        that may be meant: all tensors that the metric selects are frozen or held by other
+        optimizers with a metric, or the optimizer holds one single parameter. With lazy layers,
+        this and that error come at the first step after they have been initialized.
 
     Examples
     --------
@@ -157,6 +181,7 @@ def attach(
     1.bias    8        -     -       no rule selects the bias of a BatchNorm2d
     <BLANKLINE>
     acts on 1 of 4 tensors, 216 of 240 numbers
+    0 steps transformed so far
     """
     check_optimizer_and_model(optimizer, model)
     _check_options(
@@ -175,8 +200,9 @@ def attach(
             "gradients twice; assign handle.metric to change it, or call handle.detach() first"
         )
         raise RuntimeError(msg)
-    if transform_decay:
+    if transform_decay and where == "gradient":
         check_decay_is_known(optimizer)
+    check_steps(optimizer)
     selection = Selection(model, [*map(replace, rules), Rule(metric=metric)])
     _check_selection(optimizer, selection)
     options = Options(
@@ -187,7 +213,11 @@ def attach(
         require_gradients=require_gradients,
         stats=stats,
     )
+    if where == "update" and not transform_decay:
+        for s in selection.now(optimizer, with_gradient=False):
+            kept_fraction(optimizer, s.group)  # refuses what it cannot tell
     attachment = Attachment(selection, options)
+    attachment.checked = check_acts(optimizer, selection)
     install(optimizer, attachment)
     handle = Handle(optimizer, attachment)
     if verbose:

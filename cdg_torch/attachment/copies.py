@@ -16,6 +16,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from cdg_torch.attachment.acting import ATTACHED
+from cdg_torch.attachment.guard import guards_of, remove, stand
 from cdg_torch.attachment.hooks import registered_hooks
 from cdg_torch.attachment.step import Attachment, wrapped_step
 
@@ -34,20 +36,26 @@ def install(optimizer: Optimizer, attachment: Attachment) -> None:
     attachment.older_hooks = registered_hooks(optimizer)
     attachment.in_force = True
     step = wrapped_step(optimizer, attachment)
-    attachment.step = weakref.ref(step)
+    attachment.step = weakref.ref(step.__func__)
     vars(optimizer).update(
         step=step,
         __reduce_ex__=functools.partial(_reduce, weakref.ref(optimizer)),
         _cdg_attachment=attachment,
     )
+    ATTACHED[id(optimizer)] = optimizer
+    attachment.guards = guards_of(optimizer)
+    stand(attachment.guards)
 
 
 def uninstall(optimizer: Optimizer, attachment: Attachment) -> None:
     """Take it off; where something has wrapped our step since, it stays, and is idle."""
     attachment.in_force = False
+    remove(attachment.guards)
+    ATTACHED.pop(id(optimizer), None)
     attributes = vars(optimizer)
     del attributes["__reduce_ex__"], attributes["_cdg_attachment"]
-    if attributes.get("step") is attachment.step():
+    ours = attachment.step()
+    if ours is not None and getattr(attributes.get("step"), "__func__", None) is ours:
         del attributes["step"]
         if attachment.replaced is not None:
             attributes["step"] = attachment.replaced

@@ -5,6 +5,7 @@ decay      what the base optimizer does                                by defaul
 =========  ==========================================================  ==========================
 coupled    adds λw to the gradient (SGD, Adam, RMSprop, …)             untransformed: M⁻¹g + λw
 decoupled  multiplies w by 1 − ηλ beside the gradient (AdamW, …)       untransformed
+unknown    a class that is not torch's may do either                   refused where it matters
 =========  ==========================================================  ==========================
 """
 
@@ -26,11 +27,17 @@ _DECOUPLED = ("AdamW", "Muon", "Adafactor")
 _WITHOUT = ("LBFGS", "Rprop", "SparseAdam")
 
 
+def steps_as_torch(optimizer: Optimizer) -> bool:
+    """Whether the step is one of torch.optim's: a subclass that overrides it has another."""
+    return getattr(type(optimizer).step, "__module__", "").startswith("torch.optim.")
+
+
 def _torch_name(optimizer: Optimizer) -> str:
-    """Return the name of the torch.optim class that the optimizer is or extends, else ""."""
-    for kind in type(optimizer).__mro__:
-        if kind.__module__.startswith("torch.optim") and kind.__name__ != "Optimizer":
-            return kind.__name__
+    """Return the name of the torch.optim class whose step the optimizer makes, else ""."""
+    if steps_as_torch(optimizer):
+        for kind in type(optimizer).__mro__:
+            if kind.__module__.startswith("torch.optim.") and kind.__name__ != "Optimizer":
+                return kind.__name__
     return ""
 
 
@@ -38,12 +45,17 @@ def _is_decoupled(optimizer: Optimizer, group: Mapping[str, Any]) -> bool:
     return bool(group.get("decoupled_weight_decay")) or _torch_name(optimizer) in _DECOUPLED
 
 
+def decay_is_known(optimizer: Optimizer) -> bool:
+    """Whether the class says how weight decay is applied."""
+    return _torch_name(optimizer) in (*_COUPLED, *_DECOUPLED, *_WITHOUT)
+
+
 def check_decay_is_known(optimizer: Optimizer) -> None:
-    """Refuse an optimizer whose use of weight decay cannot be told from its class."""
-    if _torch_name(optimizer) not in (*_COUPLED, *_DECOUPLED, *_WITHOUT):
+    """Refuse to transform the gradient of a decay that cannot be told from the class."""
+    if not decay_is_known(optimizer):
         msg = (
             f"transform_decay=True needs to know how {type(optimizer).__name__} applies its "
-            "weight decay, which is known for the optimizers of torch.optim only; leave it False"
+            "weight decay, which is known for the steps of torch.optim only; leave it False"
         )
         raise ValueError(msg)
 
@@ -73,7 +85,7 @@ def plus_decay(
     """Return t ± cw for every tensor t of a parameter w, with the coupled decay c of its group."""
     results = []
     for s, t in zip(selected, tensors, strict=True):
-        c, w = coupled_decay(optimizer, s.group), s.parameter.detach()
+        c, w = coupled_decay(optimizer, s.group), s.parameter
         # A float 0.0 means none; a tensor is never asked, which would wait for the device.
         if not (isinstance(c, float) and c == 0):
             t = t.add_(sign * c * w) if inplace else t + sign * c * w
@@ -85,9 +97,24 @@ def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
     """Return 1 − ηλ, by which decoupled decay multiplies a parameter; 1 where there is none.
 
     None is there either when a fused optimizer under GradScaler is about to skip its step.
+
+    Raises
+    ------
+    ValueError
+        If the class does not say whether its decay is decoupled.
     """
     rate = group.get("weight_decay", 0.0)
-    if not rate or not _is_decoupled(optimizer, group):
+    if not rate:
+        return 1.0
+    if not decay_is_known(optimizer):
+        msg = (
+            'where="update" leaves decoupled decay out of what it smooths, and whether the '
+            f"weight_decay={rate} of {type(optimizer).__name__} is decoupled cannot be told from "
+            "its class, whose step is not torch's; attach with transform_decay=True to smooth all "
+            "that the step does, set weight_decay to 0, or use where='gradient'"
+        )
+        raise ValueError(msg)
+    if not _is_decoupled(optimizer, group):
         return 1.0
     kept = 1.0 - group["lr"] * rate
     overflow = getattr(optimizer, "found_inf", None)
@@ -102,16 +129,20 @@ def _norm(tensor: Tensor) -> Tensor:
     return torch.linalg.vector_norm(tensor, dtype=torch.float32 if narrow else None)
 
 
-def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor]) -> None:
-    """Rescale every result in place to the Euclidean norm that its tensor had before.
+def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor]) -> list[Tensor]:
+    """Rescale every result to the Euclidean norm that its tensor had before, in place if it can be.
 
     A tensor that is zero, or holds a NaN or an infinity, keeps its scale: its norm says nothing
     of its other columns. No number leaves the device.
     """
+    matched = []
     for result, wanted in zip(results, norms, strict=True):
         ratio = wanted / _norm(result)
         usable = torch.isfinite(ratio) & (ratio > 0)
-        result.mul_(torch.where(usable, ratio, torch.ones_like(ratio)).to(result.real.dtype))
+        factor = torch.where(usable, ratio, torch.ones_like(ratio)).to(result.real.dtype)
+        # What is part of a graph is needed there as it is.
+        matched.append(result * factor if result.requires_grad else result.mul_(factor))
+    return matched
 
 
 def norms_of(tensors: Sequence[Tensor]) -> list[Tensor]:

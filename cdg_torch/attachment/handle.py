@@ -14,7 +14,7 @@ from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.attachment.copies import attachment_of, uninstall
 from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.report import Report, make_report
-from cdg_torch.attachment.step import check_served, in_metric, restore, transform_gradients
+from cdg_torch.attachment.step import check_served, in_metric, transform_gradients
 from cdg_torch.checkpoints import saved_metrics
 from cdg_torch.devices import widened
 
@@ -34,6 +34,7 @@ class Handle:
     ``rules``           the rules in the order tried; the last is the one for ``metric``
     ``metric``          the metric of the last rule; assign it to change it
     ``report()``        what the metric acts on, and why the rest is left alone
+    ``steps``           how many steps it has acted on
     ``apply_()``        transform now instead of in the step, to clip afterwards
     ``dual_norm()``     the length of the gradient in the metric, for clipping
     ``stats()``         norms and correlations of the last step, if asked for
@@ -82,32 +83,79 @@ class Handle:
     @property
     def is_attached(self) -> bool:
         """Whether the handle still acts on its optimizer."""
-        return self._attachment.in_force
+        return self._attachment.in_force and self._attachment.step() is not None
+
+    @property
+    def steps(self) -> int:
+        """The number of steps in which the metric has acted on something.
+
+        A step that failed or was not taken does not count, one with a closure counts once. A fused
+        optimizer under GradScaler skips a step on the device, after all has been transformed, and
+        that counts. A copy begins at 0, and a checkpoint does not keep the number.
+        """
+        return self._attachment.steps
 
     def __repr__(self) -> str:
         state = self.report().summary if self.is_attached else "detached"
         return f"<channel-directed gradients on {type(self.optimizer).__name__}: {state}>"
 
     def report(self) -> Report:
-        """Return what the metric acts on now, and why the rest is left alone; ``print`` it."""
-        return make_report(self.optimizer, self._attachment.selection)
+        """Return what the metric acts on now, and why the rest is left alone; ``print`` it.
+
+        Raises
+        ------
+        RuntimeError
+            If ``optimizer.step`` has been replaced, and nothing leads to the attached one any more;
+            as :meth:`apply_`, :meth:`dual_norm` and :meth:`stats`.
+        """
+        self._check_step_is_there()
+        return make_report(self.optimizer, self._attachment.selection, self.steps)
+
+    def _check_step_is_there(self) -> None:
+        if self._attachment.in_force and not self.is_attached:
+            msg = (
+                "optimizer.step has been replaced since attach() by something that does not call "
+                "the step that was there, so the metric acts on nothing; replace it before "
+                "attach(), or let the new one call the old one"
+            )
+            raise RuntimeError(msg)
 
     def detach(self) -> None:
         """Leave the optimizer as it was before; a second call does nothing.
 
         Gradients that :meth:`apply_` has transformed and no step has used become raw again.
         """
-        if self.is_attached:
-            restore(self._attachment.applied)
+        if self._attachment.in_force:
+            self._attachment.applied.restore()
             uninstall(self.optimizer, self._attachment)
             self._attachment.buffers = Buffers()
 
     def apply_(self) -> None:
         """Transform the gradients now; the next step takes them as they are.
 
-        For people who clip *afterwards*: unscale, ``apply_()``, clip, step. Until the step,
-        ``p.grad`` is the transformed gradient; after it, the raw one is back. Call it in every
-        iteration or in none.
+        For people who clip *afterwards*: unscale, ``apply_()``, clip, step. Call it in every
+        iteration or in none. From ``apply_()`` on, ``p.grad`` is the transformed gradient, until:
+
+        =====================================  ===================================================
+        what comes first                       what then is in ``p.grad``
+        =====================================  ===================================================
+        a change in place, such as a clip      the transformed gradient, changed
+        ``step()``                             the raw gradient of before, failed step or not
+        ``detach()``                           the raw gradient of before
+        a closure, in ``step(closure)``        the raw gradient of before, for it to begin with
+        a step that a scaler skips             the transformed gradient still
+        ``zero_grad()``, of either kind        nothing, or zero: from now on raw
+        another tensor, put there by you       that one, and it is raw
+        ``backward()`` into what is zero       the new gradient, raw
+        ``backward()`` into what is not zero   an error from ``backward()``
+        ``apply_()`` once more                 an error, unless it is raw again, or zero
+        =====================================  ===================================================
+
+        Raw gradients are transformed by the next ``apply_()`` or step. With ``inplace=True`` there
+        is no gradient of before: the transformed one stays, for a closure too, and after a step or
+        ``detach()`` it is taken for raw. Whether a gradient is zero is asked only where
+        ``apply_()`` or ``backward()`` comes to one that is there from an earlier ``apply_()``;
+        this waits for the device.
 
         Raises
         ------
@@ -116,10 +164,12 @@ class Handle:
         ValueError
             With ``where="update"``, where there is nothing to transform before the step.
         """
+        self._check_step_is_there()
         if self.options.where == "update":
             msg = 'apply_() needs where="gradient": with "update" the step itself is transformed'
             raise ValueError(msg)
-        if any(swap.stands for swap in self._attachment.applied):
+        applied = self._attachment.applied
+        if any(swap.stands and bool(swap.transformed.any()) for swap in applied.values()):
             msg = (
                 "these gradients have been transformed already; call apply_() once after each "
                 "backward pass, and then optimizer.step()"
@@ -127,9 +177,9 @@ class Handle:
             raise RuntimeError(msg)
         if self.options.require_gradients:
             check_gradients(self.optimizer)
-        # Rewritten since (zeroed and accumulated anew, after a step that a scaler skipped).
-        self._attachment.applied = []
-        transform_gradients(self._attachment, self.optimizer, self._attachment.applied)
+        applied.forget()
+        transform_gradients(self._attachment, self.optimizer, applied)
+        applied.watch()
 
     def stats(self) -> dict[str, TensorStatistics]:
         """Return norms and channel correlations, raw and transformed, of the last step.
@@ -142,6 +192,7 @@ class Handle:
         RuntimeError
             If the handle was not attached with ``stats=True``.
         """
+        self._check_step_is_there()
         if not self.options.stats:
             msg = "statistics cost time at every step and are off; attach with stats=True"
             raise RuntimeError(msg)
@@ -153,12 +204,16 @@ class Handle:
         :math:`\sqrt{\sum g^TM^{-1}g}` over the tensors that the metric acts on, the Euclidean
         square for the others; a number in float64. Call it between ``backward()`` and the step.
         """
+        self._check_step_is_there()
         selected = self._attachment.selection.now(self.optimizer)
         acted = {id(s.parameter) for s in selected}
         grads = [widened(g) for s in selected if (g := s.parameter.grad) is not None]
         for s, g in zip(selected, grads, strict=True):
             check_served(g, f"the gradient of {s.entry.name}")
-        pairs = list(zip(grads, in_metric(selected, grads, "gradient", Buffers()), strict=True))
+        recorded = torch.is_grad_enabled() and any(g.requires_grad for g in grads)
+        with torch.set_grad_enabled(recorded):
+            transformed = in_metric(selected, grads, "gradient", Buffers())
+        pairs = list(zip(grads, transformed, strict=True))
         for group in self.optimizer.param_groups:
             for p in group["params"]:
                 if p.grad is not None and id(p) not in acted:

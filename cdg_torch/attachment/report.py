@@ -45,9 +45,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an attached metric acts on; ``print`` it, or iterate over its rows."""
+    """What an attached metric acts on; ``print`` it, or iterate over its rows.
+
+    ``steps`` is the number of steps in which it has acted on something (``Handle.steps``).
+    """
 
     rows: tuple[Row, ...]
+    steps: int = 0
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -81,10 +85,12 @@ class Report:
             for line in table
         ]
         lines.insert(1, "  ".join("-" * width for width in [*widths, len(head[-1])]))
-        return "\n".join([*lines, "", self.summary])
+        plural = "" if self.steps == 1 else "s"
+        so_far = f"{self.steps:,} step{plural} transformed so far"
+        return "\n".join([*lines, "", self.summary, so_far])
 
 
-def make_report(optimizer: Optimizer, selection: Selection) -> Report:
+def make_report(optimizer: Optimizer, selection: Selection, steps: int) -> Report:
     """Return what a selection does now: the optimizer's tensors first, then the model's others."""
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     by_id = selection.read()
@@ -108,6 +114,9 @@ def make_report(optimizer: Optimizer, selection: Selection) -> Report:
         for place, p in enumerate(group["params"]):
             if id(p) not in by_id:
                 name = f"<group {index}, parameter {place}>"
+                former = selection.former_name(p)
                 why = "not a parameter of this model"
+                if former is not None:
+                    why += f" any more, where it was {former}"
                 rows.append(Row(name, tuple(p.shape), None, None, None, why))
-    return Report((*rows, *absent))
+    return Report((*rows, *absent), steps)

@@ -6,7 +6,7 @@ read as it is now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -183,6 +183,11 @@ class Entry:
                 return False
         return True
 
+    def successors(self) -> list[Tensor]:
+        """Return what stands in its places now, other than itself."""
+        found = (slot.owner._parameters.get(slot.key) for slot in self.slots)
+        return [p for p in found if p is not None and p is not self.parameter]
+
 
 class Selected(NamedTuple):
     """A tensor to act on in this step: the metric in force, and what the optimizer knows of it."""
@@ -211,13 +216,44 @@ class Selection:
         Selection.__init__(self, *state)
 
     def read(self) -> dict[int, Entry]:
-        """Read the model as it is now: an entry for each parameter, tied ones too, by ``id``."""
+        """Read the model as it is now: an entry for each parameter, tied ones too, by ``id``.
+
+        The first reading, and from then on what :meth:`now` has read, is what it is compared with.
+        """
         places: dict[int, list[Slot]] = {}
         for slot in parameter_slots(self.model):
             places.setdefault(id(slot.parameter), []).append(slot)
         # Each entry holds its parameter, so no other tensor can take over the id.
-        self._by_id = {key: _entry(slots, self.rules) for key, slots in places.items()}
-        return self._by_id
+        by_id = {key: _entry(slots, self.rules) for key, slots in places.items()}
+        if self._by_id is None:
+            self._by_id = by_id
+        return by_id
+
+    def former_name(self, parameter: Tensor) -> str | None:
+        """Return the name that a parameter had in the model when it was last read, if any."""
+        entry = None if self._by_id is None else self._by_id.get(id(parameter))
+        return None if entry is None else entry.name
+
+    def _check_none_is_stale(
+        self, optimizer: Optimizer, held: Sequence[Tensor], now: Container[int]
+    ) -> None:
+        """Refuse parameters in whose place the model now has others, unknown to the optimizer."""
+        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        before = self._by_id or {}
+        gone = [before[id(p)] for p in held if id(p) not in now and id(p) in before]
+        stale = [
+            entry.name
+            for entry in gone
+            # A frozen one needs no optimizer, and one that is tied now has one.
+            if any(q.requires_grad and id(q) not in known for q in entry.successors())
+        ]
+        if stale:
+            msg = (
+                "replaced in the model since attach(), while the optimizer still holds what stood "
+                f"there before: {', '.join(stale)}; put the model's new parameters into "
+                "optimizer.param_groups, or make a new optimizer and attach to that"
+            )
+            raise RuntimeError(msg)
 
     def now(self, optimizer: Optimizer, *, with_gradient: bool = True) -> list[Selected]:
         """Return the tensors to act on now, from the optimizer's groups as they are."""
@@ -225,7 +261,7 @@ class Selection:
             (p, group)
             for group in optimizer.param_groups
             for p in group["params"]
-            if p.grad is not None or not with_gradient
+            if p.grad is not None or p.requires_grad or not with_gradient
         ]
         by_id = self.read() if self._by_id is None else self._by_id
         entries = [by_id.get(id(p)) for p, _ in held]
@@ -239,6 +275,8 @@ class Selection:
                     "attach again to the optimizer and the model that are trained"
                 )
                 raise RuntimeError(msg)
+            self._check_none_is_stale(optimizer, [p for p, _ in held], by_id)
+            self._by_id = by_id
         # The identity is left out: the very gradient goes into the step.
         metrics = [None if _is_identity(rule.metric) else rule.metric for rule in self.rules]
         return [
@@ -246,6 +284,7 @@ class Selection:
             for (p, group), entry in zip(held, entries, strict=True)
             if entry is not None
             and entry.rule is not None
+            and (p.grad is not None or not with_gradient)
             and (metric := metrics[entry.rule]) is not None
         ]
 

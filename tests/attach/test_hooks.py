@@ -104,7 +104,7 @@ def test_hooks_come_and_go(when) -> None:
     optimizer = momentum_sgd(model)
     calls, late = [], []
     once = optimizer.register_step_pre_hook(lambda *_: (calls.append("once"), once.remove())[1])
-    cdg_torch.attach(optimizer, model, METRIC)
+    handle = cdg_torch.attach(optimizer, model, METRIC)
 
     def register(_model):
         if not late:
@@ -116,6 +116,7 @@ def test_hooks_come_and_go(when) -> None:
         optimizer.step(closure_of(model, optimizer, batches(1)[0], register))
     assert calls == ["once", "late", "late"]
     assert len(optimizer._optimizer_step_post_hooks) == 1
+    handle.detach()
     assert not optimizer._optimizer_step_pre_hooks
 
 

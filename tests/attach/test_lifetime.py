@@ -8,6 +8,7 @@ import torch
 
 import cdg_torch
 from tests.tools.small_training import METRIC, batches, loss_of, network
+from tests.tools.wrappers import Lookahead
 
 
 def attached_to(kind, **options):
@@ -84,6 +85,26 @@ def test_freed_after_detach_and_after_a_failed_step(no_collector) -> None:
     references = [weakref.ref(optimizer), weakref.ref(model)]
     del model, optimizer, handle, _, caught
     assert [reference() for reference in references] == [None, None]
+
+
+def test_freed_between_apply_and_step(no_collector) -> None:
+    no_collector()
+    model, optimizer, handle, _ = trained("SGD")
+    loss_of(model, batches(1)[0]).backward()
+    handle.apply_()
+    references = [weakref.ref(optimizer), weakref.ref(model), weakref.ref(model[0].weight)]
+    del model, optimizer, handle, _
+    assert [reference() for reference in references] == [None] * 3
+
+
+def test_a_wrapper_is_freed_with_what_it_wraps(no_collector) -> None:
+    no_collector()
+    model = network()
+    optimizer = Lookahead(torch.optim.SGD(model.parameters(), lr=0.1))
+    handle = cdg_torch.attach(optimizer, model, METRIC)
+    references = [weakref.ref(o) for o in (optimizer, optimizer._base_optimizer, model, handle)]
+    del model, optimizer, handle
+    assert [reference() for reference in references] == [None] * 4
 
 
 def test_a_handle_keeps_its_optimizer_and_an_optimizer_its_metric(no_collector) -> None:

@@ -48,8 +48,9 @@ def test_the_report_prints_every_tensor_once(capsys) -> None:
     assert lines[2].split()[1:5] == ["6×2×3×3", "0", "1", "(1,"]
     total = sum(p.numel() for p in model.parameters())
     acted = sum(model[i].weight.numel() for i in (0, 3, 5))
-    assert lines[-1] == f"acts on 3 of {len(names)} tensors, {acted} of {total:,} numbers"
-    assert lines[-1] in repr(handle)
+    assert lines[-2] == f"acts on 3 of {len(names)} tensors, {acted} of {total:,} numbers"
+    assert lines[-1] == "0 steps transformed so far"
+    assert lines[-2] in repr(handle)
 
 
 NAMED = Rule(metric=OTHER, name="0.*")

@@ -179,13 +179,82 @@ def test_bad_options_are_refused(options, message) -> None:
         attached_network(**options)
 
 
-def test_unknown_decay_is_not_guessed() -> None:
-    class Theirs(torch.optim.Optimizer):
-        pass
+class Lion(torch.optim.Optimizer):
+    """Sign descent with decoupled decay, by somebody else; or with coupled decay."""
 
+    coupled = False
+
+    def __init__(self, params, lr=0.1, weight_decay=0.5):
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            decay = group["weight_decay"]
+            for p in group["params"]:
+                grad = p.grad + decay * p if self.coupled else p.grad
+                if not self.coupled:
+                    p.mul_(1 - group["lr"] * decay)
+                p.sub_(group["lr"] * grad.sign())
+
+
+class Coupled(Lion):
+    coupled = True
+
+
+class DecoupledSGD(torch.optim.SGD):
+    """Derives from torch's, and decays in another way."""
+
+    def step(self, closure=None):
+        group = self.param_groups[0]
+        decay, group["weight_decay"] = group["weight_decay"], 0.0
+        torch._foreach_mul_([p.data for p in group["params"]], 1 - group["lr"] * decay)
+        super().step(closure)
+        group["weight_decay"] = decay
+
+
+UNKNOWN = {"Lion": Lion, "Coupled": Coupled, "SGD overridden": DecoupledSGD}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_unknown_decay_is_not_guessed(name) -> None:
     model = network()
-    with pytest.raises(ValueError, match="needs to know how Theirs applies its weight decay"):
-        cdg_torch.attach(Theirs(model.parameters(), {}), model, METRIC, transform_decay=True)
+    optimizer = UNKNOWN[name](model.parameters(), lr=0.1, weight_decay=0.5)
+    kind = type(optimizer).__name__
+    with pytest.raises(ValueError, match=f"needs to know how {kind} applies its weight decay"):
+        cdg_torch.attach(optimizer, model, METRIC, transform_decay=True)
+    message = rf"weight_decay=0\.5 of {kind} is decoupled cannot be told.*transform_decay=True"
+    with pytest.raises(ValueError, match=message):
+        cdg_torch.attach(optimizer, model, METRIC, where="update")
+    assert cdg_torch.attached(optimizer) is None
+    # Set later, it is refused then, and nothing has changed.
+    optimizer.param_groups[0]["weight_decay"] = 0.0
+    cdg_torch.attach(optimizer, model, METRIC, where="update")
+    optimizer.param_groups[0]["weight_decay"] = 0.5
+    loss_of(model, batches(1)[0]).backward()
+    before = weights_of(model)
+    with pytest.raises(ValueError, match=message):
+        optimizer.step()
+    assert all_equal(model.parameters(), before)
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_unknown_decay_smoothed_with_the_rest(name) -> None:
+    plain, attached, before, _ = one_step(
+        lambda model: UNKNOWN[name](model.parameters(), lr=0.1, weight_decay=0.5),
+        where="update",
+        transform_decay=True,
+    )
+    for key, move in plain.items():
+        close(attached[key], expected_move(key, move), before[key])
+
+
+def test_decay_of_tensors_that_are_left_alone_does_not_matter() -> None:
+    model = network()
+    selected = [model.get_parameter(name) for name in SELECTED]
+    others = [p for name, p in model.named_parameters() if name not in SELECTED]
+    groups = [{"params": selected, "weight_decay": 0.0}, {"params": others}]
+    cdg_torch.attach(Lion(groups), model, METRIC, where="update")
 
 
 @pytest.mark.parametrize(("found_inf", "kept"), [(None, 0.99), (0.0, 0.99), (1.0, 1.0)])

@@ -207,18 +207,17 @@ def records(optimizer: Optimizer, tensors: Sequence[Tensor]) -> bool:
     """
     if getattr(optimizer, "defaults", {}).get("differentiable"):
         return True
-    return any(t.requires_grad for t in tensors) and not steps_as_torch(optimizer)
+    return not steps_as_torch(optimizer) and any(t.requires_grad for t in tensors)
 
 
 @_disable_dynamo
 def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: Swaps) -> None:
     """Put k = M⁻¹g in the place of every selected gradient, of all or of none; add to ``swaps``."""
     options, statistics = attachment.options, attachment.statistics
-    selected = [
-        s
-        for s in select(attachment, optimizer)
-        if (ready := swaps.get(id(s.parameter))) is None or not ready.stands
-    ]
+    selected = select(attachment, optimizer)
+    if swaps:
+        ready = {key for key, swap in swaps.items() if swap.stands}
+        selected = [s for s in selected if id(s.parameter) not in ready]
     raws = [grad for s in selected if (grad := s.parameter.grad) is not None]
 
     for s, raw in zip(selected, raws, strict=True):

@@ -171,7 +171,8 @@ def _axis(job: Job, name: str) -> int:
     if torch.is_grad_enabled() and grad.requires_grad:
         msg = (
             f"{name} is a DTensor that requires grad, and no history goes through the exchange "
-            "between ranks; use an optimizer with differentiable=False, or torch.no_grad()"
+            "between ranks; use an optimizer with differentiable=False, detach the gradient, or "
+            "use torch.no_grad()"
         )
         raise TypeError(msg)
     if not has_float64(grad.device):

@@ -233,7 +233,8 @@ def select(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem,
     known = {theorem.id: theorem for theorem in theorems()}
     if ids is None and not more:
         return tuple(known.values())
-    first = [ids] if isinstance(ids, str) or not isinstance(ids, Iterable) else list(ids)
+    several = isinstance(ids, Iterable) and not isinstance(ids, str | bytes)
+    first = list(ids) if several else [ids]
     chosen: dict[str, Theorem] = {}
     unknown: list[str] = []
     for name in (*first, *more):

@@ -99,7 +99,10 @@ class Rule:
             got = described(self.types)
             msg = f"types must be module classes such as nn.Linear, got {got}"
             raise TypeError(msg)
-        for field, pattern in (("name", self.name), ("parameter", self.parameter or "*")):
+        for field, pattern in (
+            ("name", self.name),
+            ("parameter", "*" if self.parameter is None else self.parameter),
+        ):
             if not isinstance(pattern, str):
                 msg = f"{field} must be a glob pattern, got {described(pattern)}"
                 raise TypeError(msg)

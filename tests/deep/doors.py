@@ -100,6 +100,7 @@ ENDS: dict[str, Any] = {"boundary": "natural", "spacing": "normalized"}
 AXIS: dict[str, Any] = {"dim": 0, "groups": 1}
 ON_GRAD: dict[str, Any] = {"grad": GRAD, "metric": SOBOLEV}
 ON_ROWS: dict[str, Any] = {"grad": ROWS, "metric": SOBOLEV}
+SHARES, SPECTRA = np.full(3, 0.5), {"signal": np.ones(3), "noise": np.ones(3)}
 SAMPLED: dict[str, Any] = {"boundary": "natural", "n": 5}
 
 DOORS: dict[str, Door] = {
@@ -175,6 +176,20 @@ DOORS: dict[str, Door] = {
     "discrete.shard_plan": _door(discrete.shard_plan, metric=SOBOLEV, sizes=(3, 2)),
     "discrete.graph_laplacian": _door(discrete.graph_laplacian, **SAMPLED),
     "discrete.laplacian_eigenvalues": _door(discrete.laplacian_eigenvalues, **SAMPLED),
+    "discrete.gram_power": _door(discrete.gram_power, metric=SOBOLEV, n=5, exponent=0.5),
+    "discrete.inner_product": _door(discrete.inner_product, h=ROWS, k=ROWS, metric=SOBOLEV),
+    **{
+        f"discrete.{name}": _door(
+            getattr(discrete, name), **more, **SPECTRA, same=("signal", "noise")
+        )
+        for name, more in (
+            ("risk", {"factors": SHARES}), ("best_scale", {"factors": SHARES}),
+            ("best_factors", {}), ("best_stopping", {"metric": SOBOLEV, "curvature": 1.0}),
+        )
+    },
+    "discrete.early_stopping": _door(
+        discrete.early_stopping, metric=SOBOLEV, n=3, time=1.0, curvature=1.0
+    ),
     "discrete.to_modes": _door(discrete.to_modes, u=ROWS, boundary="natural"),
     "discrete.from_modes": _door(discrete.from_modes, modes=ROWS, boundary="natural"),
     **{

@@ -31,6 +31,9 @@ CURE = re.compile(r";|must|needs|use |give |one of")
 LEFT_OUT = {
     *product(("n", "columns"), ("10**30", "10**400")),
     ("ids", "None"),
+    # Any iterable of ids will do, so an error is about what is in it.
+    ("ids", "(x for x in (1, 2))"),
+    ("ids", "np.array(['a', 'b'])"),
 }
 # As they are written, so that a failure can be repeated; each is evaluated anew for each call.
 # fmt: off
@@ -64,6 +67,8 @@ ODD_VALUES: dict[str, Callable[[], Any]] = {
 def words_for(value: object) -> set[str]:
     """Return the words of which an error about a value should use one."""
     words = {type(value).__name__}
+    if isinstance(value, type):
+        words |= {f"the class {value.__module__}.{value.__qualname__}"}
     if isinstance(value, int | float | complex | str | bytes | np.generic) or value is None:
         words |= {repr(value), str(value)}
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -74,6 +79,8 @@ def words_for(value: object) -> set[str]:
     elif isinstance(value, torch.Tensor):
         words |= {str(value.dtype), str(value.layout), "DTensor", f"on {value.device}"}
         words |= set() if value.is_nested else {str(tuple(value.shape))}
+        if value.dtype == torch.float64 and value.isnan().any():
+            words |= {"nan"}
         if value.dtype == torch.float64:  # a metric's operand, and an error may print it
             words |= {str(tuple(value.tolist()))}
     elif isinstance(value, np.ndarray):
@@ -188,8 +195,15 @@ def _without_door() -> set[str]:
     """Return public callables that have no door: none, but what is tried by its methods."""
     public = {*cdg_torch.__all__, *(f"discrete.{name}" for name in discrete.__all__)}
     public |= {f"baselines.{name}" for name in cdg_torch.baselines.__all__}
-    # Results and handles, which the library makes; a base class; a module.
-    made = {"Handle", "Report", "MetricSchedule", "discrete.SweepFactors", "baselines"}
+    # Results, handles and warnings, which the library makes; a base class; a module.
+    made = {
+        "Handle",
+        "Report",
+        "MetricSchedule",
+        "discrete.SweepFactors",
+        "baselines",
+        "CDGWarning",
+    }
     return public - made - DOORS.keys()
 
 

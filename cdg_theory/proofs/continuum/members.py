@@ -47,7 +47,9 @@ def _members(ordinary: tuple[Any, Any, Any] = ORDINARY) -> bool:
             found |= {ends: make(value, boundary=ends[0], spacing=ends[1]) for ends in asked}
             right &= found[default] == make(value)
             right &= all(form(lam, ends) == InnerProduct(*table, ends) for ends in BOUNDARIES)
-        alpha, beta, gamma = (float(sp.sympify(weight).subs(lam, value)) for weight in table)
+        alpha, beta, gamma = (
+            float(sp.sympify(weight, strict=True).subs(lam, value)) for weight in table
+        )
         for (boundary, spacing), metric in found.items():
             right &= metric == Metric(alpha, beta, gamma, boundary=boundary, spacing=spacing)
             # On n channels the derivative weighs γn², or γ where a step is one channel.

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cdg_torch.lab.verify.matrix import Case, CaseResult
 
 
+_SAID = ("id", "statement", "kind", "holds", "seconds", "perturbed")
+
+
 @dataclass(frozen=True, slots=True)
 class CaseGroup:
     """All certificates of one path, metric and dtype."""
@@ -108,7 +111,7 @@ class Verification:
             "machine": platform.machine(),
             "holds": self.holds,
             "failures": self.failures,
-            "theorems": [asdict(result) for result in self.theorems],
+            "theorems": [{name: getattr(r, name) for name in _SAID} for r in self.theorems],
             "theorems_left_out": self.left_out,
             "certificates": [
                 {

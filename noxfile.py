@@ -52,8 +52,8 @@ ASK_FOR_TORCH = ("torchmetrics", "lightning-utilities")
 
 EVERYTHING = (
     "tests", "cdg_theory", "cdg_torch",
-    # These need what the sessions do not install: a browser, the training frameworks, and a Triton
-    # where torch is built without; with it, its interpreter is slow.
+    # These need what the sessions do not install: a browser and the training frameworks. Triton's
+    # interpreter is slow.
     "--ignore=tests/docs", "--ignore=tests/deep",
     "--ignore=tests/attach/test_frameworks.py",
     "--ignore=tests/kernels/test_gpu_interpreted.py", "--ignore=cdg_torch/solve/gpu/programs.py",
@@ -103,7 +103,9 @@ def install_torch(session: nox.Session, wanted: str) -> dict[str, str]:
             session.install("--target", str(shared), *LIBRARIES[cuda])
         site = ask(session, "import sysconfig; print(sysconfig.get_path('purelib'))")
         Path(site, "cuda.pth").write_text(f"{shared.resolve()}\n", encoding="utf-8")
-    return {line.name: f"{line.name}{line.specifier}" for line in asked if line not in gpu}
+    # Triton compiles the GPU kernels without a GPU too; builds of torch without CUDA do not ask.
+    mine = {"triton": "triton"}
+    return mine | {line.name: f"{line.name}{line.specifier}" for line in asked if line not in gpu}
 
 
 def run_tests(

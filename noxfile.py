@@ -31,7 +31,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = ("3.11", "3.12", "3.13")
-TOOLS = ("hypothesis", "nox", "packaging", "pytest", "python-flint")
+TOOLS = ("hypothesis", "nox", "numpydoc", "packaging", "pytest", "python-flint")
 
 # Of every torch that people may have, some: the Python that its session has.
 TORCHES = {"2.6": "3.11", "2.8": "3.12", "2.11": "3.12", "newest": "3.13"}
@@ -52,8 +52,8 @@ ASK_FOR_TORCH = ("torchmetrics", "lightning-utilities")
 
 EVERYTHING = (
     "tests", "cdg_theory", "cdg_torch",
-    # These need what the sessions do not install: a browser, the training frameworks, and a Triton
-    # where torch is built without; with it, its interpreter is slow.
+    # These need what the sessions do not install: a browser and the training frameworks. Triton's
+    # interpreter is slow.
     "--ignore=tests/docs", "--ignore=tests/deep",
     "--ignore=tests/attach/test_frameworks.py",
     "--ignore=tests/kernels/test_gpu_interpreted.py", "--ignore=cdg_torch/solve/gpu/programs.py",
@@ -103,7 +103,9 @@ def install_torch(session: nox.Session, wanted: str) -> dict[str, str]:
             session.install("--target", str(shared), *LIBRARIES[cuda])
         site = ask(session, "import sysconfig; print(sysconfig.get_path('purelib'))")
         Path(site, "cuda.pth").write_text(f"{shared.resolve()}\n", encoding="utf-8")
-    return {line.name: f"{line.name}{line.specifier}" for line in asked if line not in gpu}
+    # Triton compiles the GPU kernels without a GPU too; builds of torch without CUDA do not ask.
+    mine = {"triton": "triton"}
+    return mine | {line.name: f"{line.name}{line.specifier}" for line in asked if line not in gpu}
 
 
 def run_tests(
@@ -191,7 +193,7 @@ def package(session: nox.Session) -> None:
     """Build and check what is published; test the sdist by itself; install the wheel and use it."""
     made = Path(session.create_tmp())
     shutil.rmtree(made / "dist", ignore_errors=True)
-    session.install("build", "twine", pinned_torch())
+    session.install("build", "twine")
     session.run("python", "-m", "build", "--outdir", str(made / "dist"), str(ROOT))
     wheel, sdist = sorted(map(str, (made / "dist").iterdir()), key=lambda name: name[-3:] != "whl")
     session.run("twine", "check", "--strict", wheel, sdist)

@@ -40,8 +40,6 @@ def train(compiled: str, steps: int = 6, counter=None, attached=True, **kwargs):
     return [p.detach() for p in model.parameters()], counts
 
 
-# torch's own compiler still uses what torch deprecates.
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 @pytest.mark.parametrize("compiled", ["model", "step", "model and step"])
 @pytest.mark.parametrize("path", ["foreach", "fused"])
 def test_same_weights_and_no_recompilation_while_the_metric_moves(compiled, path) -> None:
@@ -61,7 +59,6 @@ def test_same_weights_and_no_recompilation_while_the_metric_moves(compiled, path
     )
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_nothing_of_ours_is_compiled() -> None:
     compiled = []
     for attached in (False, True):

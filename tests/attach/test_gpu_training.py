@@ -178,8 +178,6 @@ def test_streams_do_not_meet() -> None:
         assert all(torch.equal(one, k) for one in several)
 
 
-# torch's own compiler still uses what torch deprecates.
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_compiled_code_calls_the_kernels() -> None:
     g = torch.randn(33, 7, 3, device="cuda", requires_grad=True)
     operand = cdg_torch.metric_operand(METRIC)

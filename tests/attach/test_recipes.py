@@ -140,8 +140,6 @@ def test_checkpoints(tmp_path) -> None:
     assert same(space["model"], expected)
 
 
-# torch's own compiler still uses what torch deprecates.
-@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_compile() -> None:
     found = run("torch.compile", backend="eager")["model"]
     for p, q in zip(found.parameters(), by_hand().parameters(), strict=True):

@@ -12,9 +12,6 @@ import cdg_torch
 from cdg_torch import metric_operand
 from tests.tools.kernel_cases import GENERAL_CYCLE, MEMBERS
 
-# Forward mode loads decompositions that torch compiles with what it deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
-
 METRIC = MEMBERS[GENERAL_CYCLE]
 FUNCTIONS = {
     "riemannian_gradient": lambda g: cdg_torch.riemannian_gradient(g, METRIC, dim=1, groups=2),

@@ -13,11 +13,8 @@ from tests.tools.kernel_cases import GENERAL_CYCLE, MEMBERS, MODERATE
 
 METRIC = MEMBERS[GENERAL_CYCLE]
 
-# torch's own compiler still uses what torch deprecates; from 2.14 on, its opcheck looks at .grad.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf"),
-]
+# From torch 2.14 on, its opcheck looks at .grad.
+pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 
 
 @pytest.fixture(autouse=True)

@@ -87,6 +87,7 @@ def channel_correlation(
 
     Examples
     --------
+    >>> import torch
     >>> rows = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, -2.0]])
     >>> channel_correlation(rows, 0).item()  # (5 - 3) / (5 + 5)
     0.2

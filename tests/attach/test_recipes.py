@@ -4,7 +4,6 @@ import itertools
 import re
 from functools import partial
 
-import pytest
 import torch
 from torch import nn
 

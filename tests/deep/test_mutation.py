@@ -58,6 +58,7 @@ def test_sees_the_dispatcher():
 """
 
 
+@pytest.mark.slow
 def test_cached_functions_and_properties_are_mutated(tmp_path) -> None:
     """The first test fills the cache; the second must not be handed what it holds."""
     for name, text in {

@@ -19,6 +19,8 @@ def mute(what: str, done: int, total: int) -> None:
     assert 0 <= done <= total
 
 
+# Not all of them are short.
+@pytest.mark.slow
 # Fuzzing makes a sparse tensor to see it refused, and torch says that such tensors are new.
 @pytest.mark.filterwarnings("ignore:Sparse CSR tensor support:UserWarning")
 @pytest.mark.parametrize("part", [part for part in PARTS if part != "mutation"])

@@ -57,7 +57,10 @@ TYPES = {
     "verbose": (lambda: attach(verbose=np.ones(2)), "verbose must be True or False"),
     "rules": (lambda: attach(rules=[METRIC]), "rules must be a list of cdg_torch.Rule"),
     # a tensor has no truth of its own
-    "rule": (lambda: cdg_torch.Rule(METRIC, parameter=GRAD), "parameter must be a glob pattern"),
+    "rule": (
+        lambda: cdg_torch.Rule(metric=METRIC, parameter=GRAD),
+        "parameter must be a glob pattern",
+    ),
     "blend": (lambda: cdg_torch.blend(METRIC, "half"), "t must be a real number"),
     "blend of what": (lambda: cdg_torch.blend(None, 0.5), "metric must be"),
     "schedule": (lambda: cdg_torch.LinearMetric(None, steps=3), "handle must be what"),

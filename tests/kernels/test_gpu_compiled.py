@@ -42,6 +42,7 @@ for dtype, flat in product(("*fp32", "*bf16", "*fp16"), (True, False)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capability", [80, 90])
 def test_every_kernel_becomes_machine_code(capability, tmp_path) -> None:
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}

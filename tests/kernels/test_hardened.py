@@ -46,6 +46,7 @@ print(choose(torch.ones(1)), *(str(one.message) for one in said), sep="\\n")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not hasattr(os, "setuid") or os.getuid() != 0, reason="only root may become another user"
 )

@@ -233,8 +233,9 @@ def select(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem,
     known = {theorem.id: theorem for theorem in theorems()}
     if ids is None and not more:
         return tuple(known.values())
-    several = isinstance(ids, Iterable) and not isinstance(ids, str | bytes)
-    first = list(ids) if several else [ids]
+    first: list[object] = [ids]
+    if isinstance(ids, Iterable) and not isinstance(ids, str | bytes):
+        first = list(ids)
     chosen: dict[str, Theorem] = {}
     unknown: list[str] = []
     for name in (*first, *more):

@@ -7,20 +7,11 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
 PRELOADED = ["torch.distributed.tensor.debug", "torch.distributed.fsdp", "cdg_torch.sharded"]
-
-needs_fsdp2_on_cpus = pytest.mark.skipif(
-    torch.__version__ < (2, 7), reason="FSDP2 runs on CPUs from torch 2.7 on"
-)
-needs_averages = pytest.mark.skipif(
-    torch.__version__ < (2, 9),
-    reason="before torch 2.9, FSDP2 on CPUs adds up float32 gradients that it should average",
-)
 
 
 def _rank(rank, world, work, arguments, folder) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 
 import cdg_torch
 from cdg_torch import Metric
+from tests.tools.needs_torch import needs_fsdp2_on_cpus
 from tests.tools.ranks import on_ranks
 
 METRIC = Metric(1.0, 0.5, 0.2)
@@ -57,6 +58,7 @@ def differentiated():
     return True
 
 
+@needs_fsdp2_on_cpus
 def test_a_backward_pass_after_apply_is_noticed_where_fsdp_adds_past_autograd() -> None:
     for added, added_to_zero, gap in on_ranks(2, applied):
         assert "call zero_grad(set_to_none=True) before it" in added
@@ -64,5 +66,6 @@ def test_a_backward_pass_after_apply_is_noticed_where_fsdp_adds_past_autograd() 
         assert gap < 1e-14
 
 
+@needs_fsdp2_on_cpus
 def test_differentiable_steps_of_sharded_tensors_are_refused() -> None:
     assert on_ranks(2, differentiated) == [True, True]

@@ -17,6 +17,7 @@ from cdg_torch import Metric
 from cdg_torch.checks import WithoutMemoryError
 from cdg_torch.gradient import write_gradients
 from cdg_torch.solve import Job
+from tests.tools.needs_torch import needs_torch
 
 METRIC = Metric(1.0, 0.5, 0.2)
 
@@ -130,12 +131,15 @@ def test_in_place_it_is_right_or_refused_and_nothing_is_written(kind) -> None:
             assert torch.equal(k, cdg_torch.riemannian_gradient(raw, METRIC))
 
 
+NEEDS = {"float4": needs_torch("2.8", "there is no float4")}
+
+
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested:UserWarning")
 @pytest.mark.filterwarnings("ignore:Sparse CSR:UserWarning")
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_:UserWarning")
 @pytest.mark.filterwarnings("ignore:The PyTorch API of MaskedTensors:UserWarning")
 @pytest.mark.filterwarnings("ignore:.* is not implemented in __torch_dispatch__:UserWarning")
-@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=NEEDS.get(k, ())) for k in REFUSED])
 def test_what_is_not_dense_and_real_is_refused_with_a_cure(kind) -> None:
     make, match = REFUSED[kind]
     g, first = make(), dense()

@@ -16,7 +16,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 import cdg_torch
 from cdg_torch import Metric, Rule
-from tests.tools.ranks import needs_fsdp2_on_cpus, on_ranks
+from tests.tools.needs_torch import needs_fsdp2_on_cpus
+from tests.tools.ranks import on_ranks
 
 METRIC = Metric(1.0, 0.5, 0.2)
 STEPS = 3

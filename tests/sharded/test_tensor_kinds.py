@@ -104,7 +104,10 @@ def numbers(kind: str) -> torch.Tensor:
 
 def gather(d: dt.DTensor) -> torch.Tensor:
     """Return all rows of a DTensor, whose local part may be a subclass that is not sent."""
-    local = d.to_local().as_subclass(torch.Tensor)
+    local = d.to_local()
+    if isinstance(local, collectives.AsyncCollectiveTensor):  # older torch makes nothing else of it
+        local = local.wait()
+    local = local.as_subclass(torch.Tensor)
     whole = {"shape": d.shape, "stride": d.stride(), "run_check": False}
     return dt.DTensor.from_local(local, d.device_mesh, d.placements, **whole).full_tensor()
 

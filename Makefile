@@ -16,7 +16,7 @@ test: lint types
 
 # The tests that take a minute or more each.
 full: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 # What takes too long for any test run: under an hour on 2 cores. The figures go into the docs.
 deep: $(VENV)/.installed-test

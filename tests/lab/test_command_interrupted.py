@@ -64,8 +64,8 @@ def test_training_stops_in_words(tmp_path, workers) -> None:
         assert process.stdout.readline() == b"begun\n"
         # As a terminal does: to the command and to all processes that it started.
         os.killpg(process.pid, signal.SIGINT)
-        # The pipe is at its end when the last of them is gone.
-        assert process.stdout.read() == b""
+        # The pipe is at its end when the last of them is gone. Older Typer ends the line there.
+        assert process.stdout.read() in {b"", b"\n"}
         said = process.stderr.read().decode().splitlines()
     assert process.returncode == 130
     assert said == [

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cdg_torch.attachment.selection import parameters_of
 from cdg_torch.notices import say
 
 if TYPE_CHECKING:
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
 # Every optimizer that has a metric attached, by its id.
 ATTACHED: weakref.WeakValueDictionary[int, Optimizer] = weakref.WeakValueDictionary()
-
-
-def parameters_of(optimizer: Optimizer) -> set[int]:
-    """Return the ids of the parameters that an optimizer holds."""
-    return {id(p) for group in optimizer.param_groups for p in group["params"]}
 
 
 def _some(entries: Sequence[Entry]) -> str:

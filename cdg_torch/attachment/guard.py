@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from torch.optim import Optimizer
 
+from cdg_torch.attachment.selection import parameters_of
+
 # torch counts the keys of its hooks from 0.
 _KEY = -1
 
@@ -88,7 +90,7 @@ def inner_optimizers(optimizer: Optimizer) -> Iterator[tuple[str, Optimizer]]:
 
     Inside is what stands in an attribute, or in a list or dictionary there, at any depth.
     """
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    held = parameters_of(optimizer)
     seen, todo = {id(optimizer)}, [("", optimizer)]
     for path, outer in todo:
         for name, value in vars(outer).items():

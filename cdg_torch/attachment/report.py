@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cdg_torch.attachment.selection import parameters_of
+
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
@@ -92,7 +94,7 @@ class Report:
 
 def make_report(optimizer: Optimizer, selection: Selection, steps: int) -> Report:
     """Return what a selection does now: the optimizer's tensors first, then the model's others."""
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    held = parameters_of(optimizer)
     by_id = selection.read()
     rows: list[Row] = []
     absent: list[Row] = []

@@ -201,6 +201,11 @@ class Selected(NamedTuple):
     metric: Metric
 
 
+def parameters_of(optimizer: Optimizer) -> set[int]:
+    """Return the ids of the parameters that an optimizer holds."""
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
+
+
 class Selection:
     """What happens to every parameter of a model: read once, and again when the model has changed.
 
@@ -241,7 +246,7 @@ class Selection:
         self, optimizer: Optimizer, held: Sequence[Tensor], now: Container[int]
     ) -> None:
         """Refuse parameters in whose place the model now has others, unknown to the optimizer."""
-        known = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        known = parameters_of(optimizer)
         before = self._by_id or {}
         gone = [before[id(p)] for p in held if id(p) not in now and id(p) in before]
         stale = [

@@ -12,6 +12,7 @@
 ``baselines``              what else is done to gradients, to compare with
 ``CDGWarning``             the category of every warning
 ``channel_correlation``    how alike a tensor's slices along an axis are
+``channel_profile``        the same as a function of their distance
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdg_theory import Metric
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
-from cdg_torch.correlation import channel_correlation
+from cdg_torch.correlation import channel_correlation, channel_profile
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
 from cdg_torch.gradient import apply_metric, riemannian_gradient, riemannian_gradients_
 from cdg_torch.notices import CDGWarning
@@ -61,6 +62,7 @@ __all__ = [
     "baselines",
     "blend",
     "channel_correlation",
+    "channel_profile",
     "dual_norm",
     "inner_product",
     "metric_norm",

@@ -78,6 +78,7 @@ CALLS = {
         cdg_torch.channel_correlation,
         {"tensor": grad, "dim": 0, "groups": 1, "pairs": "all"},
     ),
+    "channel_profile": (cdg_torch.channel_profile, {"tensor": grad, "dim": 0, "groups": 1}),
     "blend": (cdg_torch.blend, {"metric": METRIC, "t": 0.5}),
     "attach": (attach, {"optimizer": None, "model": None, "metric": METRIC, "rules": ()}),
     "Rule": (Rule, {"metric": METRIC, "name": "*", "dim": 0, "groups": 1}),

@@ -354,7 +354,7 @@ def fit_metric(
     ell = columns.ell
     terms = [np.ones(n - 1), ell, ell**2]
     candidates: dict[str, Member] = {}
-    white = largest**2 * S.mean()
+    white = largest**2 * float(S.mean())
     constant = n * math.log(2 * math.pi) + 2 * n * math.log(largest)
     negative = n + n * math.log(S.mean())
     count = y.shape[1]

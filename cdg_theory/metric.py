@@ -242,6 +242,48 @@ class Metric:
         weight = _strength(lam, zero="use Metric.l2() for no smoothing")
         return cls(1.0, 1.0, 0.0, weight, boundary=boundary, spacing=spacing)
 
+    @classmethod
+    def of_length(
+        cls, length: float, *, derivative_order: int = 2, boundary: Boundary = "natural"
+    ) -> Metric:
+        r"""Return the member that smooths over a given number of channels.
+
+        .. math::
+
+            M = P + (I-P) + \ell^2L \quad\text{(first order)}, \qquad
+            M = P + (I-P) + \ell^4L^2 \quad\text{(second order)}
+
+        The mean is kept, and a wave of :math:`2\pi\ell` channels is about halved; longer ones
+        are kept, shorter ones go. So a learning rate keeps its meaning for what varies slowly.
+
+        ============  =====================  ================================================
+        symbol        argument               meaning
+        ============  =====================  ================================================
+        :math:`\ell`  ``length``             in channels, > 0
+        (order)       ``derivative_order``   1 or 2: whose energy is the smoothness
+        ============  =====================  ================================================
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``length`` is not a finite number > 0, ``derivative_order`` neither 1 nor 2, or
+            ``boundary`` is unknown.
+
+        Examples
+        --------
+        >>> Metric.of_length(3.0, derivative_order=1) == Metric(1.0, 1.0, 9.0, spacing="unit")
+        True
+        """
+        ell = finite_number("length", length, cure="in channels, 4.0 for example")
+        if ell <= 0:
+            msg = f"length must be > 0, got {ell}; in channels, or use Metric.l2() for no smoothing"
+            raise ValueError(msg)
+        if derivative_order not in {1, 2}:
+            msg = f"derivative_order must be 1 or 2, got {described(derivative_order)}"
+            raise ValueError(msg)
+        weights = (ell**2, 0.0) if derivative_order == 1 else (0.0, ell**4)
+        return cls(1.0, 1.0, *weights, boundary=boundary, spacing="unit")
+
     @property
     def is_multiple_of_l2(self) -> bool:
         """Whether the gradient is the ordinary one up to the factor ``1/mean``."""

@@ -9,6 +9,7 @@
 ``SGD, Adam, AdamW``       torch's own, with the metric as an argument
 ``LinearMetric``, …        metrics that move towards no smoothing during training
 ``inner_product``, …       lengths, dual lengths and powers of M
+``matched_initialisation`` initial weights as smooth along channels as the metric wants them
 ``baselines``              what else is done to gradients, to compare with
 ``CDGWarning``             the category of every warning
 ``channel_correlation``    how alike a tensor's slices along an axis are
@@ -25,6 +26,7 @@ from cdg_torch.attachment import Handle, Report, Rule, attach, attached
 from cdg_torch.correlation import channel_correlation, channel_profile
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
 from cdg_torch.gradient import apply_metric, riemannian_gradient, riemannian_gradients_
+from cdg_torch.initialisation import matched_initialisation
 from cdg_torch.notices import CDGWarning
 from cdg_torch.operators import metric_operand
 from cdg_torch.optimizers import SGD, Adam, AdamW
@@ -65,6 +67,7 @@ __all__ = [
     "channel_profile",
     "dual_norm",
     "inner_product",
+    "matched_initialisation",
     "metric_norm",
     "metric_operand",
     "metric_power",

@@ -1,4 +1,4 @@
-"""The profile equals its definition by loops, starts with the correlation, and knows white noise."""
+"""The profile equals its definition by loops, begins with the correlation, knows white noise."""
 
 import pytest
 import torch

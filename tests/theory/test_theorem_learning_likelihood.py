@@ -8,5 +8,5 @@ test_mutant_is_refused = refusals(
     ("T15.slice", "mixture_slope", lambda f: lambda p, u, v: f(p, v, u)),
     ("T15.slice", "mixture_slope", lambda f: lambda p, u, v: f(p, u, v) / 2),
     ("T15.likeliest", "most_likely", lambda f: lambda spectra: f(spectra)[::-1]),
-    ("T15.likeliest", "most_likely", lambda f: lambda spectra: np.ones(len(spectra)) / 2),
+    ("T15.likeliest", "most_likely", lambda _: lambda spectra: np.ones(len(spectra)) / 2),
 )

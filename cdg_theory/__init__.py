@@ -3,6 +3,7 @@
 ``Metric``      the metric family, as declared data
 ``continuum``   the metric on functions of the output channel: gradients, kernels, spectra, noise
 ``discrete``    the metric on n output channels: matrices, inverses, linear-time algorithms
+``fit_metric``  the member of the family that given columns are most likely drawn from
 ``certify``     any solver against the exact gradient, with a derived bound on its error
 ``ledger``      the theorems, each with a machine check and a perturbed statement it must refuse
 
@@ -15,13 +16,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from cdg_theory import discrete, ledger
+from cdg_theory.fit import fit_metric
 from cdg_theory.metric import Metric
 
 if TYPE_CHECKING:
     from cdg_theory import continuum as continuum
     from cdg_theory.certificates import certify as certify
 
-__all__ = ["Metric", "certify", "continuum", "discrete", "ledger"]
+__all__ = ["Metric", "certify", "continuum", "discrete", "fit_metric", "ledger"]
 
 __version__ = "0.2.0"
 

@@ -1,4 +1,4 @@
-"""The metric family: three weights, a boundary condition and a spacing, as declared data.
+"""The metric family: four weights, a boundary condition and a spacing, as declared data.
 
 Everything in the library, the continuum theory, the discrete operators, the linear-time
 algorithms and the optimizers, reads a metric from this one object and from nothing else.
@@ -18,6 +18,10 @@ Spacing = Literal["normalized", "unit"]
 #: Between these lie all weights that are not 0: their products with n², and the reciprocals of
 #: those, stay away from both ends of float64.
 SMALLEST, LARGEST = 1e-150, 1e150
+#: The largest ratio of another term's weight to a curvature above 0: its square is a float64 too.
+STEEPEST = 1e100
+
+_TERMS = ("fluctuation", "derivative", "curvature")
 
 
 def _strength(lam: object, *, zero: str) -> float:
@@ -36,13 +40,14 @@ class Metric:
 
         \langle h, k\rangle = \alpha\,\bar h\,\bar k
             + \beta \int_0^1 (h-\bar h)(k-\bar k)\,do
-            + \gamma \int_0^1 h'\,k'\,do,
+            + \gamma \int_0^1 h'\,k'\,do
+            + \delta \int_0^1 h''\,k''\,do,
         \qquad \bar u = \int_0^1 u\,do .
 
     On a tensor with :math:`n` output channels it becomes the Gram matrix
-    :math:`M = \alpha P + \beta (I-P) + \gamma s L`, with :math:`P = \mathbf 1\mathbf 1^T/n`,
-    :math:`L` the Laplacian of the path (natural) or of the cycle (periodic), and :math:`s = n^2`
-    (normalized spacing) or :math:`s = 1` (unit spacing).
+    :math:`M = \alpha P + \beta (I-P) + \gamma s L + \delta s^2 L^2`, with
+    :math:`P = \mathbf 1\mathbf 1^T/n`, :math:`L` the Laplacian of the path (natural) or of the
+    cycle (periodic), and :math:`s = n^2` (normalized spacing) or :math:`s = 1` (unit spacing).
 
     ===============  ==================  ====================================================
     symbol           argument            meaning
@@ -50,18 +55,24 @@ class Metric:
     :math:`\alpha`   ``mean``            weight of the mean over output channels, > 0
     :math:`\beta`    ``fluctuation``     weight of what is left when the mean is taken off, >= 0
     :math:`\gamma`   ``derivative``      weight of the derivative along output channels, >= 0
+    :math:`\delta`   ``curvature``       weight of the second derivative, >= 0
     (end condition)  ``boundary``        ``"natural"`` (Neumann) or ``"periodic"``
     :math:`s`        ``spacing``         ``"normalized"`` (channels fill [0,1]) or ``"unit"``
     ===============  ==================  ====================================================
 
-    The weights are dimensionless; with unit spacing ``derivative`` is in channels squared.
-    The library admits the convex cone :math:`\alpha>0,\ \beta,\gamma\ge0,\ \beta+\gamma>0`, as
-    far as float64 reaches: weights other than 0 lie between 1e-150 and 1e150.
+    With a curvature term, functions have slope 0 at natural ends. The term is then that of the
+    squared Laplacian, with the same cosines and waves (theorem 18).
+
+    The weights are dimensionless; with unit spacing ``derivative`` is in channels squared and
+    ``curvature`` in channels to the fourth.
+    The library admits the convex cone :math:`\alpha>0,\ \beta,\gamma,\delta\ge0,\
+    \beta+\gamma+\delta>0`, as far as float64 reaches: weights other than 0 lie between 1e-150 and
+    1e150, and no weight but the mean's is more than 1e100 times a curvature above 0.
     The exact condition for positive definiteness is a little weaker (theorem 1): slightly
     negative :math:`\beta` can still be definite, and is refused here all the same.
 
-    The cone is convex: metrics can be added, and multiplied by numbers > 0. A term of weight 0 has
-    no boundary and no spacing; two derivative terms must have the same.
+    The cone is convex: metrics can be added, and multiplied by numbers > 0. Without derivative and
+    curvature there is no boundary and no spacing; two metrics that have them must have the same.
 
     Raises
     ------
@@ -73,11 +84,11 @@ class Metric:
     Examples
     --------
     >>> Metric.reweighted_h0(10.0)
-    Metric(mean=1.0, fluctuation=10.0, derivative=0.0, boundary='natural', spacing='normalized')
+    Metric(mean=1.0, fluctuation=10.0, derivative=0.0, curvature=0.0, boundary='natural', ...)
     >>> Metric.sobolev(0.5).derivative
     0.5
     >>> 0.5 * Metric.l2() + 0.5 * Metric.sobolev(8.0, boundary="periodic")
-    Metric(mean=1.0, fluctuation=0.5, derivative=4.0, boundary='periodic', spacing='normalized')
+    Metric(mean=1.0, fluctuation=0.5, derivative=4.0, curvature=0.0, boundary='periodic', ...)
     >>> Metric(mean=0.0)
     Traceback (most recent call last):
     ...
@@ -91,31 +102,37 @@ class Metric:
     mean: float = 1.0
     fluctuation: float = 1.0
     derivative: float = 0.0
-    # Keyword-only: Metric(1, 0, 1, "periodic") would read like a fourth weight.
+    curvature: float = 0.0
+    # Keyword-only: Metric(1, 0, 1, "periodic") would read like another weight.
     boundary: Boundary = field(default="natural", kw_only=True)
     spacing: Spacing = field(default="normalized", kw_only=True)
 
     def __post_init__(self) -> None:
-        alpha = finite_number("mean", self.mean, cure="1.0 keeps the mean as it is")
-        beta = finite_number("fluctuation", self.fluctuation, cure="0.0 leaves the term out")
-        gamma = finite_number("derivative", self.derivative, cure="0.0 leaves the term out")
-        if alpha <= 0:
+        weights = {
+            "mean": finite_number("mean", self.mean, cure="1.0 keeps the mean as it is"),
+            **{
+                name: finite_number(name, getattr(self, name), cure="0.0 leaves the term out")
+                for name in _TERMS
+            },
+        }
+        mean, *terms = weights.values()
+        if mean <= 0:
             msg = (
-                f"mean must be > 0, got {alpha}; the mean over output channels needs a positive "
+                f"mean must be > 0, got {mean}; the mean over output channels needs a positive "
                 "weight, 1.0 keeps it as it is"
             )
             raise ValueError(msg)
-        for name, weight in (("fluctuation", beta), ("derivative", gamma)):
-            if weight < 0:
-                msg = f"{name} must be >= 0, got {weight}; use 0.0 to leave the term out"
+        for name in _TERMS:
+            if weights[name] < 0:
+                msg = f"{name} must be >= 0, got {weights[name]}; use 0.0 to leave the term out"
                 raise ValueError(msg)
-        if beta == 0 and gamma == 0:
+        if not any(terms):
             msg = (
-                "fluctuation and derivative are both 0, so the form is not definite; "
-                "give one of them a positive weight, or use Metric.l2() for no smoothing"
+                f"{', '.join(_TERMS[:-1])} and {_TERMS[-1]} are all 0, so the form is not "
+                "definite; give one of them a positive weight, or use Metric.l2() for no smoothing"
             )
             raise ValueError(msg)
-        for name, weight in (("mean", alpha), ("fluctuation", beta), ("derivative", gamma)):
+        for name, weight in weights.items():
             if weight != 0 and not SMALLEST <= weight <= LARGEST:
                 msg = (
                     f"{name} must lie between {SMALLEST:g} and {LARGEST:g}, got {weight}; "
@@ -123,10 +140,17 @@ class Metric:
                     + ("" if name == "mean" else ", or use 0.0 to leave the term out")
                 )
                 raise ValueError(msg)
+        curvature = weights["curvature"]
+        if curvature and curvature * STEEPEST < max(terms):
+            msg = (
+                f"curvature must be at least {1 / STEEPEST:g} times the fluctuation and the "
+                f"derivative, got {curvature} beside {max(terms)}; use 0.0 to leave the term out"
+            )
+            raise ValueError(msg)
         one_of("boundary", self.boundary, get_args(Boundary))
         one_of("spacing", self.spacing, get_args(Spacing))
         # Integers and NumPy scalars become floats; -0.0 becomes 0.0.
-        for name, weight in (("mean", alpha), ("fluctuation", beta), ("derivative", gamma)):
+        for name, weight in weights.items():
             object.__setattr__(self, name, weight + 0.0)
 
     @classmethod
@@ -184,52 +208,124 @@ class Metric:
         weight = _strength(lam, zero="use Metric.l2() for no smoothing")
         return cls(1.0, 1.0, weight, boundary=boundary, spacing=spacing)
 
+    @classmethod
+    def biharmonic(
+        cls, lam: float, *, boundary: Boundary = "natural", spacing: Spacing = "normalized"
+    ) -> Metric:
+        r"""Return the second-order member :math:`(1, 0, 0, \lambda)`, of the squared Laplacian.
+
+        To :meth:`sobolev` what the plate is to the membrane: mode :math:`m` is damped by
+        :math:`\lambda(\pi m)^4` (natural) or :math:`\lambda(2\pi m)^4` (periodic).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``lam`` is not a finite number > 0, or ``boundary`` or ``spacing`` is unknown.
+        """
+        weight = _strength(lam, zero="use Metric.l2() for no smoothing")
+        return cls(1.0, 0.0, 0.0, weight, boundary=boundary, spacing=spacing)
+
+    @classmethod
+    def spline(
+        cls, lam: float, *, boundary: Boundary = "natural", spacing: Spacing = "normalized"
+    ) -> Metric:
+        r"""Return the second-order member :math:`(1, 1, 0, \lambda)`, a smoothing spline's.
+
+        Its gradient minimises :math:`\int(k-g)^2 + \lambda\int k''^2`, as a cubic smoothing spline
+        does, over functions of slope 0 at natural ends.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``lam`` is not a finite number > 0, or ``boundary`` or ``spacing`` is unknown.
+        """
+        weight = _strength(lam, zero="use Metric.l2() for no smoothing")
+        return cls(1.0, 1.0, 0.0, weight, boundary=boundary, spacing=spacing)
+
+    @classmethod
+    def of_length(
+        cls, length: float, *, derivative_order: int = 2, boundary: Boundary = "natural"
+    ) -> Metric:
+        r"""Return the member that smooths over a given number of channels.
+
+        .. math::
+
+            M = P + (I-P) + \ell^2L \quad\text{(first order)}, \qquad
+            M = P + (I-P) + \ell^4L^2 \quad\text{(second order)}
+
+        The mean is kept, and a wave of :math:`2\pi\ell` channels is about halved; longer ones
+        are kept, shorter ones go. So a learning rate keeps its meaning for what varies slowly.
+
+        ============  =====================  ================================================
+        symbol        argument               meaning
+        ============  =====================  ================================================
+        :math:`\ell`  ``length``             in channels, > 0
+        (order)       ``derivative_order``   1 or 2: whose energy is the smoothness
+        ============  =====================  ================================================
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``length`` is not a finite number > 0, ``derivative_order`` neither 1 nor 2, or
+            ``boundary`` is unknown.
+
+        Examples
+        --------
+        >>> Metric.of_length(3.0, derivative_order=1) == Metric(1.0, 1.0, 9.0, spacing="unit")
+        True
+        """
+        ell = finite_number("length", length, cure="in channels, 4.0 for example")
+        if ell <= 0:
+            msg = f"length must be > 0, got {ell}; in channels, or use Metric.l2() for no smoothing"
+            raise ValueError(msg)
+        if derivative_order not in {1, 2}:
+            msg = f"derivative_order must be 1 or 2, got {described(derivative_order)}"
+            raise ValueError(msg)
+        weights = (ell**2, 0.0) if derivative_order == 1 else (0.0, ell**4)
+        return cls(1.0, 1.0, *weights, boundary=boundary, spacing="unit")
+
     @property
     def is_multiple_of_l2(self) -> bool:
         """Whether the gradient is the ordinary one up to the factor ``1/mean``."""
-        return self.derivative == 0 and self.fluctuation == self.mean
+        return self.derivative_order == 0 and self.fluctuation == self.mean
+
+    @property
+    def derivative_order(self) -> int:
+        """The highest derivative in the form: 0, 1 (derivative) or 2 (curvature)."""
+        return 2 if self.curvature else int(self.derivative != 0)
 
     def __add__(self, other: object) -> Metric:
         if not isinstance(other, Metric):
             return NotImplemented
-        space = self if self.derivative else other
+        space = self if self.derivative_order else other
         for name in ("boundary", "spacing"):
             ours, theirs = getattr(self, name), getattr(other, name)
-            if self.derivative and other.derivative and ours != theirs:
+            if self.derivative_order and other.derivative_order and ours != theirs:
                 msg = (
                     f"metrics that are added must have the same {name}, got {ours!r} and "
-                    f"{theirs!r}: their derivative terms differ"
+                    f"{theirs!r}: their derivatives differ"
                 )
                 raise ValueError(msg)
-        return Metric(
-            self.mean + other.mean,
-            self.fluctuation + other.fluctuation,
-            self.derivative + other.derivative,
-            boundary=space.boundary,
-            spacing=space.spacing,
-        )
+        weights = {name: getattr(self, name) + getattr(other, name) for name in ("mean", *_TERMS)}
+        return replace(space, **weights)
 
     def __mul__(self, factor: object) -> Metric:
         c = finite_number("factor", factor, cure="a metric is multiplied by a number > 0")
         if c <= 0:
             msg = f"factor must be > 0, got {c}: a metric is multiplied by a number > 0"
             raise ValueError(msg)
-        return replace(
-            self,
-            mean=c * self.mean,
-            fluctuation=c * self.fluctuation,
-            derivative=c * self.derivative,
-        )
+        return replace(self, **{name: c * getattr(self, name) for name in ("mean", *_TERMS)})
 
     __rmul__ = __mul__
 
     def _repr_latex_(self) -> str:
-        smooth = "L" if self.spacing == "unit" else "n^2L"
+        smooth, square = ("L", "L^2") if self.spacing == "unit" else ("n^2L", "n^4L^2")
         graph = "path" if self.boundary == "natural" else "cycle"
         terms = [
             (self.mean, "P"),
             (self.fluctuation, "(I-P)"),
             (self.derivative, rf"{smooth}_{{\text{{{graph}}}}}"),
+            (self.curvature, rf"{square}_{{\text{{{graph}}}}}"),
         ]
         return f"$M = {linear_combination(terms)}$"
 
@@ -237,19 +333,23 @@ class Metric:
         r"""Return :math:`\gamma s`, the weight of the graph Laplacian for ``n`` output channels."""
         return self.derivative * (n * n if self.spacing == "normalized" else 1)
 
+    def rigidity(self, n: int) -> float:
+        r"""Return :math:`\delta s^2`, the weight of the Laplacian's square for ``n`` channels."""
+        return self.curvature * (n**4 if self.spacing == "normalized" else 1)
+
 
 def check_normalized(metric: Metric) -> None:
-    """Refuse a metric whose derivative is per channel where there is no number of channels.
+    """Refuse a metric whose derivatives are per channel where there is no number of channels.
 
     Raises
     ------
     ValueError
-        If its spacing is ``"unit"`` and it has a derivative.
+        If its spacing is ``"unit"`` and it has a derivative or a curvature.
     """
-    if metric.derivative and metric.spacing == "unit":
+    if metric.derivative_order and metric.spacing == "unit":
         msg = (
             f"spacing must be 'normalized' on [0, 1], got {metric}; for n channels take "
-            "derivative / n**2 and spacing='normalized'"
+            "derivative / n**2, curvature / n**4 and spacing='normalized'"
         )
         raise ValueError(msg)
 

@@ -9,9 +9,11 @@
 ``SGD, Adam, AdamW``       torch's own, with the metric as an argument
 ``LinearMetric``, …        metrics that move towards no smoothing during training
 ``inner_product``, …       lengths, dual lengths and powers of M
+``matched_initialisation`` initial weights as smooth along channels as the metric wants them
 ``baselines``              what else is done to gradients, to compare with
 ``CDGWarning``             the category of every warning
 ``channel_correlation``    how alike a tensor's slices along an axis are
+``channel_profile``        the same as a function of their distance
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 from cdg_theory import Metric
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
-from cdg_torch.correlation import channel_correlation
+from cdg_torch.correlation import channel_correlation, channel_profile
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
 from cdg_torch.gradient import apply_metric, riemannian_gradient, riemannian_gradients_
+from cdg_torch.initialisation import matched_initialisation
 from cdg_torch.notices import CDGWarning
 from cdg_torch.operators import metric_operand
 from cdg_torch.optimizers import SGD, Adam, AdamW
@@ -61,8 +64,10 @@ __all__ = [
     "baselines",
     "blend",
     "channel_correlation",
+    "channel_profile",
     "dual_norm",
     "inner_product",
+    "matched_initialisation",
     "metric_norm",
     "metric_operand",
     "metric_power",

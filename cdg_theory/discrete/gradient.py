@@ -10,7 +10,8 @@ import numpy as np
 
 from cdg_theory.checks import float_rows
 from cdg_theory.discrete.blocks import plan_of, solve_blocks
-from cdg_theory.discrete.sweeps import solve_gram, sweep_factors
+from cdg_theory.discrete.curvature import curvature_factors
+from cdg_theory.discrete.sweeps import factors_of, solve_gram
 from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
         # Exactly the ordinary gradient, bit for bit when the mean has weight 1.
         k = wide / metric.mean
     else:
-        factors = sweep_factors(metric, len(g)) if metric.derivative else None
+        factors = factors_of(metric, len(g))
         largest = np.abs(wide).max(axis=0)
         exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
         scaled = np.ldexp(wide, -exponent)
@@ -97,6 +98,11 @@ def _exact_gradient(g: NDArray[Any], metric: Metric) -> NDArray[Any]:
     alpha, beta, c = map(Fraction, (metric.mean, metric.fluctuation, metric.stiffness(len(g))))
     if metric.is_multiple_of_l2 or len(g) == 1:
         return (columns / alpha).reshape(g.shape)
-    plan = plan_of(alpha, beta, c, (len(g),), periodic=metric.boundary == "periodic")
+    periodic = metric.boundary == "periodic"
+    if metric.curvature:
+        d = Fraction(metric.rigidity(len(g)))
+        factors = curvature_factors(beta, c, d, len(g), periodic=periodic)
+        return solve_gram(columns, alpha, beta, factors).reshape(g.shape)
+    plan = plan_of(alpha, beta, c, (len(g),), periodic=periodic)
     (k,) = solve_blocks([columns], plan)
     return k.reshape(g.shape)

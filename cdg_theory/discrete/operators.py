@@ -1,4 +1,4 @@
-r"""The Gram matrix M = αP + β(I−P) + γsL and its parts, as operators."""
+r"""The Gram matrix M = αP + β(I−P) + γsL + δs²L² and its parts, as operators."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def graph_laplacian(boundary: Boundary, n: int) -> csr_array:
 def gram_operator(metric: Metric, n: int) -> LinearOperator:
     r"""Return M as a SciPy operator: sparse plus rank one, linear time per column.
 
-    .. math:: M k = \beta k + \gamma s L k + (\alpha-\beta)\,\bar k\,\mathbf 1
+    .. math:: M k = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
 
     Raises
     ------
@@ -71,10 +71,13 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
     check_metric(metric)
     n = channel_count(n)
     laplacian = graph_laplacian(metric.boundary, n)
-    alpha, beta, stiffness = metric.mean, metric.fluctuation, metric.stiffness(n)
+    alpha, beta = metric.mean, metric.fluctuation
+    stiffness, rigidity = metric.stiffness(n), metric.rigidity(n)
 
     def apply(k: NDArray[Any]) -> NDArray[Any]:
-        return beta * k + stiffness * (laplacian @ k) + (alpha - beta) * k.mean(axis=0)
+        bent = laplacian @ k
+        smooth = stiffness * bent + rigidity * (laplacian @ bent)
+        return beta * k + smooth + (alpha - beta) * k.mean(axis=0)
 
     # M is symmetric, so the adjoint is M itself.
     return LinearOperator(
@@ -105,6 +108,7 @@ def gram_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
         metric.mean * projector
         + metric.fluctuation * (identity - projector)
         + metric.stiffness(n) * laplacian
+        + metric.rigidity(n) * (laplacian @ laplacian)
     )
     return gram
 

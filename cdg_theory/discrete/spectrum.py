@@ -1,8 +1,8 @@
 r"""Eigenvalues and eigenvectors of the metric on n output channels, and the fast transforms.
 
-The Gram matrix M = αP + β(I−P) + γsL is diagonal in the cosine basis of the path and in the Fourier
-basis of the cycle; the constant has eigenvalue α, mode m ≥ 1 has :math:`\beta + \gamma s\,\ell_m`
-with
+The Gram matrix M = αP + β(I−P) + γsL + δs²L² is diagonal in the cosine basis of the path and in
+the Fourier basis of the cycle; the constant has eigenvalue α, mode m ≥ 1 has
+:math:`\beta + \gamma s\,\ell_m + \delta s^2\ell_m^2` with
 
 ==========  ==================================  ==================================================
 boundary    :math:`\ell_m`                      eigenvector :math:`v_m(i)`, up to its norm
@@ -55,7 +55,9 @@ def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
 
 
 def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
-    r"""Return the eigenvalues of M by mode number: α, then :math:`\beta+\gamma s\,\ell_m`.
+    r"""Return the eigenvalues of M by mode number.
+
+    .. math:: \alpha, \quad \beta+\gamma s\,\ell_m+\delta s^2\ell_m^2 \quad (m\ge1)
 
     Raises
     ------
@@ -72,7 +74,8 @@ def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
     """
     check_metric(metric)
     n = channel_count(n)
-    spectrum = metric.fluctuation + metric.stiffness(n) * laplacian_eigenvalues(metric.boundary, n)
+    ell = laplacian_eigenvalues(metric.boundary, n)
+    spectrum = metric.fluctuation + (metric.stiffness(n) + metric.rigidity(n) * ell) * ell
     spectrum[0] = metric.mean
     return spectrum
 

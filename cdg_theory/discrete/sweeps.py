@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdg_theory.checks import channel_count
+from cdg_theory.discrete.curvature import CurvatureFactors, curvature_factors, solve_curvature
 from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
@@ -132,14 +133,14 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     Parameters
     ----------
     metric
-        A metric with ``derivative`` > 0 (for ``derivative`` = 0 there is nothing to sweep).
+        A metric with ``derivative`` > 0 and no curvature.
     n
         Number of output channels of one group.
 
     Raises
     ------
     ValueError
-        If ``metric.derivative`` is 0 or ``n`` < 1.
+        If ``metric.derivative`` is 0, ``metric.curvature`` is not, or ``n`` < 1.
 
     Examples
     --------
@@ -150,10 +151,10 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     array([1., 1., 1.])
     """
     check_metric(metric)
-    if metric.derivative == 0:
+    if metric.derivative_order != 1:
         msg = (
-            f"metric must have a derivative term, got {metric}: without one there are no sweeps, "
-            "its gradient is one line"
+            f"metric must have a derivative term and no curvature, got {metric}: without either "
+            "there are no sweeps, and with a curvature they go over pairs"
         )
         raise ValueError(msg)
     return _sweep_factors(metric, channel_count(n))
@@ -225,8 +226,29 @@ def solve_fluctuation(r: Any, factors: SweepFactors, rows: Rows | None = None) -
     return x
 
 
+@lru_cache(maxsize=256)
+def _curvature_factors(metric: Metric, n: int) -> CurvatureFactors:
+    weights = metric.fluctuation, metric.stiffness(n), metric.rigidity(n)
+    factors = curvature_factors(*weights, n, periodic=metric.boundary == "periodic")
+    for array in (factors.carry, factors.closure, factors.seam):
+        if array is not None:
+            array.setflags(write=False)
+    return factors
+
+
+def factors_of(metric: Metric, n: int) -> SweepFactors | CurvatureFactors | None:
+    """Return what :func:`solve_gram` needs for ``n`` > 1 rows: None where nothing is swept."""
+    if metric.derivative_order == 2:
+        return _curvature_factors(metric, n)
+    return _sweep_factors(metric, n) if metric.derivative else None
+
+
 def solve_gram(
-    g: Any, alpha: Any, beta: Any, factors: SweepFactors | None, rows: Rows | None = None
+    g: Any,
+    alpha: Any,
+    beta: Any,
+    factors: SweepFactors | CurvatureFactors | None,
+    rows: Any = None,
 ) -> Any:
     r"""Return :math:`k = \bar g/\alpha + x` over any field; no ``factors`` means c = 0.
 
@@ -234,5 +256,10 @@ def solve_gram(
     symbols, and torch tensors go through this very code.
     """
     mean, r = split_mean(g)
-    x = r / beta if factors is None else solve_fluctuation(r, factors, rows)
+    if factors is None:
+        x = r / beta
+    elif isinstance(factors, CurvatureFactors):
+        x = solve_curvature(r, factors, rows)
+    else:
+        x = solve_fluctuation(r, factors, rows)
     return mean / alpha + x

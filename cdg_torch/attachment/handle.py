@@ -17,6 +17,7 @@ from cdg_torch.attachment.report import Report, make_report
 from cdg_torch.attachment.step import check_served, in_metric, transform_gradients
 from cdg_torch.checkpoints import saved_metrics
 from cdg_torch.devices import widened
+from cdg_torch.initialisation import match_weights
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -30,17 +31,18 @@ if TYPE_CHECKING:
 class Handle:
     """An attached metric. Made by :func:`cdg_torch.attach`.
 
-    ==================  ====================================================================
-    ``rules``           the rules in the order tried; the last is the one for ``metric``
-    ``metric``          the metric of the last rule; assign it to change it
-    ``report()``        what the metric acts on, and why the rest is left alone
-    ``steps``           how many steps it has acted on
-    ``apply_()``        transform now instead of in the step, to clip afterwards
-    ``dual_norm()``     the length of the gradient in the metric, for clipping
-    ``stats()``         norms and correlations of the last step, if asked for
-    ``detach()``        leave the optimizer as it was
-    ``state_dict()``    the metrics in force, for a checkpoint
-    ==================  ====================================================================
+    ==========================  ====================================================================
+    ``rules``                   the rules in the order tried; the last is the one for ``metric``
+    ``metric``                  the metric of the last rule; assign it to change it
+    ``report()``                what the metric acts on, and why the rest is left alone
+    ``steps``                   how many steps it has acted on
+    ``apply_()``                transform now instead of in the step, to clip afterwards
+    ``match_initialisation()``  initial weights as smooth as the metric wants them
+    ``dual_norm()``             the length of the gradient in the metric, for clipping
+    ``stats()``                 norms and correlations of the last step, if asked for
+    ``detach()``                leave the optimizer as it was
+    ``state_dict()``            the metrics in force, for a checkpoint
+    ==========================  ====================================================================
 
     It keeps its optimizer alive, and the optimizer does not keep it.
     """
@@ -180,6 +182,34 @@ class Handle:
         applied.forget()
         transform_gradients(self._attachment, self.optimizer, applied)
         applied.watch()
+
+    def match_initialisation(self) -> None:
+        r"""Make the initial weights of all tensors that the metric acts on as smooth as it is.
+
+        Each becomes :math:`c\,M^{-1/2}W`, with one number c that keeps its mean square
+        (:func:`cdg_torch.matched_initialisation`). Call it once, before the first step; the order
+        of seeding, building the model and attaching decides nothing, since nothing is drawn.
+
+        Raises
+        ------
+        RuntimeError
+            If steps have been taken: these weights are trained.
+        TypeError, ValueError
+            As :func:`cdg_torch.matched_initialisation`; no weight has changed then.
+        """
+        self._check_step_is_there()
+        if self.steps:
+            msg = (
+                f"match_initialisation() is for initial weights, and {self.steps} steps have been "
+                "taken; call it before the first one"
+            )
+            raise RuntimeError(msg)
+        match_weights(
+            [
+                (s.entry.name, s.parameter, s.metric, s.entry.dim, s.entry.groups)
+                for s in self._attachment.selection.now(self.optimizer, with_gradient=False)
+            ]
+        )
 
     def stats(self) -> dict[str, TensorStatistics]:
         """Return norms and channel correlations, raw and transformed, of the last step.

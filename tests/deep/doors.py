@@ -128,6 +128,11 @@ DOORS: dict[str, Door] = {
     "channel_correlation": _door(
         cdg_torch.channel_correlation, tensor=GRAD, pairs="neighbours", **AXIS
     ),
+    "Metric.of_length": _door(Metric.of_length, length=2.0, derivative_order=1, boundary="natural"),
+    "matched_initialisation": _door(
+        cdg_torch.matched_initialisation, weight=GRAD, metric=SOBOLEV, **AXIS
+    ),
+    "channel_profile": _door(cdg_torch.channel_profile, tensor=GRAD, **AXIS),
     "correlation_scale": _door(correlation_scale, shape=(4, 6), pairs="all", **AXIS),
     "baselines.laplacian_smoothing": _door(baselines.laplacian_smoothing, grad=GRAD, sigma=1.0),
     "baselines.gradient_centralization": _door(

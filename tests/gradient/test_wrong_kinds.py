@@ -78,6 +78,8 @@ CALLS = {
         cdg_torch.channel_correlation,
         {"tensor": grad, "dim": 0, "groups": 1, "pairs": "all"},
     ),
+    "matched_initialisation": (cdg_torch.matched_initialisation, {"weight": grad, **ON_TENSOR}),
+    "channel_profile": (cdg_torch.channel_profile, {"tensor": grad, "dim": 0, "groups": 1}),
     "blend": (cdg_torch.blend, {"metric": METRIC, "t": 0.5}),
     "attach": (attach, {"optimizer": None, "model": None, "metric": METRIC, "rules": ()}),
     "Rule": (Rule, {"metric": METRIC, "name": "*", "dim": 0, "groups": 1}),
@@ -95,7 +97,7 @@ CALLS = {
 # What an argument takes, of the above; everything else is wrong.
 TENSORS = ("a tensor", "a tensor of one number")
 TAKES = {
-    **dict.fromkeys(("grad", "k", "h", "g", "tensor", "out"), TENSORS[:1]),
+    **dict.fromkeys(("grad", "k", "h", "g", "tensor", "weight", "out"), TENSORS[:1]),
     "tensors": ("a list", "a tuple"),
     "metric": ("a metric",),
     "exponent": ("a float", "an int", "a number of NumPy's"),

@@ -89,15 +89,15 @@ CASES = {
         "made by numpy.*scalar, and reading that would run code",
     ),
     "numbers.pt": (lambda path: torch.save({"epoch": 3}, path), f"holds no tensor; {SAVE}"),
-    "linear.pt": (
-        lambda path: torch.save({"fc.weight": torch.ones(2, 2)}, path),
-        "holds no convolution's weight; left out 1 tensor, of fewer than three axes",
+    "bias.pt": (
+        lambda path: torch.save({"fc.bias": torch.ones(2)}, path),
+        "holds no weight of a layer; left out 1 tensor, of fewer than two axes",
     ),
     "adam.pt": (
         lambda path: torch.save(
             {"state": {0: {"exp_avg": torch.ones(4, 2, 3)}}, "param_groups": []}, path
         ),
-        "holds no convolution's weight; left out 1 tensor, in an optimizer's state",
+        "holds no weight of a layer; left out 1 tensor, in an optimizer's state",
     ),
     "nothing": (lambda path: path.mkdir(), "is a folder; name a .pt"),
     "shards": (

@@ -50,5 +50,5 @@ def test_command_prints_a_row_per_tensor_and_draws(tmp_path) -> None:
     assert "down1.0.weight" in result.output
     assert "output: median over 13 tensors" in result.output
     assert figure.read_bytes().startswith(b"\x89PNG")
-    torch.save({"fc.weight": torch.ones(3, 3)}, tmp_path / "net.pt")
-    assert "holds no convolution's weight" in cdg(*arguments, exit_code=2).output
+    torch.save({"fc.bias": torch.ones(3)}, tmp_path / "net.pt")
+    assert "holds no weight of a layer" in cdg(*arguments, exit_code=2).output

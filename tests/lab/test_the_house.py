@@ -16,7 +16,7 @@ LAYERS = """
 cdg_theory.checks cdg_theory.display
 cdg_theory.metric
 cdg_theory.continuum cdg_theory.discrete
-cdg_theory.rounding
+cdg_theory.rounding cdg_theory.fit
 cdg_theory.certificates
 cdg_theory.ledger
 cdg_theory.proofs
@@ -27,6 +27,7 @@ cdg_torch.correlation cdg_torch.solve
 cdg_torch.operators
 cdg_torch.gradient
 cdg_torch.geometry cdg_torch.sharded
+cdg_torch.initialisation
 cdg_torch.attachment
 cdg_torch.optimizers cdg_torch.schedules
 cdg_torch.lab cdg_torch.lab.baselines cdg_torch.lab.files cdg_torch.lab.output

@@ -19,7 +19,7 @@ from cdg_theory import Metric
         ({"fluctuation": -0.5}, ValueError, r"fluctuation must be >= 0, got -0\.5; use 0\.0"),
         ({"derivative": -1e-9}, ValueError, r"derivative must be >= 0, got -1e-09; use 0\.0"),
         ({"derivative": math.inf}, ValueError, r"derivative must be finite, got inf; 0\.0 leaves"),
-        ({"fluctuation": 0.0}, ValueError, r"both 0, so the form is not definite; .*Metric\.l2"),
+        ({"fluctuation": 0.0}, ValueError, r"all 0, so the form is not definite; .*Metric\.l2"),
         (
             {"mean": 1e200},
             ValueError,

@@ -10,6 +10,7 @@ from typing import Any
 
 from cdg_torch.correlation import channel_correlation, correlation_scale
 from cdg_torch.lab.drawing import HUES, figure_of
+from cdg_torch.lab.train.networks.orders import Order, draw_profiles
 from cdg_torch.lab.train.networks.sorting import sort_tensors
 
 DIRECTIONS = ("output", "input", "kernel 1", "kernel 2", "kernel 3")
@@ -68,17 +69,17 @@ def correlations(tree: object, *, transposed: Sequence[str] = ()) -> list[Correl
     return rows
 
 
-def draw_correlations(rows: Sequence[Correlation], title: str, path: Path) -> None:
-    """Draw the correlation of every tensor along every axis, as PNG."""
+def draw_correlations(
+    rows: Sequence[Correlation], orders: Sequence[Order], title: str, path: Path
+) -> None:
+    """Draw the correlation of every tensor along every axis, and its profile, as PNG."""
     names = list(dict.fromkeys(row.name for row in rows))
     found = {row.direction for row in rows}
     directions = [d for d in DIRECTIONS if d in found]
-    with figure_of(max(7, 0.25 * len(names)), 6, path) as figure:
-        panels: Any = figure.subplots(2, 1, sharex=True)
-        for axes, field, label in (
-            (panels[0], "neighbours", "neighbours"),
-            (panels[1], "all_pairs", "all pairs"),
-        ):
+    with figure_of(max(7, 0.25 * len(names)), 9 if rows else 4, path) as figure:
+        panels: Any = figure.subplots(3 if rows else 1, 1, squeeze=False)[:, 0]
+        fields = (("neighbours", "neighbours"), ("all_pairs", "all pairs"))
+        for axes, (field, label) in zip(panels[:-1], fields, strict=False):
             for direction, hue in zip(directions, HUES[1:], strict=False):
                 own = [row for row in rows if row.direction == direction]
                 places = [names.index(row.name) for row in own]
@@ -86,7 +87,11 @@ def draw_correlations(rows: Sequence[Correlation], title: str, path: Path) -> No
                 axes.plot(places, values, "o", ms=4, color=hue, label=direction)
             axes.axhline(0, color="#b4b4bd", lw=0.8, zorder=0)
             axes.set_ylabel(f"correlation,\n{label}")
-        panels[0].legend(frameon=False, ncols=len(directions))
-        step = max(1, len(names) // 40)
-        panels[1].set_xticks(range(0, len(names), step), names[::step], rotation=90, fontsize=7)
+        if rows:
+            panels[0].legend(frameon=False, ncols=len(directions))
+            step = max(1, len(names) // 40)
+            ticks = range(0, len(names), step)
+            panels[0].set_xticks(ticks, [""] * len(ticks))
+            panels[1].set_xticks(ticks, names[::step], rotation=90, fontsize=7)
+        draw_profiles(panels[-1], orders)
         figure.suptitle(title)

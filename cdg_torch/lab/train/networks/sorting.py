@@ -1,4 +1,4 @@
-"""Which tensors of a file are convolutions' weights: decided by name and kind, and said.
+"""Which tensors of a file are the weights of layers: decided by name and kind, and said.
 
 A file of weights does not say which layer a tensor belongs to. Taken for a convolution's weight
 is a tensor
@@ -14,6 +14,7 @@ is a tensor
   in the file as well (``model_ema``, ``swa_model``, ``best_model``, ``teacher`` …). The name says
   that it may be one; names and shapes of all its tensors say whether it is.
 
+A linear layer's weight is a tensor of two axes, both longer than 1, for which the rest holds too.
 Everything else is left out, with its reason. Two networks of one kind whose names say nothing of
 copies (``netG_A``, ``netG_B``) both count. Transposed convolutions cannot be told from others here.
 """
@@ -54,9 +55,10 @@ _LAYERS = tuple((re.compile(pattern, re.IGNORECASE), whose) for pattern, whose i
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """Convolutions' weights by name, and the reason for every tensor that is none."""
+    """Weights of convolutions and of linear layers by name, and why every other tensor is none."""
 
     weights: dict[str, Tensor]
+    linear: dict[str, Tensor]
     left_out: dict[str, str]
 
 
@@ -123,12 +125,12 @@ def _kind(tensor: Tensor) -> str:
 
 
 def _why_not(found: _Found) -> str:
-    """Return why a tensor is no convolution's weight, "" if it is taken for one."""
+    """Return why a tensor is no layer's weight, "" if it is taken for one."""
     tensor, name = found.tensor, found.name
     if reason := found.reason or _kind(tensor):
         return reason
-    if tensor.ndim < 3:
-        return "of fewer than three axes (biases, norms, linear layers)"
+    if tensor.ndim < 2:
+        return "of fewer than two axes (biases, norms)"
     if tensor.ndim > 5:
         return "of more than five axes"
     leaf = _WEIGHT.search(name)
@@ -214,5 +216,9 @@ def sort_tensors(tree: object) -> Sorted:
             candidates.append(found)
     copies = _copies(candidates)
     left_out |= dict.fromkeys(sorted(copies), "copies of weights that are shown")
-    weights = {found.name: found.tensor for found in candidates if found.name not in copies}
-    return Sorted(weights, left_out)
+    taken = {found.name: found.tensor for found in candidates if found.name not in copies}
+    return Sorted(
+        weights={name: tensor for name, tensor in taken.items() if tensor.ndim > 2},
+        linear={name: tensor for name, tensor in taken.items() if tensor.ndim == 2},
+        left_out=left_out,
+    )

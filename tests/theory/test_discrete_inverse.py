@@ -11,7 +11,7 @@ from tests.tools.strategies import channel_counts, metrics
 
 
 def allowed_error(metric: Metric, n: int, largest: float) -> float:
-    """What rounding may add to an entry.
+    """Return what rounding may add to an entry.
 
     An entry is a mean of 2n positive drops minus one or two of them; a drop has fewer than 16
     roundings (its exponent θu carries 4, exp and the quotients the rest). With a curvature term

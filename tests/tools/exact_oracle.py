@@ -26,7 +26,7 @@ def rational(value: float) -> flint.fmpq:
 
 
 def exact_gram(metric: Metric, n: int, c: flint.fmpq | None = None) -> flint.fmpq_mat:
-    """M = αP + β(I−P) + cL + dL², from the definition, edge by edge; c is γs by default, rounded."""
+    """M = αP + β(I−P) + cL + dL², from the definition, edge by edge; c is the rounded γs."""
     alpha, beta = rational(metric.mean), rational(metric.fluctuation)
     c = rational(metric.stiffness(n)) if c is None else c
     rows = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]

@@ -197,16 +197,16 @@ FACTORS: tuple[tuple[Any, Any], ...] = (
 def _factors(times: int = 1) -> bool:
     r"""Multiply the two closed forms, in rational or Gaussian numbers, and compare the code.
 
-    :math:`(\beta I+cL+dL^2)\,G_1G_2/d=I-P` for :math:`c=d(t_1+t_2)`, :math:`\beta=dt_1t_2`. The code's
-    matrix is compared with the exact one; t, and each factor, is off by some 2n + 64 roundings of
+    :math:`(\beta I+cL+dL^2)\,G_1G_2/d=I-P` for :math:`c=d(t_1+t_2)`, :math:`\beta=dt_1t_2`. The
+    code's matrix is compared with the exact one; t, and each factor, is off by some 2n + 64 roundings of
     its largest entry, and so is the product of the largest row sums.
     """
     d = Fraction(3, 4)
     for n in (2, 3, 5):
         for one, other in FACTORS:
             roots = [(1 - r) ** 2 / r for r in (one, other)]
-            c, beta = (_gaussian(x) for x in (d * (roots[0] + roots[1]), d * roots[0] * roots[1]))
-            c, beta = c.parts[0], beta.parts[0]
+            c = _gaussian(d * (roots[0] + roots[1])).parts[0]
+            beta = _gaussian(d * roots[0] * roots[1]).parts[0]
             for boundary in ("natural", "periodic"):
                 periodic = boundary == "periodic"
                 factors = [exact_inverse(n, 1, r, periodic=periodic) for r in (one, other)]
@@ -224,9 +224,8 @@ def _code_agrees(n: int, boundary: Boundary, weights: tuple[Any, ...], G: Any) -
     metric = Metric(1.0, *map(float, weights), boundary=boundary, spacing="unit")
     parts = [[float(x.parts[0] if isinstance(x, Gaussian) else x) for x in row] for row in G]
     exact = np.array(parts) + 1 / n
-    moduli = [
-        abs(inverse.resolvent(t, 1.0, n, boundary)) for t in inverse.roots(*map(float, weights))
-    ]
+    roots = inverse.roots(*map(float, weights))
+    moduli = [abs(inverse.resolvent(t, 1.0, n, boundary)) for t in roots]
     size = moduli[0].sum(0).max() * moduli[1].sum(0).max() / float(weights[-1]) + 1 / n
     return bool(np.abs(inverse.inverse_matrix(metric, n) - exact).max() <= (4 * n + 128) * U * size)
 

@@ -198,8 +198,8 @@ def _factors(times: int = 1) -> bool:
     r"""Multiply the two closed forms, in rational or Gaussian numbers, and compare the code.
 
     :math:`(\beta I+cL+dL^2)\,G_1G_2/d=I-P` for :math:`c=d(t_1+t_2)`, :math:`\beta=dt_1t_2`. The
-    code's matrix is compared with the exact one; t, and each factor, is off by some 2n + 64 roundings of
-    its largest entry, and so is the product of the largest row sums.
+    code's matrix is compared with the exact one; t, and each factor, is off by some 2n + 64
+    roundings of its largest entry, and so is the product of the largest row sums.
     """
     d = Fraction(3, 4)
     for n in (2, 3, 5):

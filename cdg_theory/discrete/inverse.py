@@ -26,6 +26,17 @@ than at distance 0, a positive number with no cancellation in it, whatever β �
 
 The path is the even half of a cycle of 2n nodes, folded at its ends (the method of images):
 :math:`G_{ij} = \frac1{n}\sum_u b_{2n}(u) - b_{2n}(d) - b_{2n}(i+j+1)`.
+
+**With a curvature term** the inverse comes in two factors, each in closed form,
+
+.. math:: (\beta I+cL+dL^2)^{+} = \tfrac1d\,(t_1I+L)^{+}(t_2I+L)^{+},
+    \qquad t_1+t_2 = \tfrac cd,\quad t_1t_2 = \tfrac\beta d .
+
+Real roots or complex ones: conjugate factors :math:`X\pm\mathrm iY` have the product
+:math:`X^2+Y^2`. Nothing cancels where the roots meet, as it would in partial fractions. The larger
+real root is a sum of positive numbers, the smaller one a quotient; near a double root both are
+wrong by the square root of the rounding error, but not their product, and their sum only by its
+square.
 """
 
 from __future__ import annotations
@@ -43,7 +54,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cdg_theory.metric import Metric
+    from cdg_theory.metric import Boundary, Metric
 
 
 def h0_entry(delta: Any, n: Any, beta: Any) -> Any:
@@ -104,29 +115,59 @@ def inverse_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
 
     Notes
     -----
-    Theorem 5. No matrix is inverted and no system solved, so that it can stand beside both.
+    Theorem 5, and theorem 18 with a curvature term, where two matrices are multiplied. No matrix is
+    inverted and no system solved, so that it can stand beside both.
     """
     check_metric(metric)
     n = channel_count(n)
     mean = 1.0 / (n * metric.mean)
-    i, j = np.indices((n, n))
     beta, c = metric.fluctuation, metric.stiffness(n)
+    if metric.curvature:
+        d = metric.rigidity(n)
+        one, other = (resolvent(root, 1.0, n, metric.boundary) for root in roots(beta, c, d))
+        # Two different summation orders would leave rounding that is not symmetric.
+        product = (one @ other).real
+        return mean + (product + product.T) / (2 * d)
     if c == 0:
         return mean + h0_entry(np.eye(n), n, beta)
-    nodes = 2 * n if metric.boundary == "natural" else n
+    return mean + resolvent(beta, c, n, metric.boundary)
+
+
+def roots(beta: float, c: float, d: float) -> tuple[complex, complex]:
+    r"""Return :math:`t_1,t_2` with :math:`\beta+cz+dz^2=d(z+t_1)(z+t_2)`: real, or conjugate.
+
+    Examples
+    --------
+    >>> roots(2.0, 3.0, 1.0), roots(5.0, 2.0, 1.0)
+    ((2.0, 1.0), ((1-2j), (1+2j)))
+    """
+    p, q = c / d, beta / d
+    discriminant = p * p - 4 * q
+    if discriminant < 0:
+        root = complex(p, math.sqrt(-discriminant)) / 2
+        return root.conjugate(), root
+    larger = (p + math.sqrt(discriminant)) / 2
+    return larger, q / larger if larger else 0.0
+
+
+def resolvent(beta: complex, c: float, n: int, boundary: Boundary) -> NDArray[Any]:
+    r"""Return G, the inverse of :math:`\beta I+cL` on vectors of mean zero; β may be complex."""
+    i, j = np.indices((n, n))
+    nodes = 2 * n if boundary == "natural" else n
     drop = _drops(nodes, beta, c)
     fluctuation = drop.sum() / n - drop[abs(i - j)]
-    if metric.boundary == "natural":
+    if boundary == "natural":
         fluctuation -= drop[i + j + 1]
-    return mean + fluctuation
+    return fluctuation
 
 
-def _drops(nodes: int, beta: float, c: float) -> NDArray[np.float64]:
+def _drops(nodes: int, beta: complex, c: float) -> NDArray[Any]:
     """Return b_N(u) for u = 0, ..., N−1."""
     u = np.arange(nodes, dtype=np.float64)
-    # c(1/r − r) = 2c sinh θ with 4c sinh²(θ/2) = β and r = exp(−θ).
-    theta = 2 * math.asinh(math.sqrt(beta) / math.sqrt(c) / 2)
-    scale = 2 * math.sqrt(beta) * math.sqrt(c + beta / 4)
     if beta == 0:
         return cycle_drop(u, nodes, 2 * c, lambda e: e)
+    # c(1/r − r) = 2c sinh θ with 4c sinh²(θ/2) = β and r = exp(−θ).
+    root = np.sqrt(beta)
+    theta = 2 * np.arcsinh(root / math.sqrt(c) / 2)
+    scale = 2 * root * np.sqrt(c + beta / 4)
     return cycle_drop(u, nodes, scale, lambda e: -np.expm1(-theta * e))

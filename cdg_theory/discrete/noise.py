@@ -15,6 +15,8 @@ in closed form:
   \frac{n}{c^2(1/r-r)^2(1-r^n)^2}\Big(\frac{(1+r^2)(1-r^{2n})}{1-r^2}+2nr^n\Big)`
 - path: half of what the cycle of 2n nodes gives, folded (:func:`path_trace`)
 
+With a curvature term it is summed over the modes.
+
 The traces are functions over any field, for theorem 8.
 """
 
@@ -82,16 +84,16 @@ def variance_kept(metric: Metric, n: int) -> float:
 
     Notes
     -----
-    Theorem 8. For β, γ > 0 the sum over the modes, whose terms are positive, instead of the closed
-    form, whose terms cancel for small β.
+    Theorem 8. For β, γ > 0, and with a curvature term, the sum over the modes, whose terms are
+    positive, instead of the closed form, whose terms cancel for small β.
     """
     check_metric(metric)
     n = channel_count(n)
     constant = 1.0 / metric.mean**2
     beta, c = metric.fluctuation, metric.stiffness(n)
-    if c == 0:
+    if metric.derivative_order == 0:
         return (constant + (n - 1) / beta**2) / n
-    if beta == 0:
+    if beta == 0 and metric.derivative_order == 1:
         trace = path_sobolev_trace if metric.boundary == "natural" else cycle_sobolev_trace
         return (constant + trace(float(n)) / c / c) / n
     return float((1 / eigenvalues(metric, n) ** 2).mean())

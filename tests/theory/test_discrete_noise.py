@@ -6,7 +6,7 @@ from hypothesis import given
 
 from cdg_theory import Metric, discrete
 from cdg_theory.discrete import noise
-from tests.tools.exact_oracle import EPS
+from tests.tools.exact_oracle import EPS, exact_gradient
 from tests.tools.strategies import channel_counts, metrics
 
 
@@ -28,6 +28,17 @@ def test_closed_form_of_the_general_member(n, boundary) -> None:
     trace = noise.path_trace if boundary == "natural" else noise.cycle_trace
     closed = (trace(n, 5.0, lambda e: r**e) - 1 / 9 + 1 / 4) / n
     assert closed == pytest.approx(discrete.variance_kept(metric, n), rel=400 * EPS)
+
+
+@pytest.mark.parametrize("boundary", ["natural", "periodic"])
+@pytest.mark.parametrize("weights", [(0, 0, 2), (0, 3, 2), (5, 0, 2), (5, 3, 2)], ids=str)
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_with_curvature_it_is_the_exact_trace(n, boundary, weights) -> None:
+    metric = Metric(2.0, *weights, boundary=boundary, spacing="unit")
+    inverse = exact_gradient(np.eye(n), metric)
+    assert discrete.variance_kept(metric, n) == pytest.approx(
+        (inverse**2).sum() / n, rel=8 * (n + 4) * EPS
+    )
 
 
 def test_smoothing_keeps_less() -> None:

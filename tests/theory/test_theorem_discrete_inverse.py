@@ -15,5 +15,8 @@ test_mutant_is_refused = refusals(
     ("T5.resolvent-path", PATH, lambda f: lambda lo, hi, n, c, p: f(lo, hi + 1, n + 1, c, p)),
     ("T5.resolvent-path", PATH, lambda f: lambda lo, hi, n, c, p: f(lo, hi, n, 2 * c, p)),
     ("T5.resolvent-cycle", CYCLE, lambda f: lambda d, n, c, p: f(d + 1, n + 2, c, p)),
+    ("T18.inverse", "inverse.roots", lambda f: lambda b, c, d: f(b, 2 * c, d)),
+    ("T18.inverse", PATH, lambda f: lambda lo, hi, n, c, p: f(lo, hi, n, 2 * c, p)),
+    ("T18.inverse", "inverse.cycle_entry", lambda f: lambda d, n: f(d, n) + d),
     ("T5.images", "inverse.cycle_drop", lambda f: lambda u, n, s, below: f(u, n + 1, s, below)),
 )

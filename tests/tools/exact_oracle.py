@@ -26,19 +26,22 @@ def rational(value: float) -> flint.fmpq:
 
 
 def exact_gram(metric: Metric, n: int, c: flint.fmpq | None = None) -> flint.fmpq_mat:
-    """M = αP + β(I−P) + cL, from the definition, edge by edge; c is the rounded γs by default."""
+    """M = αP + β(I−P) + cL + dL², from the definition, edge by edge; c is the rounded γs."""
     alpha, beta = rational(metric.mean), rational(metric.fluctuation)
     c = rational(metric.stiffness(n)) if c is None else c
     rows = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]
     edges = [(i, i + 1) for i in range(n - 1)]
     if metric.boundary == "periodic":
         edges.append((n - 1, 0))
+    L = [[flint.fmpq(0)] * n for _ in range(n)]
     for i, j in edges:
-        rows[i][i] += c
-        rows[j][j] += c
-        rows[i][j] -= c
-        rows[j][i] -= c
-    return flint.fmpq_mat(rows)
+        L[i][i] += 1
+        L[j][j] += 1
+        L[i][j] -= 1
+        L[j][i] -= 1
+    laplacian = flint.fmpq_mat(L)
+    smooth = c * laplacian + rational(metric.rigidity(n)) * laplacian * laplacian
+    return flint.fmpq_mat(rows) + smooth
 
 
 def exact_solution(g: NDArray[np.float64], metric: Metric) -> flint.fmpq_mat:

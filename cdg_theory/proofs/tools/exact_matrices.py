@@ -62,13 +62,13 @@ def exact_gram(alpha: Any, beta: Any, c: Any, n: int, *, periodic: bool) -> NDAr
 
 
 def exact_inverse(n: int, c: Any, r: Any, *, periodic: bool) -> NDArray[Any]:
-    r"""Return G, the inverse of :math:`\beta I+cL` on mean-zero vectors, in rational numbers.
+    r"""Return G, the inverse of :math:`\beta I+cL` on mean-zero vectors, over the field of c and r.
 
     The closed forms of :mod:`cdg_theory.discrete.inverse`, with :math:`\beta = c(1-r)^2/r`.
     """
     size, weight = Fraction(n), c * (1 - r) ** 2 / r
 
-    def entry(lo: int, hi: int) -> Fraction:
+    def entry(lo: int, hi: int) -> Any:
         if r == 1 and periodic:
             return inverse.cycle_entry(Fraction(hi - lo), size) / c
         if r == 1:

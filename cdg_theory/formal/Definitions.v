@@ -58,4 +58,19 @@ Definition powers (power : Z -> F) : Prop :=
 
 (** The distance of two rows. *)
 Definition distance (i j : nat) : nat := Nat.max i j - Nat.min i j.
+
+(** A path of blocks: E of the elimination in blocks.py, what flows into a block from the one before,
+    and out of it into the next. *)
+Fixpoint block_excess (beta : F) (n tau C : array) (b : nat) : F :=
+  match b with
+  | O => beta * n O
+  | S a => let E := block_excess beta n tau C a in
+    beta * n (S a) + C a / (C a * tau a + E) * E * tau (S a)
+  end.
+Definition inflow (flux : array) (b : nat) : F := match b with O => 0 | S a => flux a end.
+Definition outflow (flux : array) (count b : nat) : F := if Nat.ltb (S b) count then flux b else 0.
 End Definitions.
+
+(** The first row of block b. *)
+Fixpoint offset (sizes : nat -> nat) (b : nat) : nat :=
+  match b with O => O | S a => offset sizes a + sizes a end.

@@ -1,7 +1,8 @@
 (** The claims of Statements.v with a wrong argument, by a sign, a factor or an end condition, as the
     ledger perturbs them: each is false, shown on rational numbers. *)
 From Coq Require Import ZArith QArith Qcanon Qpower.
-From Cdg Require Import Fields Arrays Code Definitions RationalNumbers Statements.
+From Cdg Require Import Fields Arrays Code Definitions Sharded RationalNumbers
+  Statements.
 Local Open Scope field_scope.
 
 (** Two rational numbers that differ, decided by the kernel. *)
@@ -124,4 +125,43 @@ Qed.
 Theorem T14_price_refuted : ~ price (fun F s nu => nu).
 Proof.
   intros H. assert (E := H rationals i1 i1 number 2%nat ltac:(side)). refute E.
+Qed.
+
+(** T11: the fluxes turned round, the two dot products exchanged, the jump turned round. *)
+Definition twos (_ : nat) : nat := 2.
+Lemma twos_positive b : (0 < twos b)%nat. Proof. unfold twos. lia. Qed.
+Theorem T11_restriction_refuted : ~ restriction (fun F before after => after - before).
+Proof.
+  intros H. assert (E := H rationals i1 i1 number twos 2%nat O 1%nat twos_positive
+    ltac:(lia) ltac:(unfold twos; lia)).
+  refute E.
+Qed.
+Theorem T11_ends_refuted : ~ ends (fun F own other => other).
+Proof.
+  intros H. pose (f := fun i => if Nat.eqb i O then i1 else - i1 : rationals).
+  destruct (H ordered_rationals i1 i1 2%nat ltac:(side) ltac:(side) ltac:(lia) f 0 0 0 0
+    ltac:(apply Qc_is_canon; reflexivity) ltac:(apply Qc_is_canon; reflexivity)) as (_ & _ & E & _).
+  refute E.
+Qed.
+Theorem T11_path_refuted : ~ small_system (fun F fall jump => fall - jump).
+Proof.
+  intros H. pose (one' := fun _ : nat => i1). pose (none := fun _ : nat => 0 : rationals).
+  assert (E := H ordered_rationals none one' one' one' one' i1 i1 2%nat ltac:(side) ltac:(side)
+    ltac:(side) ltac:(side) ltac:(side) ltac:(lia) ltac:(apply Qc_is_canon; reflexivity)).
+  rewrite (surjective_pairing (solve_path _ _ _ _ _ _ _ _)) in E.
+  destruct E as (_ & E & _). specialize (E O ltac:(lia)). refute E.
+Qed.
+(** A Laplacian for every block by itself, here for the first and the rest. *)
+Definition cut (sizes : nat -> nat) : matrix := fun F x n i => let first := sizes O in
+  if Nat.ltb i first then path_laplacian x first i
+  else path_laplacian (fun j => x (first + j)%nat) (n - first) (i - first).
+Theorem T11_all_gradients_refuted : ~ all_gradients cut.
+Proof.
+  intros H. pose (k := fun j => sharded (F := rationals) i1 i1 i1 twos 2 number
+    (j / 2)%nat (j mod 2)%nat).
+  assert (E := H ordered_rationals i1 i1 i1 twos 2%nat number ltac:(side) ltac:(side) ltac:(side)
+    twos_positive ltac:(lia) k). cbn zeta in E.
+  enough (E' : gram (F := rationals) (cut twos rationals) i1 i1 i1 k 4 1 = number 1) by refute E'.
+  apply E; [|cbn; lia]. intros b i Hb Hi. unfold k.
+  unfold twos in Hi. destruct b as [|[|b]], i as [|[|i]]; try lia; reflexivity.
 Qed.

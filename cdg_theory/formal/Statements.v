@@ -1,13 +1,13 @@
 (** What is proved, in full, under the ledger's ids: T5_sweeps_path is T5.sweeps-path.
 
-    To know what is said, read this file, the definitions in Fields, Arrays and Definitions, and Code,
-    which is generated from the Python code. Each claim is a definition with what is claimed as its
+    To know what is said, read this file, the definitions in Fields, Arrays, Definitions and Sharded,
+    and Code, which is generated from the Python code. Each claim is a definition with what is claimed as its
     argument, as a check of the ledger is a function of it; Refuted.v shows the same claims with a
     wrong argument to be false. *)
 From Coq Require Import ZArith Reals.
-From Cdg Require Import Fields Arrays Code Definitions.
+From Cdg Require Import Fields Arrays Code Definitions Sharded.
 From Cdg Require Sums Order Path Cycle RealNumbers RunningSums Inverse Resolvent Circulant Metric Symmetry
-  Exchangeable.
+  Exchangeable Blocks Flux Whole.
 Local Open Scope field_scope.
 
 (** A Laplacian, for all fields: row i of L x, for x with n rows. *)
@@ -229,3 +229,62 @@ Definition price (weight : forall F : field, F -> F -> F) := forall (F : field) 
   = weight F s nu * sum (fun m => (kappa m - mean kappa n) * (kappa m - mean kappa n)) n.
 Theorem T14_price : price (fun F s nu => s + nu).
 Proof. exact @Exchangeable.price. Qed.
+
+(** * Blocks of rows, on different ranks: T11, on the path *)
+
+(** A block's rows of the whole system are its own path's, with what flows in at its ends. *)
+Definition restriction (fall : forall F : field, F -> F -> F) := forall (F : field) (beta c : F) x sizes count b i,
+  (forall b, 0 < sizes b) -> b < count -> i < sizes b ->
+  let flux b := c * fall F (x (offset sizes (S b) - 1)%nat) (x (offset sizes (S b))) in
+  operator path_laplacian beta c x (offset sizes count) (offset sizes b + i)
+  = operator path_laplacian beta c (fun i => x (offset sizes b + i)%nat) (sizes b) i
+    - delta i O * inflow flux b + delta i (sizes b - 1) * outflow flux count b.
+Theorem T11_restriction : restriction (fun F before after => before - after).
+Proof. exact @Flux.restriction. Qed.
+
+(** The code's rows solve a block's problem; its ends are told by its level, its fluxes and two dot
+    products of its fluctuation f with the response. *)
+Definition ends (moment : forall F : field, F -> F -> F) := forall (F : ordered) (beta c : F) m,
+  nonnegative beta -> positive c -> 0 < m -> forall f o level from_left from_right,
+  sum f m = 0 -> beta * number m * level = number m * o + from_left + from_right ->
+  let x := finish_block f (level, from_left, from_right) (alone beta c m) m in
+  let u := response beta c m in
+  let kappa := - u (m - 1)%nat in let rho := u O - u (m - 1)%nat in
+  let tau := 1 + beta * number m * u (m - 1)%nat in
+  let t := sum (fun i => u i * f i) m in let t' := sum (fun i => reversed u m i * f i) m in
+  sum x m = number m * level /\
+  (forall i, i < m -> operator path_laplacian beta c x m i
+    = f i + o + delta i O * from_left + delta i (m - 1) * from_right) /\
+  x O = tau * level + number m * kappa * o + moment F t t' + rho * from_left /\
+  x (m - 1)%nat = tau * level + number m * kappa * o + moment F t' t + rho * from_right.
+Theorem T11_ends : ends (fun F own other => own).
+Proof. exact @Flux.block_ends. Qed.
+(** Resistances are not negative, transmissions are positive. *)
+Theorem T11_ends_signs : forall (F : ordered) (beta c : F) m, nonnegative beta -> positive c -> 0 < m ->
+  let u := response beta c m in
+  nonnegative (u O - u (m - 1)%nat) /\ positive (1 + beta * number m * u (m - 1)%nat).
+Proof. intros. split; [now apply Flux.resistance | now apply Flux.transmission]. Qed.
+
+(** Any number of blocks: every balance, every interface, and the mean constraint. *)
+Definition small_system (sum_of : forall F : field, F -> F -> F) :=
+  forall (F : ordered) q J n tau C (beta w : F) count,
+  (forall b, positive (n b)) -> (forall b, positive (tau b)) -> (forall b, positive (C b)) ->
+  nonnegative beta -> positive w -> 0 < count -> sum q count = 0 ->
+  let '(level, flux) := solve_path q J n tau C beta w count in
+  (forall b, b < count -> beta * n b * level b = q b + inflow flux b - outflow flux count b) /\
+  (forall b, S b < count ->
+    flux b = C b * sum_of F (tau b * level b - tau (S b) * level (S b)) (J b)) /\
+  sum (fun b => n b * level b) count = 0.
+Theorem T11_path : small_system (fun F fall jump => fall + jump).
+Proof. exact @Blocks.solve_path_ordered. Qed.
+
+(** Sharded equals global, for every n and every split into blocks with rows: k, put together from the
+    blocks' results, solves M k = g. *)
+Definition all_gradients (L : (nat -> nat) -> matrix) :=
+  forall (F : ordered) (alpha beta c : F) sizes count g,
+  positive alpha -> nonnegative beta -> positive c -> (forall b, 0 < sizes b) -> 0 < count ->
+  forall k, (forall b i, b < count -> i < sizes b ->
+    k (offset sizes b + i)%nat = sharded alpha beta c sizes count g b i) ->
+  let n := offset sizes count in forall i, i < n -> gram (L sizes F) alpha beta c k n i = g i.
+Theorem T11_all_gradients : all_gradients (fun _ => @path_laplacian).
+Proof. exact @Whole.sharded_whole. Qed.

@@ -43,6 +43,8 @@ Lemma sum_scale (a : nat -> F) s n : sum (fun i => s * a i) n = s * sum a n.
 Proof. induction n; simpl; [ring | rewrite IHn; ring]. Qed.
 Lemma sum_const s n : sum (fun _ => s) n = number n * s :> F.
 Proof. induction n; simpl; [ring | rewrite IHn; ring]. Qed.
+Lemma sum_const_one n : sum (fun _ => 1) n = number n :> F.
+Proof. rewrite sum_const. ring. Qed.
 Lemma sum_zero (a : nat -> F) n : (forall i, i < n -> a i = 0) -> sum a n = 0.
 Proof. intros H. rewrite (sum_ext a (fun _ => 0) n H), sum_const. ring. Qed.
 Lemma sum_first (a : nat -> F) n : sum a (S n) = a O + sum (fun i => a (S i)) n.

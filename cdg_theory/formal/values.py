@@ -19,7 +19,7 @@ from cdg_theory.discrete import blocks, inverse, shrinkage, sweeps
 
 HEADER = """\
 From Coq Require Import ZArith QArith Qcanon List.
-From Cdg Require Import Fields Arrays Code RationalNumbers.
+From Cdg Require Import Fields Arrays Code Sharded RationalNumbers.
 Import ListNotations.
 Local Notation F := rationals.
 """
@@ -145,7 +145,25 @@ def _blocks(draw: _Draw) -> Iterator[str]:
     yield _rows(f"(finish_block (F := F) {_vector(f)} {ends} {alone} {rows})", x)
 
 
-DRAWN: tuple[Callable[[_Draw], Iterator[str]], ...] = (_gradients, _entries, _blocks)
+def _sharded(draw: _Draw) -> Iterator[str]:
+    """Yield the rows of two or three blocks, made of what the blocks hand over."""
+    sizes = tuple(draw.random.randint(1, 2) for _ in range(draw.random.randint(2, 3)))
+    alpha, c = draw.positive(), draw.positive()
+    beta = draw.positive() * draw.random.choice((0, 1))
+    parts = [draw.vector(size)[:, None] for size in sizes]
+    solved = blocks.solve_blocks(parts, blocks.plan_of(alpha, beta, c, sizes, periodic=False))
+    numbers = " ".join(map(_scalar, (alpha, beta, c)))
+    lengths = f"(fun b => nth b [{'; '.join(map(str, sizes))}]%nat 1%nat)"
+    g = _vector(np.concatenate(parts)[:, 0])
+    term = f"sharded (F := F) {numbers} {lengths} {len(sizes)} {g}"
+    for b, x in enumerate(solved):
+        yield _rows(f"({term} {b})", x[:, 0])
+
+
+#: What is drawn, and in every how many rounds.
+DRAWN: tuple[tuple[Callable[[_Draw], Iterator[str]], int], ...] = (
+    (_gradients, 1), (_entries, 1), (_blocks, 1), (_sharded, 4),
+)  # fmt: skip
 
 
 def drawn_values(rounds: int = 25, seed: int = 22) -> tuple[str, int]:
@@ -154,11 +172,17 @@ def drawn_values(rounds: int = 25, seed: int = 22) -> tuple[str, int]:
     Examples
     --------
     >>> text, cases = drawn_values(rounds=1)
-    >>> cases
-    13
+    >>> text.count("same ") == cases
+    True
     """
     draw = _Draw(seed)
-    cases = [case for _ in range(rounds) for kind in DRAWN for case in kind(draw)]
+    cases = [
+        case
+        for i in range(rounds)
+        for kind, every in DRAWN
+        if i % every == 0
+        for case in kind(draw)
+    ]
     lines = ";\n".join(cases)
     theorem = "Theorem values_agree : forallb (fun agrees => agrees) cases = true."
     return (

@@ -21,7 +21,7 @@ AFTER = {
     sweeps: ("Loops", "Path", "Cycle", "RunningSums"),
     inverse: ("Inverse", "Resolvent", "Circulant"),
     shrinkage: ("Inverse", "Resolvent", "Circulant", "Exchangeable"),
-    blocks: ("Loops", "Path", "Cycle", "Metric", "Blocks"),
+    blocks: ("Blocks", "Loops", "Path", "Cycle", "Metric", "Symmetry", "Sharded", "Flux"),
 }
 ERRORS = [
     (sweeps, "carry = c / (c + excess)", "carry = c / (c - excess)"),
@@ -55,6 +55,14 @@ ERRORS = [
     (inverse, "(1 + power(2 * lo + 1))", "(1 + power(2 * lo))"),
     (inverse, "return (power(d) + power(n - d))", "return (power(d) - power(n - d))"),
     (inverse, "below_one(nodes - u)", "below_one(nodes)"),
+    (blocks, "Y[b + 1] += y[b]", "Y[b + 1] -= y[b]"),
+    (blocks, "e[b] = p[b] * E[b] * tau[b + 1]", "e[b] = p[b] * E[b]"),
+    (blocks, "h[b] = p[b] * tau[b + 1] * h[b + 1]", "h[b] = p[b] * tau[b] * h[b + 1]"),
+    (blocks, "(Y[-1] - w * (n * level).sum(0))", "(Y[-1] + w * (n * level).sum(0))"),
+    (blocks, "return level, y - e * level[1:]", "return level, y - e * level[:-1]"),
+    (blocks, "w = f - (left + right) / len(f)", "w = f - (left - right) / len(f)"),
+    (blocks, "w[-1] += right", "w[0] += right"),
+    (blocks, "return solve(w) + level", "return solve(w)"),
     (shrinkage, "return (1 - kappa) ** 2 * s", "return (1 + kappa) ** 2 * s"),
 ]
 REWRITES = [
@@ -68,6 +76,9 @@ REWRITES = [
     (sweeps, "return mean / alpha + x", "return x + mean / alpha"),
     (sweeps, "u -= _column(homogeneous, u) * u.sum(axis=0)",
      "u -= u.sum(axis=0) * _column(homogeneous, u)"),
+    (blocks, "p[b] = C[b] / (C[b] * tau[b] + E[b])", "p[b] = C[b] / (E[b] + tau[b] * C[b])"),
+    (blocks, "e[b] = p[b] * E[b] * tau[b + 1]", "e[b] = tau[b + 1] * (E[b] * p[b])"),
+    (blocks, "return solve(w) + level", "return level + solve(w)"),
     (inverse, "power(2 * lo + 1)", "power(1 + lo + lo)"),
     (inverse, "return (power(d) + power(n - d))", "return (power(n - d) + power(d))"),
     (inverse, "(2 * n) - hi + (n - 1)", "(n + n) - hi + (n - 1)"),
@@ -134,7 +145,7 @@ def test_rewrites_that_change_nothing_are_not(folder, rewrite) -> None:
 
 @pytest.mark.slow
 def test_a_false_number_is_seen(folder) -> None:
-    kernel.compile_proofs(folder, translation(), ("Code", "RationalNumbers"))
+    kernel.compile_proofs(folder, translation(), ("Code", "Sharded", "RationalNumbers"))
     text, _ = drawn_values(rounds=1)
     (folder / "Values.v").write_text(text, "utf-8")
     kernel.compile_file(folder, "Values")

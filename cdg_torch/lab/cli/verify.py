@@ -115,7 +115,11 @@ def _formal(console: Terminal) -> bool:
             return False
     ids = {name: theorem.id for theorem in ledger.theorems() for name in theorem.formal}
     rows = [
-        (t.name, ids.get(t.name, ""), ", ".join(t.axioms) or "closed under the global context")
+        (
+            t.name,
+            ids[t.name.removesuffix("_refuted")],
+            ", ".join(t.axioms) or "closed under the global context",
+        )
         for t in report.theorems
     ]
     names = ("theorem of Coq", "in the ledger", "assumptions")

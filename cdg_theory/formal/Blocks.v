@@ -15,6 +15,11 @@ Fixpoint Y b := match b with
   | O => q O
   | S a => q (S a) + block_carry a * (tau a * Y a + E a * J a) end.
 
+(** A carry of block m, however its divisor is written. *)
+Ltac carries Hp m := repeat match goal with
+  | |- context [C m / ?d] => rewrite (Hp d) by (unfold divisor; ring)
+  end.
+
 (** What the generated loops compute. *)
 Lemma solve_path_spec count : (forall b, n b / n b = 1) -> exists level0 h : nat -> F,
   level0 (count - 1)%nat = 0 /\ h (count - 1)%nat = 1 /\
@@ -45,20 +50,18 @@ Proof.
       destruct IH as (HY & HYq & HE & HEq & Hb). unfold body.
       repeat (rewrite set_same in * || cbn beta in *).
       assert (HYm := HY m ltac:(lia)). assert (HEm := HE m ltac:(lia)).
-      assert (Hp : C m / (C m * tau m + E' m) = block_carry m)
-        by (unfold block_carry, divisor; rewrite HEm; f_equal; ring).
+      assert (Hp : forall d, d = divisor m -> C m / d = block_carry m) by (intros d ->; reflexivity).
       split; [|split; [|split; [|split]]].
       + intros b Hle. destruct (Nat.eq_dec b (S m)) as [->|Hne].
-        * rewrite set_same, HYq by lia. cbn [Y]. rewrite ?set_same, HYm, HEm.
-          unfold block_carry, divisor. ring.
+        * rewrite set_same, HYq by lia. cbn [Y]. rewrite ?set_same, HYm, HEm. carries Hp m. ring.
         * rewrite set_other by lia. apply HY. lia.
       + intros b Hlt. rewrite set_other by lia. apply HYq. lia.
       + intros b Hle. destruct (Nat.eq_dec b (S m)) as [->|Hne].
-        * rewrite set_same, HEq by lia. cbn [block_excess]. rewrite ?set_same, HEm. ring.
+        * rewrite set_same, HEq by lia. cbn [block_excess]. rewrite ?set_same, HEm. carries Hp m. ring.
         * rewrite set_other by lia. apply HE. lia.
       + intros b Hlt. rewrite set_other by lia. apply HEq. lia.
       + intros b Hlt. destruct (Nat.eq_dec b m) as [->|Hne].
-        * rewrite ?set_same, ?HYm, ?Hp, HEm. repeat split; ring.
+        * rewrite ?set_same, ?HYm, HEm. carries Hp m. repeat split; ring.
         * rewrite !set_other by lia. apply Hb. lia. }
   specialize (H (count - 1)%nat). subst start. destruct (for_up _ body _) as [[[[Y' E'] p] y] e].
   destruct H as (HY & _ & HE & _ & Hb).

@@ -71,7 +71,9 @@ Ltac literals := replace (number 12 : F) with (two * two * three) by (simpl; rin
 
 Lemma path_entry_spec (lo hi n : F) : n <> 0 -> path_entry lo hi n
   = (lo * (lo + 1) + hi * (hi + 1)) / (two * n) - hi + (n - 1) * (two * n - 1) / (two * three * n).
-Proof. intros Hn. unfold path_entry. literals. crunch. Qed.
+Proof.
+  intros Hn. assert (Htn := mul_nonzero _ _ H2 Hn). unfold path_entry. literals. crunch.
+Qed.
 
 Definition closed n j (i : nat) : F := path_entry (number (Nat.min i j)) (number (Nat.max i j)) (number n).
 Lemma entry_low n j i : i <= j -> closed n j i = path_entry (number i) (number j) (number n).

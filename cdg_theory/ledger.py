@@ -51,6 +51,8 @@ class Theorem:
     ``variant``     the same check with another claim, the perturbed statement: must return False
     ``perturbed``   the perturbed statement in words
     ``page``        where the docs prove it, relative to ``docs/``
+    ``formal``      the theorems of ``formal/Statements.v`` that say it, in part or whole, and that
+                    Coq's kernel checks (:mod:`cdg_theory.formal`); often none
     ==============  ==============================================================================
     """
 
@@ -64,6 +66,7 @@ class Theorem:
     variant: Callable[[], bool]
     perturbed: str
     page: str
+    formal: tuple[str, ...] = ()
 
     @property
     def number(self) -> int:
@@ -79,6 +82,7 @@ class Theorem:
         return (
             f"{self.id}, {self.title} ({self.kind})\n  {self.statement}\n  {self.tex}\n"
             f"  Scope: {self.scope}\n  Must be refused: {self.perturbed}"
+            + (f"\n  Checked by Coq's kernel: {', '.join(self.formal)}" if self.formal else "")
         )
 
     def _repr_html_(self) -> str:
@@ -89,6 +93,7 @@ class Theorem:
                 ("formula", formula(self.tex)),
                 ("scope", text(self.scope)),
                 ("must be refused", text(self.perturbed)),
+                *([("checked by Coq's kernel", text(", ".join(self.formal)))] * bool(self.formal)),
             ],
         )
 

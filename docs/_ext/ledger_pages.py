@@ -172,6 +172,15 @@ def proof_link(theorem: ledger.Theorem) -> str:
     return f"{{doc}}`proof </{page}>`" if exists else f"`{theorem.page}`"
 
 
+def formal_facts(theorem: ledger.Theorem) -> list[str]:
+    """Return which formal statements say it, if any do."""
+    if not theorem.formal:
+        return []
+    names = ", ".join(f"`{name}`" for name in theorem.formal)
+    page = "{doc}`checked by Coq's kernel </theory/checked-by-a-kernel>`"
+    return ["", "Formal", f": {names}: {page}, about a translation of the code"]
+
+
 def entry(theorem: ledger.Theorem) -> list[str]:
     """Return the theorem's entry as lines of MyST, without its heading."""
     verdict = verdicts()[theorem.id]
@@ -198,6 +207,7 @@ def entry(theorem: ledger.Theorem) -> list[str]:
         "",
         "Where",
         f": {proof_link(theorem)}; {{py:mod}}`{theorem.proof.__module__}`; tests: {tests}",
+        *formal_facts(theorem),
         ":::",
         "",
     ]

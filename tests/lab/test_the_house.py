@@ -16,7 +16,7 @@ LAYERS = """
 cdg_theory.checks cdg_theory.display
 cdg_theory.metric
 cdg_theory.continuum cdg_theory.discrete
-cdg_theory.rounding cdg_theory.fit
+cdg_theory.rounding cdg_theory.fit cdg_theory.formal
 cdg_theory.certificates
 cdg_theory.ledger
 cdg_theory.proofs

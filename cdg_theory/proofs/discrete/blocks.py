@@ -289,6 +289,7 @@ THEOREMS = (
         variant=partial(_restriction, flux=lambda before, after: after - before),
         perturbed="The same with the fluxes' sign turned round.",
         page=PAGE,
+        formal=("T11_restriction",),
     ),
     Theorem(
         id="T11.response",
@@ -326,6 +327,7 @@ THEOREMS = (
         variant=partial(_ends, t=lambda _near, far: far),
         perturbed="The same with the two dot products exchanged.",
         page=PAGE,
+        formal=("T11_ends", "T11_ends_signs"),
     ),
     Theorem(
         id="T11.path",
@@ -344,6 +346,7 @@ THEOREMS = (
         variant=partial(_path, link=lambda C, fall, J: C * (fall - J)),
         perturbed="The same with the jump's sign turned round.",
         page=PAGE,
+        formal=("T11_path",),
     ),
     Theorem(
         id="T11.seam",
@@ -392,6 +395,7 @@ THEOREMS = (
         variant=partial(_all_gradients, joined=list),
         perturbed="The same with a Laplacian for every block by itself.",
         page=PAGE,
+        formal=("T11_all_gradients",),
     ),
     Theorem(
         id="T11.exact",

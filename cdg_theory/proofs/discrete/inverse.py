@@ -242,6 +242,7 @@ THEOREMS = (
         variant=partial(_h0, weight=2 * beta),
         perturbed="The same with 2β for β in the inverse.",
         page=PAGE,
+        formal=("T5_inverse_h0",),
     ),
     Theorem(
         id="T5.inverse-path",
@@ -260,6 +261,7 @@ THEOREMS = (
         variant=partial(_path, pseudoinverse=lambda lo, hi: inverse.path_entry(hi, lo, n)),
         perturbed="The same with min(i,j) for max(i,j).",
         page=PAGE,
+        formal=("T5_inverse_path",),
     ),
     Theorem(
         id="T5.inverse-cycle",
@@ -272,6 +274,7 @@ THEOREMS = (
         variant=partial(_cycle, nodes=2 * n),
         perturbed="The same for a cycle of 2n nodes.",
         page=PAGE,
+        formal=("T5_inverse_cycle",),
     ),
     Theorem(
         id="T5.resolvent-path",
@@ -290,6 +293,7 @@ THEOREMS = (
         variant=partial(_path_resolvent, end=2),
         perturbed="The same for a path that is held at its ends (Dirichlet).",
         page=PAGE,
+        formal=("T5_resolvent_path",),
     ),
     Theorem(
         id="T5.resolvent-cycle",
@@ -302,6 +306,7 @@ THEOREMS = (
         variant=partial(_cycle_resolvent, nodes=n - 1),
         perturbed="The same for a cycle of n − 1 nodes.",
         page=PAGE,
+        formal=("T5_resolvent_cycle",),
     ),
     Theorem(
         id="T5.images",
@@ -320,6 +325,7 @@ THEOREMS = (
         variant=partial(_images, mirrored=i + j),
         perturbed="The same, folded half a channel off (i + j for i + j + 1).",
         page=PAGE,
+        formal=("T5_images", "T5_images_drop", "T5_images_at_rest"),
     ),
     Theorem(
         id="T18.inverse",

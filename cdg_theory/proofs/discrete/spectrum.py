@@ -164,6 +164,7 @@ THEOREMS = (
         variant=partial(_summation_by_parts, seams=0),
         perturbed="The same without the cycle's seam.",
         page=PAGE,
+        formal=("T1_discrete_squares", "T1_discrete_squares_definite", "T1_discrete_squares_riesz"),
     ),
     Theorem(
         id="T1.discrete-condition",

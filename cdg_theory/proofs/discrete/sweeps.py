@@ -258,6 +258,7 @@ THEOREMS = (
         variant=partial(_one_line, divisor=2 * beta),
         perturbed="The same with the fluctuation divided by 2β.",
         page=PAGE,
+        formal=("T5_one_line",),
     ),
     Theorem(
         id="T5.sweeps-path",
@@ -277,6 +278,7 @@ THEOREMS = (
         variant=partial(_path, diagonal=c),
         perturbed="The same for a matrix with β + c on the whole diagonal.",
         page=PAGE,
+        formal=("T5_sweeps_path", "T5_sweeps_path_any_field"),
     ),
     Theorem(
         id="T5.sweeps-cycle",
@@ -295,6 +297,7 @@ THEOREMS = (
         variant=partial(_cycle, diagonal=c),
         perturbed="The same for a matrix with β + c on the diagonal.",
         page=PAGE,
+        formal=("T5_sweeps_cycle", "T5_sweeps_cycle_real"),
     ),
     Theorem(
         id="T5.running-sums",
@@ -310,6 +313,7 @@ THEOREMS = (
         variant=partial(_running_sums, first=i + 1),
         perturbed="The same with the second sum begun one row later.",
         page=PAGE,
+        formal=("T5_running_sums",),
     ),
     Theorem(
         id="T5.pivots",
@@ -327,6 +331,7 @@ THEOREMS = (
         variant=partial(_pivots, exponent=2 * i + 2),
         perturbed="The same with even exponents in the pivots.",
         page=PAGE,
+        formal=("T5_pivots",),
     ),
     Theorem(
         id="T5.sweeps-exact",

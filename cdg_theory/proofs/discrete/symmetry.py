@@ -141,6 +141,7 @@ THEOREMS = (
         variant=partial(_mean_is_kept, last=n - 2),
         perturbed="The same for the sums of all rows but the last.",
         page=PAGE,
+        formal=("T3_discrete_mean",),
     ),
     Theorem(
         id="T3.discrete-symmetry",
@@ -159,6 +160,7 @@ THEOREMS = (
         variant=partial(_commutes, lo=i + 1, hi=j + 1),
         perturbed="The natural metrics commute with a shift by one channel.",
         page=PAGE,
+        formal=("T3_discrete_symmetry", "T3_discrete_symmetry_cycle"),
     ),
     Theorem(
         id="T3.discrete-h0",

@@ -245,6 +245,7 @@ THEOREMS = (
         ),
         perturbed="Commuting with the rotations is enough.",
         page=PAGE,
+        formal=("T14_commutant",),
     ),
     Theorem(
         id="T14.relabelling",
@@ -289,6 +290,7 @@ THEOREMS = (
         variant=partial(_price, weight=nu1),
         perturbed="They pay for the noise only, ν₁ Σ(κ_m − κ̄)².",
         page=PAGE,
+        formal=("T14_price",),
     ),
     Theorem(
         id="T14.fractions",

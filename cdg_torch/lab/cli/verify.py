@@ -96,13 +96,58 @@ def _certificate_table(found: Verification, path: str) -> ResultTable:
     return ResultTable(("metric", "cases", *dtypes), rows, title)
 
 
+def _formal(console: Terminal) -> bool:
+    """Have Coq's kernel check the formal proofs, and show what they assume."""
+    from cdg_theory.formal.kernel import FILES, NotChecked, check_proofs
+
+    start = time.perf_counter()
+    with progress_bar(console) as progress:
+        # The files, the drawn values, the assumptions, the second check.
+        task = progress.add_task("formal proofs", total=len(FILES) + 4)
+
+        def tell(file: str) -> None:
+            progress.update(task, advance=1, description=f"formal proofs: {file}")
+
+        try:
+            report = check_proofs(tell)
+        except NotChecked as refusal:
+            console.print(f"FAILED {refusal}", style="red", soft_wrap=True)
+            return False
+    ids = {name: theorem.id for theorem in ledger.theorems() for name in theorem.formal}
+    rows = [
+        (
+            t.name,
+            ids[t.name.removesuffix("_refuted")],
+            ", ".join(t.axioms) or "closed under the global context",
+        )
+        for t in report.theorems
+    ]
+    names = ("theorem of Coq", "in the ledger", "assumptions")
+    console.print(ResultTable(names, rows, "Checked by Coq's kernel", left=(0, 1, 2)))
+    found = f"{len(rows)} theorems, {report.values} values computed alike, coqchk"
+    verdict, style = (
+        ("Everything holds", "green") if report.holds else ("Verification failed", "red")
+    )
+    seconds = time.perf_counter() - start
+    console.print(f"{verdict}: Coq {report.version}, {found} in {seconds:.0f} s.", style=style)
+    return report.holds
+
+
 def verify(
     quick: Annotated[bool, typer.Option("--quick", help="A few of each, under 20 s.")] = False,
     theory: Annotated[bool, typer.Option("--theory", help="Only the theorems.")] = False,
+    formal: Annotated[
+        bool, typer.Option("--formal", help="Only the formal proofs; needs Coq; a minute or two.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write everything as JSON.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write a Markdown report.")] = None,
 ) -> bool:
     """Check every theorem, and every torch path against exact arithmetic."""
+    if formal:
+        if quick or theory or json or markdown:
+            msg = "--formal stands alone: it checks the formal proofs and writes no report"
+            raise typer.BadParameter(msg)
+        return _formal(Terminal())
     import torch
 
     from cdg_torch.lab.verify import Verification

@@ -1,0 +1,290 @@
+(** What is proved, in full, under the ledger's ids: T5_sweeps_path is T5.sweeps-path.
+
+    To know what is said, read this file, the definitions in Fields, Arrays, Definitions and Sharded,
+    and Code, which is generated from the Python code. Each claim is a definition with what is claimed as its
+    argument, as a check of the ledger is a function of it; Refuted.v shows the same claims with a
+    wrong argument to be false. *)
+From Coq Require Import ZArith Reals.
+From Cdg Require Import Fields Arrays Code Definitions Sharded.
+From Cdg Require Sums Order Path Cycle RealNumbers RunningSums Inverse Resolvent Circulant Metric Symmetry
+  Exchangeable Blocks Flux Whole.
+Local Open Scope field_scope.
+
+(** A Laplacian, for all fields: row i of L x, for x with n rows. *)
+Definition matrix := forall F : field, (nat -> F) -> nat -> nat -> F.
+Definition differences := forall F : field, (nat -> F) -> (nat -> F) -> nat -> F.
+
+(** * The algorithms: T5 *)
+
+(** k = mean / alpha + (g - mean) / beta, and M k = g: over any field, whatever L is. *)
+Definition one_line (divisor : forall F : field, F -> F) := forall (F : field) (alpha beta : F) g n,
+  number n <> 0 :> F -> alpha <> 0 -> beta <> 0 ->
+  let k := solve_gram g alpha beta None n in
+  (forall i, k i = mean g n / alpha + (g i - mean g n) / divisor F beta) /\
+  forall L i, i < n -> gram L alpha beta 0 k n i = g i.
+Theorem T5_one_line : one_line (fun F beta => beta).
+Proof. exact @Path.one_line. Qed.
+
+(** The sweeps solve M k = g for every n, all weights and all g; the mean of k is that of g over
+    alpha. Over any field if no divisor vanishes, and in ordered fields none does. *)
+Definition sweeps_path (L : matrix) := forall (F : ordered) (alpha beta c : F) g n,
+  positive alpha -> nonnegative beta -> positive c -> 0 < n ->
+  let k := solve_gram g alpha beta (Some (path_factors beta c n)) n in
+  mean k n = mean g n / alpha /\ forall i, i < n -> gram (L F) alpha beta c k n i = g i.
+Theorem T5_sweeps_path : sweeps_path (@path_laplacian).
+Proof. exact @Path.sweeps_path_ordered. Qed.
+Theorem T5_sweeps_path_any_field : forall (F : field) (alpha beta c : F) g n,
+  number n <> 0 :> F -> alpha <> 0 -> c <> 0 ->
+  (forall i, S i < n -> c + excess beta c i <> 0) -> sum (path_homogeneous beta c n) n <> 0 ->
+  let k := solve_gram g alpha beta (Some (path_factors beta c n)) n in
+  mean k n = mean g n / alpha /\ forall i, i < n -> gram path_laplacian alpha beta c k n i = g i.
+Proof. exact @Path.sweeps_path. Qed.
+
+(** On the cycle the code is given E >= 0 with E^2 = beta (c + E); over the reals it is its root. *)
+Definition sweeps_cycle (L : matrix) := forall (F : ordered) (alpha beta unread c E : F) g n,
+  positive alpha -> nonnegative E -> positive c -> beta * (c + E) = E * E -> 0 < n ->
+  let k := solve_gram g alpha unread (Some (cycle_factors c E n)) n in
+  mean k n = mean g n / alpha /\ forall i, i < n -> gram (L F) alpha beta c k n i = g i.
+Theorem T5_sweeps_cycle : sweeps_cycle (@cycle_laplacian).
+Proof. exact @Cycle.sweeps_cycle. Qed.
+Theorem T5_sweeps_cycle_real : forall (alpha beta c : R) g n,
+  (0 < alpha)%R -> (0 <= beta)%R -> (0 < c)%R -> 0 < n ->
+  let E := cycle_excess (F := RealNumbers.reals) sqrt beta c in
+  let factors := cycle_factors (F := RealNumbers.reals) c E n in
+  let k := solve_gram (F := RealNumbers.reals) g alpha beta (Some factors) n in
+  forall i, i < n -> gram (F := RealNumbers.reals) cycle_laplacian alpha beta c k n i = g i.
+Proof. exact RealNumbers.real_cycle. Qed.
+
+(** At beta = 0 the sweeps are two running sums, with the mean taken off. *)
+Definition running_sums (sums : forall F : field, (nat -> F) -> nat -> nat -> F) :=
+  forall (F : field) (c : F) r n, c <> 0 -> number n <> 0 :> F ->
+  let x := solve_fluctuation r (path_factors 0 c n) n in
+  forall i, i < n -> x i = (sums F r n i - mean (sums F r n) n) / c.
+Theorem T5_running_sums : running_sums (@running).
+Proof. exact @RunningSums.running_sums. Qed.
+
+(** Pivots and homogeneous solution in powers of r, beta = c (1 - r)^2 / r. *)
+Definition pivots (exponent : Z -> Z) := forall (F : field) (c : F) (power : Z -> F) n,
+  powers power -> c <> 0 -> (forall i, (0 <= i)%Z -> 1 + power (2 * i + 1)%Z <> 0) ->
+  let r := power 1%Z in let beta := c * (1 - r) * (1 - r) / r in
+  (forall i, c + excess beta c i
+    = c * (1 + power (exponent (Z.of_nat i) + 2)%Z) / (r * (1 + power (exponent (Z.of_nat i))))) /\
+  forall i, i < n -> path_homogeneous beta c n i
+    = power (Z.of_nat n - 1 - Z.of_nat i)%Z * (1 + power (2 * Z.of_nat i + 1)%Z)
+      / (1 + power (2 * Z.of_nat n - 1)%Z).
+Theorem T5_pivots : pivots (fun i => 2 * i + 1)%Z.
+Proof.
+  intros F c power n Hp Hc Ho. destruct (@RunningSums.pivots F c power n Hp Hc Ho) as [H1 H2].
+  split; [|exact H2]. intros i. rewrite H1. do 3 f_equal. f_equal. lia.
+Qed.
+
+(** * The closed forms of the inverse: T5. Column j of the inverse solves M k = e_j. *)
+
+Definition inverse_h0 (weight : forall F : field, F -> F) :=
+  forall (F : field) L (alpha beta : F) n j, Sums.is_laplacian L ->
+  number n <> 0 :> F -> alpha <> 0 -> beta <> 0 -> j < n ->
+  let k := fun i => 1 / (number n * alpha) + h0_entry (delta i j) (number n) (weight F beta) in
+  forall i, i < n -> gram L alpha beta 0 k n i = delta i j.
+Theorem T5_inverse_h0 : inverse_h0 (fun F beta => beta).
+Proof. intros F L. exact (Inverse.h0_inverse L). Qed.
+
+Definition inverse_path (min max : nat -> nat -> nat) := forall F : field,
+  number 2 <> 0 :> F -> number 3 <> 0 :> F -> forall (alpha c : F) n j,
+  alpha <> 0 -> c <> 0 -> number n <> 0 :> F -> j < n ->
+  let k := fun i => 1 / (number n * alpha)
+    + path_entry (number (min i j)) (number (max i j)) (number n) / c in
+  forall i, i < n -> gram path_laplacian alpha 0 c k n i = delta i j.
+Theorem T5_inverse_path : inverse_path Nat.min Nat.max.
+Proof. exact @Inverse.path_inverse. Qed.
+
+Definition inverse_cycle (nodes : nat -> nat) := forall (F : field) (alpha c : F) n j,
+  number 2 <> 0 :> F -> number 3 <> 0 :> F ->
+  alpha <> 0 -> c <> 0 -> number n <> 0 :> F -> j < n ->
+  let k := fun i => 1 / (number n * alpha)
+    + cycle_entry (number (distance i j)) (number (nodes n)) / c in
+  forall i, i < n -> gram cycle_laplacian alpha 0 c k n i = delta i j.
+Theorem T5_inverse_cycle : inverse_cycle (fun n => n).
+Proof. exact @Circulant.cycle_inverse. Qed.
+
+(** In powers of r, beta = c (1 - r)^2 / r. *)
+Definition resolvent_path (L : matrix) := forall (F : field) (power : Z -> F) (c : F) n,
+  powers power -> let r := power 1%Z in let N := power (Z.of_nat n) in
+  c <> 0 -> r * r <> 1 -> N * N <> 1 -> r <> 1 ->
+  forall alpha j, number n <> 0 :> F -> alpha <> 0 -> j < n ->
+  let beta := c * (1 - r) * (1 - r) / r in
+  let k := fun i => 1 / (number n * alpha)
+    + (path_resolvent (Z.of_nat (Nat.min i j)) (Z.of_nat (Nat.max i j)) (Z.of_nat n) c power
+       - 1 / (number n * beta)) in
+  forall i, i < n -> gram (L F) alpha beta c k n i = delta i j.
+Theorem T5_resolvent_path : resolvent_path (@path_laplacian).
+Proof. exact @Resolvent.path_resolvent_inverse. Qed.
+
+Definition resolvent_cycle (nodes : nat -> Z) := forall (F : field) (power : Z -> F) (c : F) n,
+  powers power -> let r := power 1%Z in let N := power (Z.of_nat n) in
+  c <> 0 -> r * r <> 1 -> N <> 1 ->
+  forall alpha j, r <> 1 -> number n <> 0 :> F -> alpha <> 0 -> j < n ->
+  let beta := c * (1 - r) * (1 - r) / r in
+  let k := fun i => 1 / (number n * alpha)
+    + (cycle_resolvent (Z.of_nat (distance i j)) (nodes n) c power - 1 / (number n * beta)) in
+  forall i, i < n -> gram cycle_laplacian alpha beta c k n i = delta i j.
+Theorem T5_resolvent_cycle : resolvent_cycle Z.of_nat.
+Proof. exact @Circulant.cycle_resolvent_inverse. Qed.
+
+(** The path is half of a cycle of 2 n nodes; what the cycle has less at distance u than at 0. *)
+Definition images (mirrored : Z -> Z -> Z) := forall (F : field) (power : Z -> F) (c : F) n,
+  powers power -> let r := power 1%Z in let N := power (Z.of_nat n) in
+  c <> 0 -> r * r <> 1 -> N * N <> 1 -> forall lo hi,
+  path_resolvent lo hi (Z.of_nat n) c power
+  = cycle_resolvent (hi - lo)%Z (Z.of_nat (2 * n)) c power
+    + cycle_resolvent (mirrored lo hi) (Z.of_nat (2 * n)) c power.
+Theorem T5_images : images (fun lo hi => lo + hi + 1)%Z.
+Proof. exact @Circulant.images. Qed.
+Theorem T5_images_drop : forall (F : field) (power : Z -> F) (c : F) n, powers power ->
+  c <> 0 -> power 1%Z * power 1%Z <> 1 -> power (Z.of_nat n) <> 1 -> forall u,
+  cycle_resolvent 0%Z (Z.of_nat n) c power - cycle_resolvent u (Z.of_nat n) c power
+  = cycle_drop u (Z.of_nat n) (c * (power (-1)%Z - power 1%Z)) (fun e => 1 - power e).
+Proof. exact @Circulant.drop. Qed.
+Theorem T5_images_at_rest : forall F : field, number 2 <> 0 :> F -> number 3 <> 0 :> F ->
+  forall i j n c : F, n <> 0 -> c <> 0 ->
+  path_entry i j n = cycle_entry (j - i) (number 2 * n) + cycle_entry (i + j + 1) (number 2 * n) /\
+  forall u, (cycle_entry 0 n - cycle_entry u n) / c = u / (number 2 * c) * ((n - u) / n).
+Proof. exact @Inverse.entries_folded. Qed.
+
+(** * The matrix and the form: T1, T2, T3 *)
+
+(** h^T M k is the form, a sum of squares for h = k, by summation by parts. *)
+Definition squares (L : matrix) (D : differences) := forall (F : field) (alpha beta c : F) h k n,
+  number n <> 0 :> F ->
+  sum (fun i => h i * gram (L F) alpha beta c k n i) n = form (D F) alpha beta c h k n.
+Theorem T1_discrete_squares : squares (@path_laplacian) (@path_differences)
+  /\ squares (@cycle_laplacian) (@cycle_differences).
+Proof.
+  split; intros F; apply Metric.represents; [apply Metric.path_by_parts | apply Metric.cycle_by_parts].
+Qed.
+Definition definite (D : differences) := forall (F : ordered) (alpha beta c : F) h n,
+  positive alpha -> nonnegative beta -> nonnegative c -> positive (beta + c) ->
+  nonnegative (form (D F) alpha beta c h h n) /\
+  (form (D F) alpha beta c h h n = 0 -> forall i, i < n -> h i = 0).
+Theorem T1_discrete_squares_definite : definite (@path_differences) /\ definite (@cycle_differences).
+Proof.
+  split; intros F; apply Metric.positive_definite; [apply Metric.path_squares | apply Metric.cycle_squares].
+Qed.
+(** T2 on n channels, the gradient in a metric: <h, g> is the form of h and the k with M k = g, and
+    there is one such k only. *)
+Definition riesz (L : matrix) (D : differences) := forall (F : ordered) (alpha beta c : F) g k n,
+  positive alpha -> nonnegative beta -> nonnegative c -> positive (beta + c) -> 0 < n ->
+  (forall i, i < n -> gram (L F) alpha beta c k n i = g i) ->
+  (forall h, sum (fun i => h i * g i) n = form (D F) alpha beta c h k n) /\
+  forall k', (forall i, i < n -> gram (L F) alpha beta c k' n i = g i) ->
+  forall i, i < n -> k' i = k i.
+Theorem T1_discrete_squares_riesz : riesz (@path_laplacian) (@path_differences)
+  /\ riesz (@cycle_laplacian) (@cycle_differences).
+Proof.
+  split; intros F alpha beta c g k n Ha Hb Hc Hbc Hn H; split.
+  - intros h. rewrite <- (Metric.represents _ _ (Metric.path_by_parts (F := F)))
+      by now apply Order.number_nonzero. apply Sums.sum_ext. intros i Hi. now rewrite H.
+  - intros k' H'. apply (Metric.unique _ _ Sums.path_is_laplacian Metric.path_by_parts
+      Metric.path_squares alpha beta c); auto. intros. now rewrite H', H.
+  - intros h. rewrite <- (Metric.represents _ _ (Metric.cycle_by_parts (F := F)))
+      by now apply Order.number_nonzero. apply Sums.sum_ext. intros i Hi. now rewrite H.
+  - intros k' H'. apply (Metric.unique _ _ Sums.cycle_is_laplacian Metric.cycle_by_parts
+      Metric.cycle_squares alpha beta c); auto. intros. now rewrite H', H.
+Qed.
+
+(** The gradient's mean is that of g over alpha. *)
+Definition mean_kept (rows : nat -> nat) := forall (F : field) L (alpha beta c : F) k g n,
+  Sums.is_laplacian L -> number n <> 0 :> F -> alpha <> 0 ->
+  (forall i, i < rows n -> gram L alpha beta c k n i = g i) -> mean k n = mean g n / alpha.
+Theorem T3_discrete_mean : mean_kept (fun n => n).
+Proof. intros F L. exact (Symmetry.mean_kept L). Qed.
+
+(** The path's gradient commutes with the reversal of the rows, the cycle's with it and with
+    rotations. *)
+Definition path_commutes (relabelled : forall F : field, (nat -> F) -> nat -> nat -> F) :=
+  forall (F : ordered) (alpha beta c : F) g n,
+  positive alpha -> nonnegative beta -> positive c -> 0 < n ->
+  let solve g := solve_gram g alpha beta (Some (path_factors beta c n)) n in
+  forall i, i < n -> solve (relabelled F g n) i = relabelled F (solve g) n i.
+Theorem T3_discrete_symmetry : path_commutes (@reversed).
+Proof. exact @Symmetry.path_commutes. Qed.
+Theorem T3_discrete_symmetry_cycle : forall (F : ordered) (alpha beta c E : F) g n,
+  positive alpha -> nonnegative E -> positive c -> beta * (c + E) = E * E -> nonnegative beta -> 0 < n ->
+  let solve g := solve_gram g alpha beta (Some (cycle_factors c E n)) n in
+  forall i, i < n -> solve (reversed g n) i = reversed (solve g) n i /\
+    solve (fun i => g (next n i)) i = solve g (next n i).
+Proof. exact @Symmetry.cycle_commutes. Qed.
+
+(** * Exchangeable channels: T14 *)
+
+Definition commutant (group : (nat -> nat) -> nat -> Prop) := forall (F : field) (A : nat -> nat -> F) n,
+  number n <> 0 :> F ->
+  (forall p, group p n -> forall i j, i < n -> j < n -> A (p i) (p j) = A i j) <->
+  exists a b, forall i j, i < n -> j < n -> A i j = a * (1 / number n) + b * (delta i j - 1 / number n).
+Theorem T14_commutant : commutant permutation.
+Proof. exact @Exchangeable.commutant. Qed.
+
+Definition price (weight : forall F : field, F -> F -> F) := forall (F : field) (s nu : F) kappa n,
+  number n <> 0 :> F ->
+  sum (fun m => mode_risk (kappa m) s nu) n - number n * mode_risk (mean kappa n) s nu
+  = weight F s nu * sum (fun m => (kappa m - mean kappa n) * (kappa m - mean kappa n)) n.
+Theorem T14_price : price (fun F s nu => s + nu).
+Proof. exact @Exchangeable.price. Qed.
+
+(** * Blocks of rows, on different ranks: T11, on the path *)
+
+(** A block's rows of the whole system are its own path's, with what flows in at its ends. *)
+Definition restriction (fall : forall F : field, F -> F -> F) := forall (F : field) (beta c : F) x sizes count b i,
+  (forall b, 0 < sizes b) -> b < count -> i < sizes b ->
+  let flux b := c * fall F (x (offset sizes (S b) - 1)%nat) (x (offset sizes (S b))) in
+  operator path_laplacian beta c x (offset sizes count) (offset sizes b + i)
+  = operator path_laplacian beta c (fun i => x (offset sizes b + i)%nat) (sizes b) i
+    - delta i O * inflow flux b + delta i (sizes b - 1) * outflow flux count b.
+Theorem T11_restriction : restriction (fun F before after => before - after).
+Proof. exact @Flux.restriction. Qed.
+
+(** The code's rows solve a block's problem; its ends are told by its level, its fluxes and two dot
+    products of its fluctuation f with the response. *)
+Definition ends (moment : forall F : field, F -> F -> F) := forall (F : ordered) (beta c : F) m,
+  nonnegative beta -> positive c -> 0 < m -> forall f o level from_left from_right,
+  sum f m = 0 -> beta * number m * level = number m * o + from_left + from_right ->
+  let x := finish_block f (level, from_left, from_right) (alone beta c m) m in
+  let u := response beta c m in
+  let kappa := - u (m - 1)%nat in let rho := u O - u (m - 1)%nat in
+  let tau := 1 + beta * number m * u (m - 1)%nat in
+  let t := sum (fun i => u i * f i) m in let t' := sum (fun i => reversed u m i * f i) m in
+  sum x m = number m * level /\
+  (forall i, i < m -> operator path_laplacian beta c x m i
+    = f i + o + delta i O * from_left + delta i (m - 1) * from_right) /\
+  x O = tau * level + number m * kappa * o + moment F t t' + rho * from_left /\
+  x (m - 1)%nat = tau * level + number m * kappa * o + moment F t' t + rho * from_right.
+Theorem T11_ends : ends (fun F own other => own).
+Proof. exact @Flux.block_ends. Qed.
+(** Resistances are not negative, transmissions are positive. *)
+Theorem T11_ends_signs : forall (F : ordered) (beta c : F) m, nonnegative beta -> positive c -> 0 < m ->
+  let u := response beta c m in
+  nonnegative (u O - u (m - 1)%nat) /\ positive (1 + beta * number m * u (m - 1)%nat).
+Proof. intros. split; [now apply Flux.resistance | now apply Flux.transmission]. Qed.
+
+(** Any number of blocks: every balance, every interface, and the mean constraint. *)
+Definition small_system (sum_of : forall F : field, F -> F -> F) :=
+  forall (F : ordered) q J n tau C (beta w : F) count,
+  (forall b, positive (n b)) -> (forall b, positive (tau b)) -> (forall b, positive (C b)) ->
+  nonnegative beta -> positive w -> 0 < count -> sum q count = 0 ->
+  let '(level, flux) := solve_path q J n tau C beta w count in
+  (forall b, b < count -> beta * n b * level b = q b + inflow flux b - outflow flux count b) /\
+  (forall b, S b < count ->
+    flux b = C b * sum_of F (tau b * level b - tau (S b) * level (S b)) (J b)) /\
+  sum (fun b => n b * level b) count = 0.
+Theorem T11_path : small_system (fun F fall jump => fall + jump).
+Proof. exact @Blocks.solve_path_ordered. Qed.
+
+(** Sharded equals global, for every n and every split into blocks with rows: k, put together from the
+    blocks' results, solves M k = g. *)
+Definition all_gradients (L : (nat -> nat) -> matrix) :=
+  forall (F : ordered) (alpha beta c : F) sizes count g,
+  positive alpha -> nonnegative beta -> positive c -> (forall b, 0 < sizes b) -> 0 < count ->
+  forall k, (forall b i, b < count -> i < sizes b ->
+    k (offset sizes b + i)%nat = sharded alpha beta c sizes count g b i) ->
+  let n := offset sizes count in forall i, i < n -> gram (L sizes F) alpha beta c k n i = g i.
+Theorem T11_all_gradients : all_gradients (fun _ => @path_laplacian).
+Proof. exact @Whole.sharded_whole. Qed.

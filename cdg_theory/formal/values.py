@@ -1,0 +1,191 @@
+r"""The kernel's arithmetic against Python's: the code and its translation give the same numbers.
+
+Drawn cases of the translated functions are run in Python on fractions. The same calls, as terms of
+Coq over its rational numbers, are computed in the kernel, which has to find Python's very results.
+This tests the translation and ``Arrays.v``, which no proof does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdg_theory.discrete import blocks, inverse, shrinkage, sweeps
+
+HEADER = """\
+From Coq Require Import ZArith QArith Qcanon List.
+From Cdg Require Import Fields Arrays Code Sharded RationalNumbers.
+Import ListNotations.
+Local Notation F := rationals.
+"""
+
+
+def _fraction(value: Any) -> str:
+    return f"({Fraction(value).numerator} # {Fraction(value).denominator})"
+
+
+def _scalar(value: Any) -> str:
+    return f"(Q2Qc {_fraction(value)})"
+
+
+def _list(values: Iterable[Any]) -> str:
+    return f"[{'; '.join(map(_fraction, values))}]"
+
+
+def _vector(values: Iterable[Any]) -> str:
+    return f"(vector {_list(values)})"
+
+
+def _rows(term: str, results: NDArray[Any]) -> str:
+    return f"same (listed {term} {len(results)}) {_list(results)}"
+
+
+def _entry(term: str, result: Any) -> str:
+    return f"same [this {term}] {_list([result])}"
+
+
+class _Draw:
+    """Fractions, positive and of any sign, from one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def positive(self) -> Fraction:
+        return Fraction(self.random.randint(1, 30), self.random.randint(1, 9))
+
+    def vector(self, n: int) -> NDArray[Any]:
+        draw = [Fraction(self.random.randint(-50, 50), self.random.randint(1, 9)) for _ in range(n)]
+        return np.array(draw, dtype=object)
+
+    def positives(self, n: int) -> NDArray[Any]:
+        return np.array([self.positive() for _ in range(n)], dtype=object)
+
+
+def _gradients(draw: _Draw) -> Iterator[str]:
+    """Yield k = M⁻¹g on path and cycle and without a derivative; β = 0 now and then."""
+    n = draw.random.randint(1, 9)
+    g, alpha, c, E = draw.vector(n), draw.positive(), draw.positive(), draw.positive()
+    beta = draw.positive() * draw.random.choice((0, 1, 1))
+    a, b, s, e = map(_scalar, (alpha, beta, c, E))
+    ways = (
+        (sweeps.path_factors(beta, c, n), f"(Some (path_factors (F := F) {b} {s} {n}))"),
+        (sweeps.cycle_factors(c, E, n), f"(Some (cycle_factors (F := F) {s} {e} {n}))"),
+    )
+    for factors, term in ways:
+        k = sweeps.solve_gram(g, alpha, beta, factors)
+        yield _rows(f"(solve_gram (F := F) {_vector(g)} {a} {b} {term} {n})", k)
+    k = sweeps.solve_gram(g, alpha, E, None)
+    yield _rows(f"(solve_gram (F := F) {_vector(g)} {a} {e} None {n})", k)
+
+
+def _entries(draw: _Draw) -> Iterator[str]:
+    """Yield entries of the closed forms; powers are those of 2."""
+    n = draw.random.randint(1, 9)
+    lo, hi = sorted(draw.random.randrange(n) for _ in "ij")
+    c, beta, s, nu = (draw.positive() for _ in range(4))
+    indices = f"(number {lo}) (number {hi}) (number {n})"
+
+    def power(exponent: int) -> Fraction:
+        return Fraction(2) ** exponent
+
+    # NumPy's floats are not exact: the indices are fractions, too.
+    i, j, m = map(Fraction, (lo, hi, n))
+    yield _entry(f"(path_entry (F := F) {indices})", inverse.path_entry(i, j, m))
+    yield _entry(f"(cycle_entry (F := F) (number {hi}) (number {n}))", inverse.cycle_entry(j, m))
+    yield _entry(
+        f"(h0_entry (F := F) (number 1) (number {n}) {_scalar(beta)})",
+        inverse.h0_entry(Fraction(1), m, beta),
+    )
+    yield _entry(
+        f"(path_resolvent (F := F) {lo} {hi} {n} {_scalar(c)} two_to)",
+        inverse.path_resolvent(lo, hi, n, c, power),
+    )
+    yield _entry(
+        f"(cycle_resolvent (F := F) {hi} {n} {_scalar(c)} two_to)",
+        inverse.cycle_resolvent(hi, n, c, power),
+    )
+    yield _entry(
+        f"(cycle_drop (F := F) {hi} {n} {_scalar(c)} (fun e => two_to (- e)))",
+        inverse.cycle_drop(hi, n, c, lambda e: power(-e)),
+    )
+    yield _entry(
+        f"(mode_risk (F := F) {_scalar(c)} {_scalar(s)} {_scalar(nu)})",
+        shrinkage.mode_risk(c, s, nu),
+    )
+
+
+def _blocks(draw: _Draw) -> Iterator[str]:
+    """Yield levels and fluxes of a path of blocks, and the rows of one block."""
+    count = draw.random.randint(1, 5)
+    q, n, tau = draw.vector(count), draw.positives(count), draw.positives(count)
+    J, C, beta, w = (
+        draw.vector(count - 1),
+        draw.positives(count - 1),
+        draw.positive(),
+        draw.positive(),
+    )
+    level, flux = blocks.solve_path(
+        q[:, None], J[:, None], n[:, None], tau[:, None], C[:, None], beta, w
+    )
+    arrays = " ".join(map(_vector, (q, J, n, tau, C)))
+    term = f"(solve_path (F := F) {arrays} {_scalar(beta)} {_scalar(w)} {count})"
+    yield _rows(f"(fst {term})", level[:, 0])
+    yield _rows(f"(snd {term})", flux[:, 0])
+
+    rows = draw.random.randint(1, 6)
+    f, told, c = draw.vector(rows), draw.vector(3), draw.positive() * draw.random.choice((0, 1))
+    x = blocks.finish_block(f, told, lambda w: blocks.solve_alone(w, beta, c))
+    ends = f"({', '.join(map(_scalar, told))})"
+    alone = f"(fun w => solve_alone (F := F) w {_scalar(beta)} {_scalar(c)} {rows})"
+    yield _rows(f"(finish_block (F := F) {_vector(f)} {ends} {alone} {rows})", x)
+
+
+def _sharded(draw: _Draw) -> Iterator[str]:
+    """Yield the rows of two or three blocks, made of what the blocks hand over."""
+    sizes = tuple(draw.random.randint(1, 2) for _ in range(draw.random.randint(2, 3)))
+    alpha, c = draw.positive(), draw.positive()
+    beta = draw.positive() * draw.random.choice((0, 1))
+    parts = [draw.vector(size)[:, None] for size in sizes]
+    solved = blocks.solve_blocks(parts, blocks.plan_of(alpha, beta, c, sizes, periodic=False))
+    numbers = " ".join(map(_scalar, (alpha, beta, c)))
+    lengths = f"(fun b => nth b [{'; '.join(map(str, sizes))}]%nat 1%nat)"
+    g = _vector(np.concatenate(parts)[:, 0])
+    term = f"sharded (F := F) {numbers} {lengths} {len(sizes)} {g}"
+    for b, x in enumerate(solved):
+        yield _rows(f"({term} {b})", x[:, 0])
+
+
+#: What is drawn, and in every how many rounds.
+DRAWN: tuple[tuple[Callable[[_Draw], Iterator[str]], int], ...] = (
+    (_gradients, 1), (_entries, 1), (_blocks, 1), (_sharded, 4),
+)  # fmt: skip
+
+
+def drawn_values(rounds: int = 25, seed: int = 22) -> tuple[str, int]:
+    """Return a Coq file that computes drawn cases anew, and how many there are.
+
+    Examples
+    --------
+    >>> text, cases = drawn_values(rounds=1)
+    >>> text.count("same ") == cases
+    True
+    """
+    draw = _Draw(seed)
+    cases = [
+        case
+        for i in range(rounds)
+        for kind, every in DRAWN
+        if i % every == 0
+        for case in kind(draw)
+    ]
+    lines = ";\n".join(cases)
+    theorem = "Theorem values_agree : forallb (fun agrees => agrees) cases = true."
+    return (
+        f"{HEADER}Definition cases : list bool := [\n{lines}].\n{theorem}\n"
+        "Proof. vm_compute. reflexivity. Qed.\n"
+    ), len(cases)

@@ -1,0 +1,168 @@
+"""Coq's kernel checks every formal statement, and refuses the proofs for wrong code.
+
+Planted errors in the code are translated as the code is, and then refused; rewrites that change
+nothing are not. A false number, an axiom and a wrong statement are seen.
+"""
+
+import re
+import shutil
+
+import pytest
+
+from cdg_theory.discrete import blocks, inverse, shrinkage, sweeps
+from cdg_theory.formal import kernel
+from cdg_theory.formal.translate import translation
+from cdg_theory.formal.values import drawn_values
+from tests.theory.test_formal_translation import with_change
+from tests.tools.coq import version_of_coq
+
+BEFORE_CODE = ("Fields", "Arrays", "Definitions", "Sums", "Order")
+AFTER = {
+    sweeps: ("Loops", "Path", "Cycle", "RunningSums"),
+    inverse: ("Inverse", "Resolvent", "Circulant"),
+    shrinkage: ("Inverse", "Resolvent", "Circulant", "Exchangeable"),
+    blocks: ("Blocks", "Loops", "Path", "Cycle", "Metric", "Symmetry", "Sharded", "Flux"),
+}
+ERRORS = [
+    (sweeps, "carry = c / (c + excess)", "carry = c / (c - excess)"),
+    (sweeps, "carry = c / (c + excess)", "carry = excess / (c + excess)"),
+    (sweeps, "return carry, beta + carry * excess", "return carry, beta + excess"),
+    (sweeps, "return carry, beta + carry * excess", "return carry, beta - carry * excess"),
+    (sweeps, "excess, carry = [beta], []", "excess, carry = [c], []"),
+    (sweeps, "gain = 1 / (c + np.array(excess))", "gain = 1 / np.array(excess)"),
+    (sweeps, "gain[-1] = 0  #", "gain[0] = 0  #"),
+    (sweeps, "np.append(c / c, carry_[::-1]))[::-1]", "np.append(c / c, carry_))[::-1]"),
+    (sweeps, "np.append(c / c, carry_[::-1]))[::-1]", "np.append(c / c, carry_[::-1]))"),
+    (sweeps, "homogeneous / homogeneous.sum(), None", "homogeneous, None"),
+    (sweeps, "q = c / pivot", "q = excess / pivot"),
+    (sweeps, "powers[::-1].copy(), powers)", "powers, powers)"),
+    (sweeps, "np.full(n, 1 / pivot)", "np.full(n, 1 / c)"),
+    (sweeps, "return mean + rest, fluctuation - rest", "return mean - rest, fluctuation + mean"),
+    (sweeps, "y[i + 1] += carry[i] * y[i]", "y[i + 1] -= carry[i] * y[i]"),
+    (sweeps, "y[i + 1] += carry[i] * y[i]", "y[i] += carry[i] * y[i + 1]"),
+    (sweeps, "x[i] += carry[i] * x[i + 1]", "x[i] += x[i + 1]"),
+    (sweeps, "for i in reversed(range(len(carry))):", "for i in range(len(carry)):"),
+    (sweeps, "u -= _column(homogeneous, u)", "u += _column(homogeneous, u)"),
+    (sweeps, "        close(r, factors.flux)", "        close(r, factors.closure)"),
+    (sweeps, "x = _column(factors.gain, r) * r", "x = _column(factors.closure, r) * r"),
+    (sweeps, "    backward(x, factors.carry)\n", ""),
+    (sweeps, "    close(x, factors.closure)\n", ""),
+    (sweeps, "return mean / alpha + x", "return mean / beta + x"),
+    (sweeps, "x = r / beta if factors", "x = r / alpha if factors"),
+    (inverse, "return (delta - 1 / n) / beta", "return (delta + 1 / n) / beta"),
+    (inverse, "(2 * n) - hi + (n - 1)", "(2 * n) - lo + (n - 1)"),
+    (inverse, "return (n**2 - 1) / (12 * n)", "return (n**2 - 1) / (6 * n)"),
+    (inverse, "(1 + power(2 * lo + 1))", "(1 + power(2 * lo))"),
+    (inverse, "return (power(d) + power(n - d))", "return (power(d) - power(n - d))"),
+    (inverse, "below_one(nodes - u)", "below_one(nodes)"),
+    (blocks, "Y[b + 1] += y[b]", "Y[b + 1] -= y[b]"),
+    (blocks, "e[b] = p[b] * E[b] * tau[b + 1]", "e[b] = p[b] * E[b]"),
+    (blocks, "h[b] = p[b] * tau[b + 1] * h[b + 1]", "h[b] = p[b] * tau[b] * h[b + 1]"),
+    (blocks, "(Y[-1] - w * (n * level).sum(0))", "(Y[-1] + w * (n * level).sum(0))"),
+    (blocks, "return level, y - e * level[1:]", "return level, y - e * level[:-1]"),
+    (blocks, "w = f - (left + right) / len(f)", "w = f - (left - right) / len(f)"),
+    (blocks, "w[-1] += right", "w[0] += right"),
+    (blocks, "return solve(w) + level", "return solve(w)"),
+    (shrinkage, "return (1 - kappa) ** 2 * s", "return (1 + kappa) ** 2 * s"),
+]
+REWRITES = [
+    (sweeps, "carry = c / (c + excess)", "carry = c / (excess + c)"),
+    (sweeps, "return carry, beta + carry * excess", "return carry, carry * excess + beta"),
+    (sweeps, "gain = 1 / (c + np.array(excess))", "gain = 1 / (np.array(excess) + c)"),
+    (sweeps, "pivot = c + excess", "pivot = excess + c"),
+    (sweeps, "y[i + 1] += carry[i] * y[i]", "y[i + 1] += y[i] * carry[i]"),
+    (sweeps, "x[i] += carry[i] * x[i + 1]", "x[i] = x[i + 1] * carry[i] + x[i]"),
+    (sweeps, "x = _column(factors.gain, r) * r", "x = r * _column(factors.gain, r)"),
+    (sweeps, "return mean / alpha + x", "return x + mean / alpha"),
+    (sweeps, "u -= _column(homogeneous, u) * u.sum(axis=0)",
+     "u -= u.sum(axis=0) * _column(homogeneous, u)"),
+    (blocks, "p[b] = C[b] / (C[b] * tau[b] + E[b])", "p[b] = C[b] / (E[b] + tau[b] * C[b])"),
+    (blocks, "e[b] = p[b] * E[b] * tau[b + 1]", "e[b] = tau[b + 1] * (E[b] * p[b])"),
+    (blocks, "return solve(w) + level", "return level + solve(w)"),
+    (inverse, "power(2 * lo + 1)", "power(1 + lo + lo)"),
+    (inverse, "return (power(d) + power(n - d))", "return (power(n - d) + power(d))"),
+    (inverse, "(2 * n) - hi + (n - 1)", "(n + n) - hi + (n - 1)"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def before_code(tmp_path_factory):
+    """Return a folder with all that does not depend on the code, compiled."""
+    version_of_coq()
+    folder = tmp_path_factory.mktemp("coq")
+    kernel.compile_proofs(folder, "", BEFORE_CODE)
+    return folder
+
+
+@pytest.fixture
+def folder(before_code, tmp_path):
+    """Return a copy of it."""
+    return shutil.copytree(before_code, tmp_path / "coq")
+
+
+def _name(change) -> str:
+    return re.sub(r"\W+", "-", f"{change[0].__name__.rpartition('.')[2]} {change[2]}").strip("-")
+
+
+def test_the_code_compiles_and_a_sweep_is_what_it_says(folder) -> None:
+    kernel.compile_proofs(folder, translation(), ("Code", "Loops"))
+
+
+def test_a_planted_error_is_refused_at_once(folder) -> None:
+    code = translation(with_change(*ERRORS[0]))
+    with pytest.raises(kernel.NotChecked, match=r"Coq refuses Loops\.v"):
+        kernel.compile_proofs(folder, code, ("Code", "Loops"))
+
+
+@pytest.mark.slow
+def test_all_is_checked() -> None:
+    version_of_coq()
+    heard = []
+    report = kernel.check_proofs(heard.append)
+    assert [theorem.name for theorem in report.theorems] == [*kernel.stated_theorems()]
+    assert report.holds
+    assert report.values > 300
+    for theorem in report.theorems:
+        assert bool(theorem.axioms) == theorem.name.endswith("_real"), theorem
+    assert {"Code", "Statements", "Values", "coqchk"} <= set(heard)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", ERRORS[1:], ids=map(_name, ERRORS[1:]))
+def test_planted_errors_are_refused(folder, error) -> None:
+    code = translation(with_change(*error))
+    kernel.compile_proofs(folder, code, ("Code",))
+    with pytest.raises(kernel.NotChecked):
+        kernel.compile_proofs(folder, code, AFTER[error[0]])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rewrite", REWRITES, ids=map(_name, REWRITES))
+def test_rewrites_that_change_nothing_are_not(folder, rewrite) -> None:
+    code = translation(with_change(*rewrite))
+    kernel.compile_proofs(folder, code, ("Code", *AFTER[rewrite[0]]))
+
+
+@pytest.mark.slow
+def test_a_false_number_is_seen(folder) -> None:
+    kernel.compile_proofs(folder, translation(), ("Code", "Sharded", "RationalNumbers"))
+    text, _ = drawn_values(rounds=1)
+    (folder / "Values.v").write_text(text, "utf-8")
+    kernel.compile_file(folder, "Values")
+    result = re.search(r" \d+\) \[\((\d+) #", text)
+    wrong = f"{text[: result.start(1)]}{int(result[1]) + 1}{text[result.end(1) :]}"
+    (folder / "Values.v").write_text(wrong, "utf-8")
+    with pytest.raises(kernel.NotChecked, match=r"Coq refuses Values\.v"):
+        kernel.compile_file(folder, "Values")
+
+
+def test_an_axiom_is_told_of_and_not_accepted(folder) -> None:
+    for file in kernel.STATED:
+        text = f"Axiom wish_{file} : False.\nTheorem T5_wish{file} : 0 = 1.\n"
+        proof = f"Proof. exact (False_ind _ wish_{file}). Qed.\n"
+        (folder / f"{file}.v").write_text(text + proof, "utf-8")
+        kernel.compile_file(folder, file)
+    (found,) = kernel.assumptions(folder, ["T5_wishStatements"])
+    assert found.axioms == ("wish_Statements",)
+    assert not found.as_it_must_be
+    assert not kernel.KernelReport("", (found,), 0).holds

@@ -1,0 +1,106 @@
+"""Formal proofs are about the code as it is: their translation is fresh, and guesses nothing.
+
+Every statement belongs to one theorem of the ledger, which has a perturbed claim that is refuted,
+and no file admits anything.
+"""
+
+import importlib
+import inspect
+import re
+
+import pytest
+
+from cdg_theory import ledger
+from cdg_theory.discrete import sweeps
+from cdg_theory.formal import kernel, language
+from cdg_theory.formal.translate import NotTranslated, translation
+from cdg_theory.formal.values import drawn_values
+
+FILES = {file: kernel.FOLDER.joinpath(f"{file}.v").read_text("utf-8") for file in kernel.FILES}
+STATED = {theorem: set(theorem.formal) for theorem in ledger.theorems() if theorem.formal}
+
+
+def with_change(module, old: str, new: str):
+    """Return what gives modules' sources, with one place of a module changed."""
+
+    def source_of(asked) -> str:
+        text = inspect.getsource(asked)
+        if asked is not module:
+            return text
+        assert text.count(old) == 1, old
+        return text.replace(old, new)
+
+    return source_of
+
+
+def test_the_translation_is_that_of_the_code_as_it_is() -> None:
+    cure = "run: python -m cdg_theory.formal, and mend the proofs (docs: checked by a kernel)"
+    assert FILES["Code"] == translation(), cure
+
+
+def test_a_changed_function_is_a_changed_translation() -> None:
+    changed = translation(with_change(sweeps, "c / (c + excess)", "c / (c - excess)"))
+    assert changed != FILES["Code"]
+
+
+def test_every_file_is_compiled() -> None:
+    assert {path.stem for path in kernel.FOLDER.glob("*.v")} == set(kernel.FILES)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x = _column(factors.gain, r) * r", "x = np.multiply(_column(factors.gain, r), r)"),
+        ("x = _column(factors.gain, r) * r", "x = r if n == 1 else _column(factors.gain, r) * r"),
+        ("y[i + 1] += carry[i] * y[i]", "y[i + 2] += carry[i] * y[i]"),
+        ("y[i + 1] += carry[i] * y[i]", "y[i + 1] += carry[i + 1] ** y[i]"),
+        ("for i in range(len(carry)):", "for i in range(1, len(carry)):"),
+        ("gain[-1] = 0", "gain[-2] = 0"),
+        ("gain[-1] = 0", "gain[:] = 0"),
+        ("g - mean", "g - alpha"),
+        ("u -= _column(homogeneous, u)", "u -= homogeneous[:-1]"),
+    ],
+)
+def test_what_lies_outside_of_the_language_is_refused(old, new) -> None:
+    with pytest.raises(NotTranslated, match="outside of the small language"):
+        translation(with_change(sweeps, old, new))
+
+
+def test_a_function_with_another_number_of_arguments_is_refused() -> None:
+    old = "def close(u: NDArray[Any], homogeneous: NDArray[Any])"
+    with pytest.raises(NotTranslated):
+        translation(with_change(sweeps, old, "def close(u: NDArray[Any])"))
+
+
+def test_the_ledger_names_every_statement_once() -> None:
+    named = [name for names in STATED.values() for name in names]
+    refuted = [name for name in kernel.stated_theorems() if name.endswith("_refuted")]
+    assert sorted(named + refuted) == sorted(kernel.stated_theorems())
+    for theorem, names in STATED.items():
+        stem = re.sub(r"\W", "_", theorem.id)
+        assert all(re.fullmatch(rf"{stem}(_\w+)?", name) for name in names), theorem.id
+        assert f"{stem}_refuted" in refuted, theorem.id
+    assert len(refuted) == len(STATED)
+
+
+def test_a_theorem_shows_what_the_kernel_checks() -> None:
+    theorem = ledger.theorem("T5.sweeps-path")
+    assert "Coq's kernel: T5_sweeps_path" in repr(theorem)
+    assert "T5_sweeps_path" in theorem._repr_html_()
+    assert "kernel" not in repr(ledger.theorem("T5.sweeps-exact"))
+
+
+def test_nothing_is_admitted() -> None:
+    forbidden = re.compile(r"\b(Admitted|admit|Axiom|Parameter|Conjecture|bypass_check|Unset)\b")
+    assert not {file: found for file, text in FILES.items() if (found := forbidden.findall(text))}
+
+
+def test_every_translated_function_has_drawn_values() -> None:
+    text, _ = drawn_values()
+    names = {name for functions in language.TRANSLATED.values() for name in functions}
+    # Called by the others, or over the reals.
+    inner = {"eliminate_row", "path_pivots", "split_mean", "carry_forward", "carry_backward",
+             "close", "solve_fluctuation", "cycle_excess"}  # fmt: skip
+    assert {name for name in names if f"{name} (F := F)" in text} == names - inner
+    for module, functions in language.TRANSLATED.items():
+        assert functions.keys() <= vars(importlib.import_module(module.__name__)).keys()

@@ -126,7 +126,9 @@ class InnerProduct:
         mean, leading = self.mean, getattr(self, steepest)
         conditions = [("mean", mean, mean > 0), (steepest, leading, leading >= 0)]
         for square in self._lowest_squares():
-            value = self.fluctuation + self.derivative * square + self.curvature * square**2
+            value = sp.expand(
+                self.fluctuation + self.derivative * square + self.curvature * square**2
+            )
             says = f"fluctuation + derivative*{square}"
             says += f" + curvature*{square**2}" if self.curvature != 0 else ""
             conditions.append((says, value, value > 0))

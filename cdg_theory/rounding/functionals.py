@@ -23,9 +23,12 @@ from cdg_theory.rounding.bounds import (
     ErrorBound,
     factor_errors,
     forward_error_bound,
+    slack,
     stored,
 )
 from cdg_theory.rounding.formats import float_format
+from cdg_theory.rounding.pair_functionals import known_error
+from cdg_theory.rounding.pairs import PairSteps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -144,11 +147,17 @@ def functional_error_bound(
     average = np.abs(g).mean(axis=0)
     mean_error = np.where(sum_is_exact(g, inner.precision), 2.0, n + 2.0) * u * average
     _, r = split_mean(np.array(g, dtype=np.float64))
-    if metric.derivative:
+    if metric.derivative_order == 2:
+        error = np.zeros_like(r)
+        if n > 1:
+            steps = PairSteps.of(metric, n, u, inner.smallest_normal)
+            error = known_error(steps, g, r, mean_error)
+    elif metric.derivative:
         error = _sweep_errors(g, metric, sweep_factors(metric, n), u, mean_error)
     else:
         error = (mean_error + 4 * u * np.abs(r)) / metric.fluctuation
     error = error + (mean_error + 4 * u * average) / metric.mean
     error += 2 * u * np.abs(closing.gradient) + n * inner.smallest_normal
-    bound = stored(closing.gradient, error / (1 - 40 * n * u), float_format(dtype), inner)
+    error /= 1 - slack(metric, n, u)
+    bound = stored(closing.gradient, error, float_format(dtype), inner)
     return ErrorBound(closing.gradient, np.maximum(closing.bound, bound))

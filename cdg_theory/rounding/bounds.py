@@ -241,6 +241,29 @@ class _Steps:
         return np.abs(response) + errors
 
 
+def accumulator_for(g: Array, metric: Metric, name: str) -> FloatFormat:
+    """Return the accumulator's format.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, ``g`` is not a matrix, or the format is too narrow for it.
+    """
+    inner = float_format(name, argument="accumulator")
+    if g.ndim != 2 or len(g) == 0:
+        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
+        raise ValueError(msg)
+    n, u = len(g), inner.unit_roundoff
+    if slack(metric, n, u) >= 0.5:
+        msg = (
+            f"accumulator {name!r} is too narrow for n = {n}: the analysis needs "
+            f"{slack(metric, 1, 1):.0f}·n·u < 1/2, got {slack(metric, n, u):.3g}; use float64 or "
+            "float32"
+        )
+        raise ValueError(msg)
+    return inner
+
+
 def forward_error_bound(
     g: Array, metric: Metric, *, dtype: str = "float64", accumulator: str = "float64"
 ) -> ErrorBound:
@@ -284,18 +307,9 @@ def forward_error_bound(
     -----
     Theorem 7; docs: ``theory/rounding``.
     """
-    storage, inner = float_format(dtype), float_format(accumulator, argument="accumulator")
-    if g.ndim != 2 or len(g) == 0:
-        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
-        raise ValueError(msg)
+    storage, inner = float_format(dtype), accumulator_for(g, metric, accumulator)
     n, u = len(g), inner.unit_roundoff
     steps = _Steps(n, u, inner.smallest_normal, slack(metric, n, u))
-    if steps.slack >= 0.5:
-        msg = (
-            f"accumulator {accumulator!r} is too narrow for n = {n}: the analysis needs "
-            f"{steps.slack / n / u:.0f}·n·u < 1/2, got {steps.slack:.3g}; use float64 or float32"
-        )
-        raise ValueError(msg)
     mean, x, shift, error = steps.split_mean(np.array(g, dtype=np.float64))
     if metric.derivative_order == 2:
         if n > 1:

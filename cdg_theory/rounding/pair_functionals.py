@@ -11,12 +11,14 @@ sizes of what it holds are those of a sweep on moduli.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cdg_theory.discrete.curvature import carry_backward, carry_forward
+from cdg_theory.discrete.sweeps import split_mean
 from cdg_theory.rounding.pairs import (
     ClosedSweeps,
     PairSteps,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cdg_theory.discrete.curvature import Pair
+    from cdg_theory.metric import Metric
 
     Array = NDArray[np.float64]
 
@@ -46,30 +49,28 @@ def _summed(weights: Pair, errors: Pair, g: Array, u: float) -> Pair:
     return level, moment
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Functional:
-    """A functional of g that gives a pair: its weights, their errors, and its own error."""
-
-    weights: Pair
-    errors: Pair
-    missed: Pair
-
-    @classmethod
-    def of(cls, steps: PairSteps, load: Array, g: Array) -> _Functional:
-        """Return that of the path's inverse for a load."""
-        path = replace(steps, factors=replace(steps.factors, seam=None, release=None))
-        sweeps = ClosedSweeps.of(path.factors, load[:, None])
-        errors = closed_error(path, sweeps, np.zeros((steps.n, 1)))
-        return cls(sweeps.z, errors, _summed(sweeps.z, errors, g, steps.u))
+@lru_cache(maxsize=2)
+def _weights(metric: Metric, n: int, u: float, tiny: float) -> tuple[Pair, Pair]:
+    """Return the path's inverse, and its error, of the end's load and of the seam's: columns."""
+    steps = PairSteps.of(metric, n, u, tiny)
+    path = replace(steps, factors=replace(steps.factors, seam=None, release=None))
+    loads = np.zeros((n, 2))
+    loads[:, 0] = -1.0 / n
+    loads[-1] += 1.0, -1.0
+    loads[0, 1] += 1.0
+    sweeps = ClosedSweeps.of(path.factors, loads)
+    return sweeps.z, closed_error(path, sweeps, np.zeros_like(loads))
 
 
-def _seam_error(steps: PairSteps, g: Array, r: Array) -> Pair:
+def _columns(pair: Pair, column: int) -> Pair:
+    return pair[0][:, column, None], pair[1][:, column, None]
+
+
+def _seam_error(steps: PairSteps, h: Pair, errors: Pair, g: Array, r: Array) -> Pair:
     r"""Return the error of the flux over the seam, :math:`(1+2h_0)^{-1}` times a functional."""
     ring, release, u = steps.factors.ring, steps.factors.release, steps.u
-    dipole = np.zeros(steps.n)
-    dipole[0], dipole[-1] = 1.0, -1.0
-    found = _Functional.of(steps, dipole, g)
-    (b, a), (b_error, a_error), missed = found.weights, found.errors, found.missed
+    missed = _summed(h, errors, g, u)
+    (b, a), (b_error, a_error) = h, errors
     sums = abs((b * r).sum(axis=0)), abs((a * r).sum(axis=0))
     # 1/(1+2h₀) has an error by that of h₀, and by the roundings of the inverse.
     inverted = 1 + 2 * float(a[0, 0]), 2 * float(b[0, 0])
@@ -86,21 +87,21 @@ def _seam_error(steps: PairSteps, g: Array, r: Array) -> Pair:
     return level + known * own[0], moment + known * own[1]
 
 
-def known_error(steps: PairSteps, g: Array, r: Array, mean: Array) -> Array:
-    """Return the error of x; ``mean`` is that of the mean of g."""
+def known_error(metric: Metric, steps: PairSteps, g: Array, mean: Array) -> tuple[Array, Array]:
+    """Return x and its error; ``mean`` is the error of the mean of g."""
     n, u, tiny, factors, ring = steps.n, steps.u, steps.tiny, steps.factors, steps.factors.ring
+    _, r = split_mean(g)
     sweeps = ClosedSweeps.of(factors, r)
     z, flux = sweeps.z, sweeps.flux
-    last = np.full(n, -1.0 / n)
-    last[-1] += 1.0
-    end = _Functional.of(steps, last, g).missed
+    weights, errors = _weights(metric, n, u, tiny)
+    end = _summed(_columns(weights, 0), _columns(errors, 0), g, u)
 
     # Sizes in the forward sweep, on moduli; the flux enters at the first row.
     average = np.abs(g).mean(axis=0)
     size = np.zeros_like(g), np.abs(g) + average
     loads, locals_ = list(steps.factor_loads(z)), [np.zeros_like(g), np.zeros_like(g)]
     if factors.seam is not None:
-        wrong = _seam_error(steps, g, r)
+        wrong = _seam_error(steps, _columns(weights, 1), _columns(errors, 1), g, r)
         through = apply_moduli(moduli(ring, (factors.seam[0, -1], factors.seam[1, -1])), wrong)
         end = end[0] + through[0], end[1] + through[1]
         for i in (0, 1):
@@ -126,5 +127,4 @@ def known_error(steps: PairSteps, g: Array, r: Array, mean: Array) -> Array:
     level, moment = np.zeros((n, 1)), np.ones((n, 1))
     carry_forward(level, moment, ring, factors.carry)
     carry_backward(level, moment, ring, factors.carry)
-    shifted: Array = error + np.abs(level) * mean + 2 * u * abs(z[0])
-    return shifted
+    return z[0], error + np.abs(level) * mean + 2 * u * abs(z[0])

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 #: Unit roundoff of float64, in which the factors are computed.
 V = 2.0**-53
 #: So many columns of the kernels are in memory at a time.
-BLOCK = 512
+BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)

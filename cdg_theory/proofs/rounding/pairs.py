@@ -141,7 +141,7 @@ def pair_functional_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.f
     --------
     >>> metric = Metric(1.0, 0.0, 0.0, 1.0, spacing="unit")
     >>> pair_functional_gradient(np.array([[1.0], [2.0], [6.0]]), metric).ravel()
-    array([0.55555556, 2.66666667, 5.77777778])
+    array([0.55555556, 2.88888889, 5.55555556])
     """
     g = np.asarray(grad, dtype=np.float64)
     n, mean = len(g), g.mean(axis=0)

@@ -197,16 +197,18 @@ def solver(path: Path, metric: Metric, dtype: str, layout: Layout) -> Callable[[
 
 def _wanted(case: Case, *, quick: bool) -> bool:
     """Whether a case is worth its time."""
-    contiguous, narrow = case.layout == "contiguous", case.dtype == "float32"
+    path, contiguous = PATHS[case.path], case.layout == "contiguous"
     if quick:
         # Every path, kind of kernel and dtype once; every layout, and one row, in float32 only.
-        return (contiguous and (narrow or case.n == QUICK[-1])) or (narrow and case.n == QUICK[1])
+        longest = max(n for n in QUICK if path.sizes is None or n in path.sizes)
+        if case.dtype == "float32":
+            return contiguous or case.n == QUICK[1]
+        return contiguous and case.n == longest
     if METRICS[case.metric].derivative_order == 2 and case.n > 1024:
         # The bound over pairs is quadratic in n: the half types are looked at up to 1024.
         return contiguous and case.dtype in ("float64", "float32")
     # Nor do the longest columns need a second look at the layout, nor a slow interpreter.
-    most = 64 if PATHS[case.path].sizes is None else 3
-    return contiguous or case.n <= most
+    return contiguous or case.n <= (64 if path.sizes is None else 3)
 
 
 def cases(*, quick: bool = False) -> list[Case]:

@@ -83,19 +83,20 @@ class Element:
         return Element(self.q, -self.h, -self.b, -self.a)
 
     def __mul__(self, other: Any) -> Any:
-        return self._with(other, _product)
+        return self._with(other, product)
 
     def __truediv__(self, other: Any) -> Any:
-        return self._with(other, lambda y, z: _product(y, inverse(z)))
+        return self._with(other, lambda y, z: product(y, inverse(z)))
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._with(other, lambda y, z: _product(z, inverse(y)))
+        return self._with(other, lambda y, z: product(z, inverse(y)))
 
     __radd__ = __add__
     __rmul__ = __mul__
 
 
-def _product(y: Element, z: Element) -> Element:
+def product(y: Element, z: Element) -> Element:
+    """Return yz = zy, the product of the matrices."""
     corner = y.q * y.b * z.b
     return Element(y.q, y.h * z.h - corner, y.h * z.b + y.b * z.a, y.a * z.a - corner)
 

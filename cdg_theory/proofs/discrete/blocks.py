@@ -207,10 +207,11 @@ def defects(
 ) -> Iterator[Any]:
     """Execute the code, for path and cycle, and yield the entries of Mk − g; L joins ``joined``.
 
-    The weights are α, β, c and, with a curvature term, d.
+    The weights are α, β, c and, with a curvature term, d; g is a column or several.
     """
+    g = g.reshape(len(g), -1)
     a, b, stiffness, *rigidity = weights
-    pieces = [p[:, None] for p in np.split(g, np.cumsum(sizes)[:-1]) if len(p)]
+    pieces = [p for p in np.split(g, np.cumsum(sizes)[:-1]) if len(p)]
     for periodic in (False, True):
 
         def bent(k: NDArray[Any], *, periodic: bool = periodic) -> NDArray[Any]:
@@ -219,9 +220,9 @@ def defects(
 
         (d,) = rigidity or (0,)
         plan = blocks.plan_of(a, b, stiffness, tuple(sizes), periodic=periodic, d=d)
-        k = np.concatenate(blocks.solve_blocks(pieces, plan))[:, 0]
-        mean = k.sum() / len(k)
-        yield from a * mean + b * (k - mean) + bent(stiffness * k + d * bent(k)) - g
+        k = np.concatenate(blocks.solve_blocks(pieces, plan))
+        mean = k.sum(axis=0) / len(k)
+        yield from (a * mean + b * (k - mean) + bent(stiffness * k + d * bent(k)) - g).flat
 
 
 def whole(sizes: Sequence[int]) -> Sequence[int]:

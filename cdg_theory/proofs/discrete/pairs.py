@@ -153,15 +153,14 @@ def _few_rows(*, joined: Callable[[Sequence[int]], Sequence[int]] = whole) -> bo
     for n in (1, 2, 3, 4):
         for cuts in combinations_with_replacement(range(n + 1), 2):
             sizes = [stop - start for start, stop in pairwise((0, *cuts, n))]
-            weights: list[Any] = Quotient.symbols("beta, c, d")
-            weights.insert(0, weights[0] / weights[0] * draw.randint(1, 9))  # divides the mean
+            beta, c = Quotient.symbols("beta, c")
+            weights = [beta / beta * draw.randint(1, 9), beta, c, c / c * draw.randint(1, 9)]
             if n > 2:
                 kept = (1, *draw.choice(KEPT), 1)
                 weights = [Fraction(draw.randint(1, 9), 4) * factor for factor in kept]
-            for row in range(n):
-                g = np.array([weights[0] / weights[0] * int(i == row) for i in range(n)])
-                if any(defects(g, sizes, weights, joined)):
-                    return False
+            units = np.eye(n, dtype=int) * (weights[0] / weights[0])
+            if any(defects(units, sizes, weights, joined)):
+                return False
     return True
 
 
@@ -256,8 +255,8 @@ THEOREMS = (
             "code's result solves the global system."
         ),
         tex=r"M\,k^{\text{sharded}}=g",
-        scope="n ≤ 4, all splits into three blocks, all g; all β, c and d if n ≤ 2, else drawn "
-        "ones, with β, c, both or neither; path and cycle",
+        scope="n ≤ 4, all splits into three blocks, all g; all β and c beside a drawn d if n ≤ 2, "
+        "else drawn ones, with β, c, both or neither; path and cycle",
         kind="symbolic",
         check=_few_rows,
         variant=partial(_few_rows, joined=list),

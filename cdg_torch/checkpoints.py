@@ -9,6 +9,8 @@ from cdg_theory import Metric
 from cdg_theory.checks import described
 
 _FIELDS = {field.name for field in fields(Metric)}
+# What earlier versions did not know, and what it was then.
+_ADDED = {"curvature": 0.0}
 
 
 def saved_metrics(state: object, key: str, count: int) -> tuple[Metric | None, ...]:
@@ -43,14 +45,14 @@ def saved_metrics(state: object, key: str, count: int) -> tuple[Metric | None, .
 def _metric(saved: object, name: str) -> Metric | None:
     if saved is None:
         return None
-    if not isinstance(saved, Mapping) or set(saved) != _FIELDS:
+    if not isinstance(saved, Mapping) or set(saved) | set(_ADDED) != _FIELDS:
         msg = (
             f"{name} must be None or hold {', '.join(sorted(_FIELDS))}, got {described(saved)}; "
             "load what state_dict() returned"
         )
         raise ValueError(msg)
     try:
-        return Metric(**saved)
+        return Metric(**(_ADDED | dict(saved)))
     except TypeError as error:
         msg = f"{name} is no metric: {error}"
         raise ValueError(msg) from error

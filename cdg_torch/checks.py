@@ -130,17 +130,17 @@ def check_operand(operand: Tensor) -> None:
     Raises
     ------
     ValueError
-        If it is not a float64 CPU tensor of 5 numbers.
+        If it is not a float64 CPU tensor of 6 numbers, or of 5, without a curvature.
     """
     if (
         operand.is_nested
-        or operand.shape != (5,)
+        or operand.shape not in {(6,), (5,)}
         or operand.dtype != torch.float64
         or operand.device.type != "cpu"
     ):
         shape = "nested shape" if operand.is_nested else f"shape {tuple(operand.shape)}"
         msg = (
-            "metric must be a Metric or a float64 CPU tensor of 5 numbers, got "
+            "metric must be a Metric or a float64 CPU tensor of 6 numbers, got "
             f"{operand.dtype} of {shape} on {operand.device}; "
             "cdg_torch.metric_operand(metric) makes one"
         )

@@ -110,6 +110,7 @@ def _eigenvalues(metric: Metric, n: int, period: int) -> Tensor:
     # The path is half a cycle of twice the length, so both boundaries read sin²(πm/period).
     laplacian = 4 * torch.sin(math.pi * m / period).square()
     values = metric.fluctuation + metric.stiffness(n) * laplacian
+    values += metric.rigidity(n) * laplacian.square()
     values[0] = metric.mean
     return values
 

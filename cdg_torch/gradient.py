@@ -79,7 +79,7 @@ def riemannian_gradient(
 def apply_metric(k: Tensor, metric: Metric | Tensor, *, dim: int = 0, groups: int = 1) -> Tensor:
     r"""Return :math:`Mk`, the Euclidean gradient whose gradient in the metric is ``k``.
 
-    .. math:: Mk = \beta k + \gamma s L k + (\alpha-\beta)\,\bar k\,\mathbf 1
+    .. math:: Mk = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
 
     The inverse of :func:`riemannian_gradient`, with the same arguments, promises and errors.
 
@@ -109,7 +109,9 @@ def _call_operator(jobs: Sequence[Job]) -> None:
         check_arguments(g, metric, dim, n, f"tensors[{i}]")
         for i, (_, g, metric, dim, n) in enumerate(jobs)
     ]
-    operands = torch.stack([_operand(job.metric) for job in jobs])
+    # Operands of 5 numbers have no curvature.
+    each = (_operand(job.metric) for job in jobs)
+    operands = torch.stack([torch.nn.functional.pad(one, (0, 6 - len(one))) for one in each])
     groups = [job.groups for job in jobs]
     write_operator([job.out for job in jobs], [job.grad for job in jobs], operands, axes, groups)
 

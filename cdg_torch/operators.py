@@ -32,34 +32,38 @@ _BOUNDARIES, _SPACINGS = get_args(Boundary), get_args(Spacing)
 
 
 def metric_operand(metric: Metric) -> Tensor:
-    """Return ``metric`` as a new float64 CPU tensor of 5 numbers.
+    """Return ``metric`` as a new float64 CPU tensor of 6 numbers.
 
-    Three weights, then the index of the boundary and of the spacing among their choices.
+    Three weights, then the index of the boundary and of the spacing among their choices, then the
+    curvature's weight. Tensors of the first 5 numbers, without a curvature, are read too.
     :func:`cdg_torch.riemannian_gradient`, :func:`cdg_torch.riemannian_gradients_` and
     :func:`cdg_torch.apply_metric` take it in the place of the metric.
 
     Examples
     --------
     >>> metric_operand(Metric.sobolev(2.0, boundary="periodic"))
-    tensor([1., 0., 2., 1., 0.], dtype=torch.float64)
+    tensor([1., 0., 2., 1., 0., 0.], dtype=torch.float64)
     """
     check_metric(metric)
     ends = _BOUNDARIES.index(metric.boundary), _SPACINGS.index(metric.spacing)
-    numbers = (metric.mean, metric.fluctuation, metric.derivative, *ends)
+    numbers = (metric.mean, metric.fluctuation, metric.derivative, *ends, metric.curvature)
     return torch.tensor(numbers, dtype=torch.float64, device="cpu")
 
 
 @lru_cache(maxsize=256)
 def _metric(numbers: tuple[float, ...]) -> Metric:
-    *weights, boundary, spacing = numbers
+    mean, fluctuation, derivative, boundary, spacing, *curvature = numbers
     if boundary not in {0, 1} or spacing not in {0, 1}:
         msg = (
-            f"metric is the operand {numbers}, whose last two numbers must be 0 or 1: which "
+            f"metric is the operand {numbers}, whose fourth and fifth number must be 0 or 1: which "
             "boundary, which spacing; cdg_torch.metric_operand(metric) makes one"
         )
         raise ValueError(msg)
     return Metric(
-        *weights,
+        mean,
+        fluctuation,
+        derivative,
+        *curvature,
         boundary=cast("Boundary", _BOUNDARIES[int(boundary)]),
         spacing=cast("Spacing", _SPACINGS[int(spacing)]),
     )
@@ -71,8 +75,8 @@ def from_operand(operand: Tensor) -> Metric:
     Raises
     ------
     ValueError
-        If it is not a float64 CPU tensor of 5 numbers, the weights are outside the cone of metrics,
-        or the last two numbers are not indices.
+        If it is not a float64 CPU tensor of 6 numbers (or 5, without a curvature), the weights are
+        outside the cone of metrics, or the fourth and the fifth number are not indices.
 
     Examples
     --------

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdg_theory import Metric
 from cdg_theory.checks import described, finite_number, whole_number
-from cdg_theory.metric import SMALLEST, check_metric
+from cdg_theory.metric import SMALLEST, STEEPEST, check_metric
 from cdg_torch.checkpoints import saved_metrics
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def blend(metric: Metric, t: float) -> Metric:
     r"""Return :math:`(1-t)\,M + t\,I`: the metric at t = 0, ``Metric.l2()`` at t = 1.
 
-    The weights are :math:`((1-t)\alpha+t,\ (1-t)\beta+t,\ (1-t)\gamma)`: the cone is convex, so
+    The weights are
+    :math:`((1-t)\alpha+t,\ (1-t)\beta+t,\ (1-t)\gamma,\ (1-t)\delta)`: the cone is convex, so
     every t between gives a metric. Boundary and spacing are kept.
 
     Raises
@@ -43,7 +44,7 @@ def blend(metric: Metric, t: float) -> Metric:
     Examples
     --------
     >>> blend(Metric.sobolev(8.0), 0.25)
-    Metric(mean=1.0, fluctuation=0.25, derivative=6.0, boundary='natural', spacing='normalized')
+    Metric(mean=1.0, fluctuation=0.25, derivative=6.0, curvature=0.0, boundary='natural', ...)
     >>> blend(Metric.sobolev(8.0), 1.0).is_multiple_of_l2
     True
     """
@@ -58,11 +59,16 @@ def blend(metric: Metric, t: float) -> Metric:
     def weight(blended: float) -> float:
         return blended if blended >= SMALLEST else 0.0
 
+    fluctuation = weight(s * metric.fluctuation + t)
+    derivative, curvature = weight(s * metric.derivative), weight(s * metric.curvature)
+    if curvature * STEEPEST < max(fluctuation, derivative):
+        curvature = 0.0
     return replace(
         metric,
         mean=max(s * metric.mean + t, SMALLEST),
-        fluctuation=weight(s * metric.fluctuation + t),
-        derivative=weight(s * metric.derivative),
+        fluctuation=fluctuation,
+        derivative=derivative,
+        curvature=curvature,
     )
 
 

@@ -3,10 +3,11 @@ r"""k = M⁻¹g for DTensors: one small collective for all tensors together, nev
 A tensor that is sharded along its output channels leaves every rank with a block of rows of each
 column. Every rank
 
-1. takes the mean off each of its blocks and forms two dot products per column with the rest;
-2. gathers these numbers from all ranks: three per column and block in float64 for a metric with a
-   derivative term, one (the mean) without, none for a multiple of L². *One* ``all_gather``, with
-   the numbers of all tensors packed into one buffer;
+1. takes the mean off each of its blocks and forms dot products per column with the rest, two or,
+   with a curvature term, four;
+2. gathers these numbers from all ranks: per column and block in float64 five for a metric with a
+   curvature term, three with a derivative and no curvature, one (the mean) without, none for a
+   multiple of L². *One* ``all_gather``, with the numbers of all tensors packed into one buffer;
 3. computes from them the level of its rows and what flows into its block at either end;
 4. solves for its rows alone, with the kernels that whole tensors go through.
 
@@ -59,6 +60,7 @@ class _BlockMap(NamedTuple):
 
     probes: Tensor
     ends: Tensor
+    spread: Tensor | None
     weights: Tensor
     metric: Metric
 
@@ -78,12 +80,14 @@ def _block_map(
     def tensor(values: object) -> Tensor:
         return torch.tensor(values, dtype=torch.float64, device=device)
 
-    probes, ends = map(tensor, flux_map(shard_plan(metric, sizes), index))
+    probes, ends, spread = flux_map(shard_plan(metric, sizes), index)
     # The whole's weights on the block's own path. The mean of its solution is put in by the level
     # and is 0 here but for rounding, which a large weight of the mean keeps small.
-    c, beta = metric.stiffness(n), metric.fluctuation
-    own = Metric(max(metric.mean, beta + c), beta, c, spacing="unit")
-    return _BlockMap(probes, ends, tensor([size / n for size in sizes]), own)
+    c, d, beta = metric.stiffness(n), metric.rigidity(n), metric.fluctuation
+    own = Metric(max(metric.mean, beta + c + d), beta, c, d, spacing="unit")
+    weights = tensor([size / n for size in sizes])
+    wide = None if spread is None else tensor(spread)
+    return _BlockMap(tensor(probes), tensor(ends), wide, weights, own)
 
 
 def _matrix(tensor: Tensor, dim: int) -> Tensor:
@@ -135,7 +139,7 @@ class _Cut(NamedTuple):
             numbers = torch.stack([given[partner.rank, partner.part] for partner in partners])
             f = _matrix(grad, dim) - numbers[index, 0]
             mean, numbers[:, 0] = split_offsets(numbers[:, 0], known.weights)
-            x = finish_block(f, known.ends @ numbers.flatten(0, 1), known.solve)
+            x = finish_block(f, known.ends @ numbers.flatten(0, 1), known.solve, known.spread)
             x += mean / metric.mean
             rows = out.movedim(dim, 0)
             rows.copy_(x.view(rows.shape))

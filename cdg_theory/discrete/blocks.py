@@ -72,8 +72,24 @@ the mean constraint closes them. At large β fluxes are small and are not differ
 :math:`y_b\to C_bJ`. With :math:`w=c/n` the last level comes from the balance if β is large, and
 from the mean constraint if β is small and Y carries the rounding errors of a long sum.
 
+**With a curvature term** nothing new happens. Over the ring of :mod:`~cdg_theory.discrete.ring`
+the equation is :math:`(L+T)z=r/d`, of first order: in all of the above T stands for β and 1 for c,
+and levels, fluxes, :math:`u_b`, κ, ρ and τ are elements, two numbers each. Loads stay plain
+numbers. So a block hands over its mean and, for :math:`t_b` and :math:`t_b'`, two pairs: five
+numbers per column. It is told five as well, the level of x and its two inflows. By linearity
+
+.. math:: x_b = \ell_b + S_bf_b + [\varphi_{b-1}\,u_b - \varphi_b\,\overleftarrow u_b]_b ,
+
+where :math:`[\cdot]_b` takes the b of an element; :math:`S_bf_b` is the block's own path, solved
+as whole tensors are: that solver need not know of loads on moments.
+Divisors stay invertible: as functions of T they are quotients of products of :math:`T+s`, s > 0,
+and :math:`\det(T+s)=s^2+ps+q>0`.
+On the cycle, natural ends magnify: a path's response is up to 4 times the cycle's at first order,
+16 times at second, and its rounding errors with it.
+
 Everything between the plan and the result runs over any field. Theorem 11 executes it on symbols
-and on rational numbers, and proves that the result is the global solve, for every n and split.
+and on rational numbers, and proves that the result is the global solve, for every n and split;
+theorem 18 says what is particular to pairs.
 """
 
 from __future__ import annotations
@@ -85,6 +101,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cdg_theory.checks import described, float_rows
+from cdg_theory.discrete.curvature import curvature_factors, solve_curvature
+from cdg_theory.discrete.curvature import solve_path as solve_pairs
+from cdg_theory.discrete.ring import Element
 from cdg_theory.discrete.sweeps import path_factors, solve_fluctuation, split_mean
 from cdg_theory.metric import check_metric
 
@@ -106,43 +125,92 @@ class ShardPlan:
     :math:`\alpha,\ \beta`  ``mean``,        weights of the metric
                             ``fluctuation``
     :math:`c`               ``stiffness``    :math:`\gamma s`
+    :math:`d`               ``rigidity``     :math:`\delta s^2`
     (boundary)              ``periodic``     whether the last row is the first one's neighbour
     (split)                 ``sizes``        rows per block, uneven or empty as they come
-    (number)                ``numbers``      what a block hands over per column: 0, 1 or 3
-    :math:`u_b`             ``responses``    (n_b,) each, of the blocks with rows
+    (number)                ``numbers``      what a block hands over per column: 0, 1, 3 or 5
+    :math:`u_b`             ``responses``    (n_b,) each, of the blocks with rows; with a curvature
+                                             term (2, n_b), moments and levels
     ======================  ===============  ====================================================
     """
 
     mean: Any
     fluctuation: Any
     stiffness: Any
+    rigidity: Any
     periodic: bool
     sizes: tuple[int, ...]
     numbers: int
     responses: tuple[NDArray[Any], ...]
 
     def probes(self, block: int) -> NDArray[Any]:
-        r"""Return :math:`u_b` and :math:`\overleftarrow u_b` as rows; none if c = 0."""
+        r"""Return :math:`u_b` and :math:`\overleftarrow u_b` as rows; none for the one line."""
         u = self.responses[block]
-        return np.stack([u, u[::-1]])[: self.numbers - 1]
+        both: NDArray[Any] = np.stack([u, u[..., ::-1]]).reshape(-1, u.shape[-1])
+        return both[: self.numbers - 1]
+
+    def spread(self, block: int) -> NDArray[Any] | None:
+        r"""Return x for a unit of each number that a block is told, (n_b, 5), if d > 0.
+
+        They are the level, and moment and level of what flows in at either end.
+        """
+        if self.rigidity == 0:
+            return None
+        a, b = self.responses[block]
+        h, d = a + self.stiffness / self.rigidity * b, self.rigidity
+        return np.stack([0 * a + d / d, b, h, b[::-1], h[::-1]], axis=1) / d
+
+    def element(self, moment: Any, level: Any = None) -> Element:
+        """Return a pair as an element of the ring; without a level, a number."""
+        p, q = self.stiffness / self.rigidity, self.fluctuation / self.rigidity
+        return Element.pair(p, q, moment, level)
+
+    def network(self) -> tuple[Any, Any]:
+        r"""Return the leak of every row and the conductor between two: β and c, or T and 1."""
+        if self.rigidity == 0:
+            return self.fluctuation, self.stiffness
+        one = self.rigidity / self.rigidity
+        return self.element(self.stiffness / self.rigidity, -one), self.element(one)
+
+    def lift(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return what is computed with: rows of numbers as they are, pairs as elements.
+
+        Rows are (blocks, 1, columns), or (blocks, 2, columns) of moments and levels.
+        """
+        if self.rigidity == 0:
+            return rows[:, 0]
+        elements = np.empty((len(rows), 1), dtype=object)
+        elements[:, 0] = [self.element(*parts) for parts in rows]
+        return elements
 
 
-def solve_alone(w: NDArray[Any], beta: Any, c: Any) -> NDArray[Any]:
-    r"""Return :math:`S_bw`, the x of mean zero with :math:`(\beta I+cL_b)x=w`; w has mean zero."""
+def solve_alone(w: NDArray[Any], beta: Any, c: Any, d: Any = 0) -> NDArray[Any]:
+    r"""Return :math:`S_bw`, of mean zero, with :math:`(\beta I+cL_b+dL_b^2)S_bw=w`, as w has."""
+    if d != 0:
+        x: NDArray[Any] = solve_curvature(
+            w.copy(), curvature_factors(beta, c, d, len(w), periodic=False)
+        )
+        return x
     return w / beta if c == 0 else solve_fluctuation(w.copy(), path_factors(beta, c, len(w)))
 
 
-def plan_of(alpha: Any, beta: Any, c: Any, sizes: tuple[int, ...], *, periodic: bool) -> ShardPlan:
+def plan_of(
+    alpha: Any, beta: Any, c: Any, sizes: tuple[int, ...], *, periodic: bool, d: Any = 0
+) -> ShardPlan:
     """Return the plan for a metric that is no multiple of L², over any field."""
     one = alpha / alpha
 
     def response(size: int) -> NDArray[Any]:
-        inflow = np.array([one] + [0 * one] * (size - 1))
-        return solve_alone(split_mean(inflow)[1], beta, c)
+        w = split_mean(np.array([one] + [0 * one] * (size - 1)))[1]
+        if d == 0:
+            return solve_alone(w, beta, c)
+        factors = curvature_factors(beta / d, c / d, one, size, periodic=False)
+        return np.stack(solve_pairs((0 * w, w), factors)[::-1])
 
     known = {size: response(size) for size in set(sizes) if size}
     responses = tuple(known[size] for size in sizes if size)
-    return ShardPlan(alpha, beta, c, periodic, sizes, 1 if c == 0 else 3, responses)
+    numbers = 5 if d != 0 else 1 if c == 0 else 3
+    return ShardPlan(alpha, beta, c, d, periodic, sizes, numbers, responses)
 
 
 def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
@@ -166,8 +234,9 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     --------
     >>> from cdg_theory import Metric
     >>> [shard_plan(m, (3, 0, 5)).numbers
-    ...  for m in (Metric.l2(), Metric.reweighted_h0(9.0), Metric.sobolev(9.0))]
-    [0, 1, 3]
+    ...  for m in (Metric.l2(), Metric.reweighted_h0(9.0), Metric.sobolev(9.0),
+    ...            Metric.spline(9.0))]
+    [0, 1, 3, 5]
     """
     check_metric(metric)
     if not isinstance(sizes, tuple) or not all(type(size) is int for size in sizes):
@@ -183,9 +252,10 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
 def _shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     n, periodic = sum(sizes), metric.boundary == "periodic"
     weights = metric.mean, metric.fluctuation, metric.stiffness(n)
+    rigidity = metric.rigidity(n)
     if metric.is_multiple_of_l2 or n == 1:
-        return ShardPlan(*weights, periodic, sizes, 0, ())
-    return plan_of(*weights, sizes, periodic=periodic)
+        return ShardPlan(*weights, rigidity, periodic, sizes, 0, ())
+    return plan_of(*weights, sizes, periodic=periodic, d=rigidity)
 
 
 def split_offsets(means: Any, weights: Any) -> tuple[Any, Any]:
@@ -226,15 +296,15 @@ def solve_path(
 def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
     r"""Return what every block has to be told: its level, and what flows in at either end.
 
-    Linear. ``numbers``, (blocks, 1 or 3, columns), are :math:`o_b`, or :math:`o_b,t_b,t_b'`, of the
-    blocks with rows; the result is (blocks, 3, columns).
+    Linear. ``numbers``, (blocks, 1, 3 or 5, columns), are :math:`o_b`, or :math:`o_b,t_b,t_b'`, of
+    the blocks with rows, pairs as moment and level; the result is (blocks, 3 or 5, columns).
     """
-    beta, c, responses = plan.fluctuation, plan.stiffness, plan.responses
-    if c == 0:
-        return np.concatenate([numbers / beta, 0 * numbers, 0 * numbers], axis=1)
-    o, t, t_ = np.moveaxis(numbers, 1, 0)
-    n = np.array([[c / c * len(u)] for u in responses])
-    first, last = (np.array([[u[end]] for u in responses]) for end in (0, -1))
+    if plan.numbers == 1:
+        return np.concatenate([numbers / plan.fluctuation, 0 * numbers, 0 * numbers], axis=1)
+    (beta, c), rows = plan.network(), [np.atleast_2d(u) for u in plan.responses]
+    o, t, t_ = map(plan.lift, np.split(numbers, [1, 1 + len(rows[0])], axis=1))
+    n = np.array([[c / c * u.shape[1]] for u in rows])
+    first, last = (plan.lift(np.array([u[:, end, None] for u in rows])) for end in (0, -1))
     kappa, rho, tau = -last, first - last, 1 + beta * n * last
     s, s_ = n * kappa * o + t, n * kappa * o + t_
     path = n, tau, c / (1 + c * rho[:-1] + c * rho[1:]), beta, c / sum(plan.sizes)
@@ -250,14 +320,21 @@ def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
         seam = C * (fall + s_[-1:] - s[:1]) / (1 - C * unit_fall)
         level, flux = level + seam * unit_level, flux + seam * unit_flux
     flux = np.concatenate([seam, flux, seam])
-    return np.stack([level, flux[:-1], -flux[1:]], axis=1)
+    told = np.stack([level, flux[:-1], -flux[1:]], axis=1)
+    if plan.rigidity == 0:
+        return told
+    pairs = ((level.b, left.a, left.b, right.a, right.b) for level, left, right in told[..., 0])
+    return np.array(list(pairs))
 
 
-def finish_block(f: Any, told: Any, solve: Callable[[Any], Any]) -> Any:
+def finish_block(f: Any, told: Any, solve: Callable[[Any], Any], spread: Any = None) -> Any:
     """Return the rows of x, of any array library: the block's own problem, fluxes at its ends.
 
-    ``told`` are level and inflows, (3, columns), and ``solve(w)`` is :func:`solve_alone`.
+    ``told`` are level and inflows, (3 or 5, columns), and ``solve(w)`` is :func:`solve_alone`;
+    ``spread``, :meth:`ShardPlan.spread`, is there with a curvature term only.
     """
+    if spread is not None:
+        return solve(f) + spread @ told
     level, left, right = told
     w = f - (left + right) / len(f)
     w[0] += left
@@ -277,10 +354,10 @@ def solve_blocks(blocks: Sequence[NDArray[Any]], plan: ShardPlan) -> list[NDArra
     numbers = np.stack(sent)  # all that is communicated
     weights = np.array([len(f) * (plan.mean / plan.mean) / sum(plan.sizes) for f in parts])
     mean, numbers[:, 0] = split_offsets(numbers[:, 0], weights)
-    solve = partial(solve_alone, beta=plan.fluctuation, c=plan.stiffness)
+    solve = partial(solve_alone, beta=plan.fluctuation, c=plan.stiffness, d=plan.rigidity)
     return [
-        mean / plan.mean + finish_block(f, told, solve)
-        for f, told in zip(parts, solve_ends(numbers, plan), strict=True)
+        mean / plan.mean + finish_block(f, told, solve, plan.spread(b))
+        for b, (f, told) in enumerate(zip(parts, solve_ends(numbers, plan), strict=True))
     ]
 
 
@@ -341,22 +418,25 @@ class FluxMap(NamedTuple):
     ==================================  ==========  =============================================
     :math:`u_b,\ \overleftarrow u_b`    ``probes``  (numbers-1, rows): dot products with the
                                                     block's fluctuation
-    (linear in z)                       ``ends``    (3, blocks·numbers): gives :math:`\ell_b`,
-                                                    :math:`\varphi_{b-1}`, :math:`-\varphi_b`
+    (linear in z)                       ``ends``    (3 or 5, blocks·numbers): gives
+                                                    :math:`\ell_b,\ \varphi_{b-1},\ -\varphi_b`
+    (linear in these)                   ``spread``  (rows, 5) with a curvature term, or None
     ==================================  ==========  =============================================
 
-    The vector z holds :math:`(o_b,t_b,t_b')`, or :math:`(o_b)`, block by block.
+    The vector z holds :math:`(o_b,t_b,t_b')`, or :math:`(o_b)`, block by block; of pairs the moment
+    comes first.
     """
 
     probes: NDArray[Any]
     ends: NDArray[Any]
+    spread: NDArray[Any] | None
 
 
 def flux_map(plan: ShardPlan, index: int) -> FluxMap:
     """Return the coefficients of a block, the one with ``plan.responses[index]``; over any field.
 
-    A step of training then costs a rank two small matrix products and the solver's call, however
-    many ranks there are.
+    A step of training then costs a rank two small matrix products (three with a curvature term) and
+    the solver's call, however many ranks there are.
 
     Raises
     ------
@@ -380,4 +460,4 @@ def flux_map(plan: ShardPlan, index: int) -> FluxMap:
     one = plan.mean / plan.mean
     units = np.eye(count, dtype=np.asarray(one).dtype) * one
     ends = solve_ends(units.reshape(-1, plan.numbers, count), plan)
-    return FluxMap(plan.probes(index), ends[index])
+    return FluxMap(plan.probes(index), ends[index], plan.spread(index))

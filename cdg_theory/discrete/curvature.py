@@ -141,7 +141,7 @@ def pair_carries(beta: Any, c: Any, d: Any, n: int) -> list[Element]:
 
 
 def curvature_factors(beta: Any, c: Any, d: Any, n: int, *, periodic: bool) -> CurvatureFactors:
-    r"""Return the factors for :math:`\beta I+cL+dL^2`, d > 0, of n > 1 rows, over any field."""
+    r"""Return the factors for :math:`\beta I+cL+dL^2`, d > 0, of n rows, over any field."""
     ring = Ring(c, beta * d)
     carry = pair_carries(beta, c, d, n)
     homogeneous: list[Element] = [(d / d, 0 * d)]
@@ -149,7 +149,7 @@ def curvature_factors(beta: Any, c: Any, d: Any, n: int, *, periodic: bool) -> C
         homogeneous.append(ring.times(element, homogeneous[-1]))
     H: NDArray[Any] = np.array(homogeneous[::-1]).T
     closure = np.array(ring.times(ring.inverse((H[0].sum(), H[1].sum())), (H[0], H[1])))
-    factors = CurvatureFactors(ring, np.array(carry).T, closure, None, None)
+    factors = CurvatureFactors(ring, np.array(carry).reshape(-1, 2).T, closure, None, None)
     if not periodic:
         return factors
     dipole = np.array([d / d, *[0 * d] * (n - 2), -d / d])

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 
 def _short(metric: Metric) -> str:
-    weights = f"{metric.mean:g}, {metric.fluctuation:g}, {metric.derivative:g}"
-    tail = "" if metric.derivative == 0 else f", {metric.boundary}, {metric.spacing}"
-    return f"({weights}{tail})"
+    weights = [metric.mean, metric.fluctuation, metric.derivative]
+    if metric.curvature:
+        weights.append(metric.curvature)
+    cells = [f"{weight:g}" for weight in weights]
+    if metric.derivative_order:
+        cells += [metric.boundary, metric.spacing]
+    return f"({', '.join(cells)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,9 @@ class Report:
         )
 
     def __str__(self) -> str:
-        head = ("tensor", "shape", "axis", "groups", "metric (mean, fluctuation, derivative)")
+        curved = any(row.metric is not None and row.metric.curvature for row in self.rows)
+        weights = f"mean, fluctuation, derivative{', curvature' if curved else ''}"
+        head = ("tensor", "shape", "axis", "groups", f"metric ({weights})")
         table = [head, *(row.cells() for row in self.rows)]
         widths = [max(len(line[column]) for line in table) for column in range(len(head) - 1)]
         lines = [

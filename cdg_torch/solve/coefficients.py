@@ -13,25 +13,31 @@ With r = g − ḡ and x the solution of mean zero of (βI + cL)x = r:
   :math:`h_i\sum_l y_l/\sum_l h_l` off the sweep :math:`y`, with :math:`h_i=q^i`. Since
   :math:`\sum_l y_l = \sum_j r_j\sum_{l\le n-1-j} q^l`, this is a start of
   :math:`\sum_j a_j r_j` with :math:`a_j = -\sum_{l\le n-1-j} h_l/\sum_l h_l`.
+
+With a curvature the sweeps go over pairs (:mod:`cdg_theory.discrete.curvature`), and each constant
+is a pair: the last row's, and on the cycle the flux φ over the seam that the forward sweep starts
+from. Here too the weights are a row of the inverse, which is symmetric over the ring.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdg_theory.discrete.sweeps import solve_fluctuation, split_mean, sweep_factors
+from cdg_theory.discrete.curvature import CurvatureFactors, solve_path
+from cdg_theory.discrete.sweeps import factors_of, solve_fluctuation, split_mean, sweep_factors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cdg_theory import Metric
+    from cdg_theory.discrete.curvature import Ring
 
 # Which kernel a member of the family takes.
-SCALE, PULL, SUMS, SWEEPS, DOUBLE_PULL, DOUBLE_SWEEPS = range(6)
+SCALE, PULL, SUMS, SWEEPS, DOUBLE_PULL, DOUBLE_SWEEPS, PAIRS, DOUBLE_PAIRS = range(8)
 # α, then β (PULL) or c, then whether the columns close to a cycle: before the arrays of n numbers.
 FIXED = 3
 
@@ -50,10 +56,14 @@ class Coefficients:
                 what comes from the row before in the forward sweep, and from the row after in
                 the backward sweep), ``gain``, ``response`` and ``homogeneous`` (what the forward
                 sweep has made, *before* row i, of the column of ones and of a unit start)
+    ``PAIRS``   the four of R, row by row of its matrix (the last of each is not used), then two
+                for each pair, of level and of moment: ``end`` and ``start``
     ==========  =============================================================================
 
-    ``DOUBLE_PULL`` and ``DOUBLE_SWEEPS`` serve float64 gradients; the latter's arrays are the
-    reference's own: ``before``, ``after``, ``gain``, ``closure``, ``flux`` (0 on the path).
+    ``DOUBLE_PULL``, ``DOUBLE_SWEEPS`` and ``DOUBLE_PAIRS`` serve float64 gradients. The arrays are
+    the reference's own: ``before``, ``after``, ``gain``, ``closure``, ``flux`` (0 on the path);
+    for pairs the four of R, then the four of ``closure`` and of ``seam`` and those of ``release``
+    (n of each number), 0 on the path.
     """
 
     kind: int
@@ -64,8 +74,10 @@ def kind_of(metric: Metric, n: int, *, double: bool = False) -> int:
     """Return the kernel that serves ``metric`` for ``n`` output channels."""
     if metric.is_multiple_of_l2 or n == 1:
         return SCALE
-    if metric.derivative == 0:
+    if metric.derivative_order == 0:
         return DOUBLE_PULL if double else PULL
+    if metric.derivative_order == 2:
+        return DOUBLE_PAIRS if double else PAIRS
     if double:
         return DOUBLE_SWEEPS
     return SUMS if metric.fluctuation == 0 else SWEEPS
@@ -87,6 +99,8 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
         return Coefficients(kind, np.array([metric.mean, 0.0, 0.0]))
     if kind in {PULL, DOUBLE_PULL}:
         return Coefficients(kind, np.array([metric.mean, metric.fluctuation, 0.0]))
+    if kind in {PAIRS, DOUBLE_PAIRS}:
+        return Coefficients(kind, _pair_values(metric, n, double=double))
 
     factors = sweep_factors(metric, n)
     cyclic = factors.flux is not None
@@ -117,3 +131,39 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
         homogeneous[i] = before[i - 1] * homogeneous[i - 1]
     arrays = (end, start, before, after, gain, response, homogeneous)
     return Coefficients(kind, np.concatenate([fixed, *arrays]))
+
+
+def pair_matrices(factors: CurvatureFactors) -> NDArray[np.float64]:
+    """Return what the sweeps over pairs carry from row to row, (n-1, 2, 2)."""
+    return np.moveaxis(_matrix(factors.ring, factors.carry), -1, 0)
+
+
+def _matrix(ring: Ring, element: Any) -> NDArray[np.float64]:
+    """Return an element's matrix, or those of arrays of elements, (2, 2, ...)."""
+    a, b = element
+    return np.array([[a + ring.c * b, b], [-ring.omega * b, a]])
+
+
+def _pair_values(metric: Metric, n: int, *, double: bool) -> NDArray[np.float64]:
+    factors = factors_of(metric, n)
+    assert isinstance(factors, CurvatureFactors)
+    ring, seam, release = factors.ring, factors.seam, factors.release
+    carry = np.zeros((2, 2, n))
+    carry[..., :-1] = _matrix(ring, factors.carry)
+    fixed = [metric.mean, 0.0, float(seam is not None)]
+    nothing = np.zeros((2, n))
+    if double:
+        released = nothing if release is None else np.repeat(np.array(release)[:, None], n, 1)
+        own = (factors.closure, nothing if seam is None else seam, released)
+        matrices = (_matrix(ring, element) for element in own)
+        return np.concatenate([fixed, carry.ravel(), *(each.ravel() for each in matrices)])
+
+    one_hot = np.zeros(n)
+    one_hot[-1] = 1.0
+    # Of a load of moments, an element's two numbers are the level and the moment.
+    b, a = solve_path((np.zeros(n), split_mean(one_hot)[1]), factors)
+    start = nothing
+    if seam is not None and release is not None:
+        start = -np.array(ring.times(release, seam))
+        a, b = np.array([a, b]) + ring.times((seam[0, -1], seam[1, -1]), (start[0], start[1]))
+    return np.concatenate([fixed, carry.ravel(), b, a, start[1], start[0]])

@@ -2,8 +2,10 @@ r"""k = M⁻¹g in plain PyTorch: the readable version that every faster one is 
 
 It *is* the algorithm that theorem 5 proves: :func:`cdg_theory.discrete.sweeps.solve_gram`, executed
 on tensors. Only the sweep over the rows is written again, in place and with one operation per row,
-where the theory's takes three; for β = 0 it is what it should be, a running sum. Float64 inside,
-rounded once. Each column is scaled by a power of two to order one, and its result back.
+where the theory's takes three (with a curvature, ten: there a row is a pair, and the operation a
+product with a matrix of two by two). For β = 0, with a curvature for β = γ = 0, the sweeps are what
+they should be, running sums. Float64 inside, rounded once. Each column is scaled by a power of two
+to order one, and its result back.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from cdg_theory.discrete import sweeps
+from cdg_theory.discrete.curvature import CurvatureFactors
 from cdg_torch.devices import widened
+from cdg_torch.solve.coefficients import pair_matrices
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from cdg_theory import Metric
+    from cdg_theory.discrete.curvature import Ring
 
 
 def to_rows(tensor: Tensor, dim: int, groups: int) -> Tensor:
@@ -55,6 +60,49 @@ def _sum_up(x: Tensor, _: list[float]) -> None:
     x.copy_(x.flip(0).cumsum(0).flip(0))
 
 
+def _carry_pairs_forward(u: Tensor, w: Tensor, _: Ring, carry: Tensor) -> None:
+    """Run (u, w)[i+1] += R[i]·(u, w)[i] down the rows, in place; ``carry`` is (n-1, 2, 2)."""
+    pairs = torch.stack((u, w), 1).flatten(2)
+    rows = pairs.unbind(0)
+    for i, matrix in enumerate(carry.unbind(0)):
+        rows[i + 1].addmm_(matrix, rows[i])
+    _put_back(pairs, u, w)
+
+
+def _carry_pairs_backward(u: Tensor, w: Tensor, _: Ring, carry: Tensor) -> None:
+    """Run (x, m)[i] = R[i]·((x, m)[i+1] + (u, w)[i]) up the rows, from 0, in place."""
+    pairs = torch.stack((u, w), 1).flatten(2)
+    pairs[:-1] = carry @ pairs[:-1]
+    pairs[-1] = 0
+    rows = pairs.unbind(0)
+    for i, matrix in reversed(list(enumerate(carry.unbind(0)))):
+        rows[i].addmm_(matrix, rows[i + 1])
+    _put_back(pairs, u, w)
+
+
+def _put_back(pairs: Tensor, u: Tensor, w: Tensor) -> None:
+    u.copy_(pairs[:, 0].view(u.shape))
+    w.copy_(pairs[:, 1].view(w.shape))
+
+
+def _sum_pairs_down(u: Tensor, w: Tensor, _: Ring, carry: Tensor) -> None:
+    """The same for β = γ = 0, where R = [[1, b], [0, 1]]."""
+    w.copy_(w.cumsum(0))
+    u[1:].addcmul_(_rise(carry, u), w[:-1])
+    u.copy_(u.cumsum(0))
+
+
+def _sum_pairs_up(u: Tensor, w: Tensor, _: Ring, carry: Tensor) -> None:
+    u[-1], w[-1] = 0, 0
+    w.copy_(w.flip(0).cumsum(0).flip(0))
+    u[:-1].addcmul_(_rise(carry, u), w[:-1])
+    u.copy_(u.flip(0).cumsum(0).flip(0))
+
+
+def _rise(carry: Tensor, like: Tensor) -> Tensor:
+    return carry[:, 0, 1].reshape(-1, *(1,) * (like.ndim - 1))
+
+
 def _at_order_one(
     transform: Callable[[Tensor, Metric], Tensor], g: Tensor, metric: Metric
 ) -> Tensor:
@@ -75,22 +123,31 @@ def solve_gram(g: Tensor, metric: Metric) -> Tensor:
 
 
 def _solve(g: Tensor, metric: Metric) -> Tensor:
-    if metric.derivative == 0:
-        return sweeps.solve_gram(g, metric.mean, metric.fluctuation, None)
-    known = sweeps.sweep_factors(metric, len(g))
+    known = sweeps.factors_of(metric, len(g))
 
     def tensor(values: Any) -> Any:
         return None if values is None else torch.tensor(values, dtype=g.dtype, device=g.device)
 
-    own = map(tensor, (known.gain, known.closure, known.flux))
-    factors = sweeps.SweepFactors(known.carry.tolist(), *own)
-    # Without β every carry is 1.
-    rows = (_carry_forward, _carry_backward) if metric.fluctuation else (_sum_down, _sum_up)
+    factors: sweeps.SweepFactors | CurvatureFactors | None = None
+    rows: Any = None
+    if isinstance(known, CurvatureFactors):
+        own = map(tensor, (pair_matrices(known), known.closure, known.seam))
+        factors = CurvatureFactors(known.ring, *own, known.release)
+        # With neither β nor γ every R is [[1, b], [0, 1]].
+        if metric.fluctuation or metric.derivative:
+            rows = (_carry_pairs_forward, _carry_pairs_backward)
+        else:
+            rows = (_sum_pairs_down, _sum_pairs_up)
+    elif known is not None:
+        own = map(tensor, (known.gain, known.closure, known.flux))
+        factors = sweeps.SweepFactors(known.carry.tolist(), *own)
+        # Without β every carry is 1.
+        rows = (_carry_forward, _carry_backward) if metric.fluctuation else (_sum_down, _sum_up)
     return sweeps.solve_gram(g, metric.mean, metric.fluctuation, factors, rows)
 
 
 def apply_gram(k: Tensor, metric: Metric) -> Tensor:
-    r"""Return Mk = βk + cLk + (α−β)k̄ for a float64 tensor ``k`` of shape (n, ...)."""
+    r"""Return Mk = βk + cLk + dL(Lk) + (α−β)k̄ for a float64 tensor ``k`` of shape (n, ...)."""
     if metric.is_multiple_of_l2 or len(k) == 1:
         return k * metric.mean
     return _at_order_one(_apply, k, metric)
@@ -100,13 +157,21 @@ def _apply(k: Tensor, metric: Metric) -> Tensor:
     n = len(k)
     mean, fluctuation = sweeps.split_mean(k)
     out = metric.mean * mean + metric.fluctuation * fluctuation
-    if metric.derivative == 0:
-        return out
-    flux = metric.stiffness(n) * k.diff(dim=0)
+    if metric.derivative:
+        _add_laplacian(out, k, metric.stiffness(n), metric)
+    if metric.curvature:
+        bent = _add_laplacian(torch.zeros_like(k), k, 1.0, metric)
+        _add_laplacian(out, bent, metric.rigidity(n), metric)
+    return out
+
+
+def _add_laplacian(out: Tensor, k: Tensor, weight: float, metric: Metric) -> Tensor:
+    """Add a multiple of Lk to ``out``, in flux form, and return it."""
+    flux = weight * k.diff(dim=0)
     out[:-1].sub_(flux)
     out[1:].add_(flux)
     if metric.boundary == "periodic":
-        seam = metric.stiffness(n) * (k[0] - k[-1])
+        seam = weight * (k[0] - k[-1])
         out[-1].sub_(seam)
         out[0].add_(seam)
     return out

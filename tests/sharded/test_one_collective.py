@@ -1,4 +1,4 @@
-"""T11: one collective per call for all tensors together, three numbers per column and block.
+"""T11, T18: one collective per call for all tensors; three or five numbers per column and block.
 
 Counted by torch's CommDebugMode, and weighed by looking at the buffer that goes in.
 """
@@ -15,6 +15,7 @@ from cdg_torch.solve import Job
 from tests.tools.ranks import on_ranks
 
 H0, SOBOLEV, TWICE = Metric.reweighted_h0(3.0), Metric.sobolev(0.3), Metric(2.0, 2.0)
+SPLINE = Metric.spline(0.3)
 COLUMNS = 6
 
 # What is called, per case: (metric, channels, axis, groups, cut along the axis); numbers per
@@ -22,11 +23,17 @@ COLUMNS = 6
 CASES = {
     "one mean": ([(H0, 24, 0, 1, True)], (1, 1, 1)),
     "a mean and two dot products": ([(SOBOLEV, 24, 0, 1, True)], (3, 3, 3)),
+    "a mean and two pairs": ([(SPLINE, 24, 0, 1, True)], (5, 5, 5)),
     "however many rows": ([(SOBOLEV, 240, 0, 1, True)], (3, 3, 3)),
     "a transposed convolution": ([(SOBOLEV, 24, 1, 1, True)], (3, 3, 3)),
     "all tensors together": (
-        [(SOBOLEV, 24, 0, 1, True), (H0, 7, 0, 1, True), (SOBOLEV, 24, 0, 1, False)],
-        (4, 4, 4),
+        [
+            (SOBOLEV, 24, 0, 1, True),
+            (H0, 7, 0, 1, True),
+            (SPLINE, 24, 1, 1, True),
+            (SOBOLEV, 24, 0, 1, False),
+        ],
+        (9, 9, 9),
     ),
     # Two groups of 12: on two ranks none is cut; on three, the second rank has parts of both.
     "parts of two groups": ([(SOBOLEV, 24, 0, 2, True)], (0, 6, 3)),

@@ -1,4 +1,4 @@
-"""T11 rank by rank: what blocks hand over, and what a rank makes of it, without any processes.
+"""T11, T18 rank by rank: what blocks hand over, and what a rank makes of it, without any processes.
 
 The rows of all ranks together are those of the whole tensor, the digits of a large mean included.
 """
@@ -16,7 +16,13 @@ from cdg_torch.sharded import _Cut
 from cdg_torch.solve import Job
 from tests.tools.kernel_cases import LIGHT, MEMBERS, SMOOTHING
 
-CUT = {name: MEMBERS[name] for name in SMOOTHING}
+CURVED = {
+    "biharmonic": Metric.biharmonic(0.11),
+    "biharmonic, cycle": Metric.biharmonic(0.11, boundary="periodic"),
+    "spline, unit": Metric.spline(2.0, spacing="unit"),
+    "all four, cycle": Metric(0.5, 1e-9, 3.0, 2.0, boundary="periodic"),
+}
+CUT = {name: MEMBERS[name] for name in SMOOTHING} | CURVED
 
 
 def shared_rows(g: Tensor, metric: Metric, groups: int, ranks: int) -> Iterator[tuple[Tensor, int]]:

@@ -1,4 +1,4 @@
-"""Theorem 11: sharded equals global for every split; mutants are refused."""
+"""Theorems 11 and 18: sharded equals global for every split; mutants are refused."""
 
 from dataclasses import replace
 
@@ -9,7 +9,12 @@ from tests.tools.planted import refusals
 
 def _turned(finish_block):
     """Let what flows out at the right end flow in."""
-    return lambda f, told, solve: finish_block(f, (told[0], told[1], -told[2]), solve)
+
+    def mutant(f, told, *rest):
+        half = len(told) // 2
+        return finish_block(f, [*told[:-half], *(-flow for flow in told[-half:])], *rest)
+
+    return mutant
 
 
 def _last_row_turned(finish_block):
@@ -25,7 +30,12 @@ def _without_seam(solve_ends):
 
 
 def _without_levels(solve_ends):
-    return lambda numbers, plan: solve_ends(numbers, plan) * np.array([[0], [1], [1]])
+    def mutant(numbers, plan):
+        told = solve_ends(numbers, plan)
+        told[:, 0] = 0 * told[:, 0]
+        return told
+
+    return mutant
 
 
 def _exchanged(probes):
@@ -44,6 +54,28 @@ def _doubled_fluxes(solve_path):
     def mutant(*system):
         levels, fluxes = solve_path(*system)
         return levels, 2 * fluxes
+
+    return mutant
+
+
+def _turned_leak(solve_path):
+    return lambda q, J, n, tau, C, beta, w: solve_path(q, J, n, tau, C, -beta, w)
+
+
+def _moments_and_levels_exchanged(spread):
+    def mutant(plan, block):
+        right = spread(plan, block)
+        return None if right is None else right[:, [0, 2, 1, 4, 3]]
+
+    return mutant
+
+
+def _without_h(product):
+    """Take a for h, as if p were 0."""
+
+    def mutant(y, z):
+        right = product(y, z)
+        return replace(right, h=right.a)
 
     return mutant
 
@@ -70,4 +102,15 @@ test_mutant_is_refused = refusals(
     ("T11.exact", "blocks.finish_block", _turned),
     ("T11.exact", "blocks.ShardPlan.probes", _exchanged),
     ("T11.exact", "blocks.split_offsets", lambda split: lambda m, w: (split(m, w)[0], m)),
+    ("T11.flux-map", "blocks.ShardPlan.spread", _moments_and_levels_exchanged),
+    ("T18.ring", "ring.product", _without_h),
+    ("T18.ring", "ring.inverse", lambda inverse: lambda y: replace(inverse(y), b=y.b)),
+    ("T18.first-order", "blocks.solve_pairs", lambda solve: lambda *known: solve(*known)[::-1]),
+    ("T18.block", "blocks.ShardPlan.spread", _moments_and_levels_exchanged),
+    ("T18.block", "blocks.ShardPlan.probes", _exchanged),
+    ("T18.divisors", "blocks.solve_path", _turned_leak),
+    ("T18.few-rows", "blocks.solve_ends", _without_seam),
+    ("T18.few-rows", "blocks.finish_block", _turned),
+    ("T18.few-rows", "blocks.solve_path", _doubled_fluxes),
+    ("T18.five-numbers", "laplacian", _never_a_cycle),
 )

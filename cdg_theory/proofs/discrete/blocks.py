@@ -199,29 +199,38 @@ def _unique(*, sign: int = 1) -> bool:
     return all(t.is_positive for t in sp.Add.make_args(sp.expand(D - 1 - beta * size * u)))
 
 
-def _defects(
+def defects(
     g: NDArray[Any],
     sizes: Sequence[int],
     weights: Sequence[Any],
     joined: Callable[[Sequence[int]], Sequence[int]],
 ) -> Iterator[Any]:
-    """Execute the code, for path and cycle, and yield the entries of Mk − g; L joins ``joined``."""
-    a, b, stiffness = weights
-    pieces = [p[:, None] for p in np.split(g, np.cumsum(sizes)[:-1]) if len(p)]
+    """Execute the code, for path and cycle, and yield the entries of Mk − g; L joins ``joined``.
+
+    The weights are α, β, c and, with a curvature term, d; g is a column or several.
+    """
+    g = g.reshape(len(g), -1)
+    a, b, stiffness, *rigidity = weights
+    pieces = [p for p in np.split(g, np.cumsum(sizes)[:-1]) if len(p)]
     for periodic in (False, True):
-        plan = blocks.plan_of(a, b, stiffness, tuple(sizes), periodic=periodic)
-        k = np.concatenate(blocks.solve_blocks(pieces, plan))[:, 0]
-        mean = k.sum() / len(k)
-        paths = [p for p in np.split(k, np.cumsum(joined(sizes))[:-1]) if len(p)]
-        Lk = np.concatenate([laplacian(p, periodic=periodic) for p in paths])
-        yield from a * mean + b * (k - mean) + stiffness * Lk - g
+
+        def bent(k: NDArray[Any], *, periodic: bool = periodic) -> NDArray[Any]:
+            paths = [p for p in np.split(k, np.cumsum(joined(sizes))[:-1]) if len(p)]
+            return np.concatenate([laplacian(p, periodic=periodic) for p in paths])
+
+        (d,) = rigidity or (0,)
+        plan = blocks.plan_of(a, b, stiffness, tuple(sizes), periodic=periodic, d=d)
+        k = np.concatenate(blocks.solve_blocks(pieces, plan))
+        mean = k.sum(axis=0) / len(k)
+        yield from (a * mean + b * (k - mean) + bent(stiffness * k + d * bent(k)) - g).flat
 
 
-def _all(sizes: Sequence[int]) -> Sequence[int]:
+def whole(sizes: Sequence[int]) -> Sequence[int]:
+    """Return the sizes of what L joins: all rows."""
     return [sum(sizes)]
 
 
-def _all_gradients(*, joined: Callable[[Sequence[int]], Sequence[int]] = _all) -> bool:
+def _all_gradients(*, joined: Callable[[Sequence[int]], Sequence[int]] = whole) -> bool:
     """Check every split of n ≤ 4 rows into three blocks, for all g; weights symbols, or drawn."""
     draw = random.Random(11)
     for n in (1, 2, 3, 4):
@@ -231,13 +240,13 @@ def _all_gradients(*, joined: Callable[[Sequence[int]], Sequence[int]] = _all) -
             a, b, stiffness = (sp.Rational(draw.randint(1, 9), draw.randint(1, 9)) for _ in "abc")
             b *= draw.choice((0, 1, sp.Integer(10) ** 12, sp.Integer(10) ** -12))
             weights = (alpha, beta, c) if n < 3 else (a, b, stiffness)
-            if not vanish(_defects(g, sizes, weights, joined)):
+            if not vanish(defects(g, sizes, weights, joined)):
                 return False
     return True
 
 
-def _exact(*, joined: Callable[[Sequence[int]], Sequence[int]] = _all) -> bool:
-    """Check drawn n, weights, gradients and splits in rational numbers; the one line, too."""
+def _exact(*, joined: Callable[[Sequence[int]], Sequence[int]] = whole) -> bool:
+    """Check drawn n, weights, gradients and splits in rational numbers, for all orders."""
     draw = random.Random(1111)
     for n in (1, 2, 3, 5, 8, 13, 21, 34):
         for decades in (None, -12, -3, 0, 3, 12):
@@ -246,9 +255,14 @@ def _exact(*, joined: Callable[[Sequence[int]], Sequence[int]] = _all) -> bool:
             a, stiffness, b = (Fraction(draw.randint(1, 99), draw.randint(1, 9)) for _ in "abc")
             b = Fraction(0) if decades is None else b * Fraction(10) ** decades
             g = np.array([Fraction(draw.randint(-99, 99), 3) for _ in range(n)], dtype=object)
-            if any(_defects(g, sizes, (a, b, stiffness), joined)):
+            if any(defects(g, sizes, (a, b, stiffness), joined)):
                 return False
-            if b and any(_defects(g, sizes, (a, b, 0 * b), joined)):
+            if b and any(defects(g, sizes, (a, b, 0 * b), joined)):
+                return False
+            # A curvature term, with c = 0 every other time.
+            d = Fraction(draw.randint(1, 99), 9)
+            curved = (a, b, stiffness * ((n + (decades or 0)) % 2), d)
+            if any(defects(g, sizes, curved, joined)):
                 return False
     return True
 
@@ -407,7 +421,8 @@ THEOREMS = (
         tex=r"M\,k^{\text{sharded}}=g\quad\text{in}\ \mathbb Q",
         scope=(
             "drawn n ≤ 34, splits into 2 to 6 blocks, gradients, weights with β = 0 and over 24 "
-            "orders of magnitude; both boundaries; the one line, too"
+            "orders of magnitude; both boundaries; the one line, and a curvature term with "
+            "β, c, both or neither"
         ),
         kind="exact",
         check=_exact,

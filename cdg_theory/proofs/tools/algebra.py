@@ -8,9 +8,12 @@ that holds for all values of these symbols holds for the values that the indices
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
+from sympy.polys.fields import field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +35,68 @@ def is_zero(expression: Any) -> bool:
 def vanish(expressions: Iterable[Any]) -> bool:
     """Decide whether every one of the rational functions is zero."""
     return all(is_zero(expression) for expression in expressions)
+
+
+class Quotient:
+    """A quotient of polynomials in lowest terms: an element of SymPy's field of them.
+
+    Unlike those it lets an array go over its entries itself.
+
+    Examples
+    --------
+    >>> x, y = Quotient.symbols("x, y")
+    >>> (x * x - y * y) / np.array([x + y]) == x - y
+    array([ True])
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @classmethod
+    def symbols(cls, names: str) -> list[Quotient]:
+        """Return the symbols of that names, of one field."""
+        return [cls(symbol) for symbol in field(names, sp.QQ)[1:]]
+
+    def _with(self, other: Any, combine: Callable[[Any, Any], Any], *, turned: bool = False) -> Any:
+        if isinstance(other, np.ndarray):
+            return NotImplemented
+        pair = self.value, other.value if isinstance(other, Quotient) else self.value.field(other)
+        return Quotient(combine(*pair[::-1] if turned else pair))
+
+    def __add__(self, other: Any) -> Any:
+        return self._with(other, operator.add)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._with(other, operator.add)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._with(other, operator.sub)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._with(other, operator.sub, turned=True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with(other, operator.mul)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._with(other, operator.mul)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._with(other, operator.truediv)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._with(other, operator.truediv, turned=True)
+
+    def __neg__(self) -> Quotient:
+        return Quotient(-self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.value == (other.value if isinstance(other, Quotient) else other))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Powers:

@@ -46,6 +46,15 @@ def _edges(rows: NDArray[np.int64], counts: NDArray[np.int64], parts: int) -> ND
     return np.interp(goals, work, np.concatenate([[0], np.cumsum(counts)])).astype(np.int64)
 
 
+def _regions(rows: int) -> tuple[int, int, int]:
+    """Return how many rows of ``LANES`` there are for states, for what is swept, for a tile.
+
+    A state of the sweeps over pairs is two rows, and so is what they sweep of each row; those of
+    float64 keep one of the two for all rows.
+    """
+    return 2 * -(-rows // BLOCK), max(2 * BLOCK, rows), rows
+
+
 class _Scratch(threading.local):
     """For each caller: a tile and the state of its sweeps for every thread; grows, and is kept."""
 
@@ -54,7 +63,7 @@ class _Scratch(threading.local):
     def reserve(self, rows: int, threads: int) -> NDArray[np.float64]:
         if rows > self.rows or threads > self.threads:
             self.rows, self.threads = max(rows, self.rows), max(threads, self.threads)
-            length = -(-self.rows // BLOCK) + BLOCK + self.rows + 1
+            length = sum(_regions(self.rows)) + 1
             self.memory = np.empty((self.threads, length, LANES))
         return self.memory
 
@@ -95,10 +104,8 @@ class TilePlan:
         call = self.record.copy()
         call["sources"], call["targets"] = sources.ctypes.data, targets.ctypes.data
         call["scratch"], states = memory.strides[0], memory.ctypes.data
-        rows = states + -(-self.rows // BLOCK) * row
-        tile = rows + BLOCK * row
-        call["states"], call["rows"], call["tile"] = states, rows, tile
-        call["places"] = tile + self.rows * row
+        places = states + row * np.cumsum(_regions(self.rows))
+        call["states"], call["rows"], call["tile"], call["places"] = states, *places
         share(_entry(self.dtype), call.ctypes.data, self.threads)
 
 

@@ -18,7 +18,15 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from cdg_torch.solve.coefficients import DOUBLE_PULL, DOUBLE_SWEEPS, PULL, SCALE, SUMS
+from cdg_torch.solve.coefficients import (
+    DOUBLE_PAIRS,
+    DOUBLE_PULL,
+    DOUBLE_SWEEPS,
+    PAIRS,
+    PULL,
+    SCALE,
+    SUMS,
+)
 from cdg_torch.solve.cpu import double, single
 from cdg_torch.solve.cpu.compiled import SOURCES, compiled, entry
 from cdg_torch.solve.cpu.single import BLOCK
@@ -36,8 +44,8 @@ PAGE, CROWD = 4096, 256
 #   coefficients, length address of the coefficients, and how many there are
 #   sources, targets     address of the addresses of each block's gradient and of its result
 #   tiles                address of the index of each block's first tile, and of the end
-#   states, rows, tile,  scratch memory of the first thread: states of the sweeps, a block of their
-#   places               rows, a gathered tile, an index for each lane
+#   states, rows, tile,  scratch memory of the first thread: states of the sweeps, rows of theirs,
+#   places               a gathered tile, an index for each lane
 #   scratch              bytes from one thread's scratch memory to that of the next
 _FIELDS = (
     "part", "thread", "parts", "edges", "blocks", "table", "coefficients", "length", "sources",
@@ -85,6 +93,10 @@ def _solve(
         double.pull(tag, src, dst, n, stride, c, ahead)
     elif kind == DOUBLE_SWEEPS:
         double.sweeps(tag, src, dst, n, stride, c, ahead)
+    elif kind == DOUBLE_PAIRS:
+        double.pairs(tag, src, dst, n, stride, c, ahead, rows)
+    elif kind == PAIRS:
+        single.pairs(tag, src, dst, n, stride, c, ahead, states, rows)
     else:
         single.sweeps(tag, src, dst, n, stride, c, ahead, states, rows)
 

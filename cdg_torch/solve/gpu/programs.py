@@ -21,8 +21,8 @@ state is carried.
 
 **With a curvature** (``pairs``) the same is done with pairs of a level and a moment, of which a row
 makes :math:`z \mapsto R_i\,(z + (0, r_i))`, then on the way back :math:`z \mapsto R_iz + v_i`, with
-v what the forward sweep has made. Three numbers per row and column are summed before the sweeps
-begin, as on the CPU.
+v what the forward sweep has made. The sums have a pass of their own, and numbers count from the
+column's first one, as on the CPU.
 
 ==================  ===========================================================================
 argument            shape and meaning
@@ -325,6 +325,7 @@ def pairs(
     alpha, cyclic = tl.load(c), tl.load(c + 2)
     carry, end, start = c + _FIXED, c + _FIXED + 4 * n, c + _FIXED + 6 * n
     lanes = tl.arange(0, ROWS)
+    base = tl.load(src + places, mask=inside, other=0.0).to(tl.float32).to(tl.float64)
 
     total = tl.zeros([ROWS, COLS], tl.float64)
     x_end = tl.zeros([ROWS, COLS], tl.float64)
@@ -334,25 +335,23 @@ def pairs(
     for block in range(0, n, ROWS):
         rows = block + lanes
         there = rows < n
-        g = _load(src, places, rows, stride, there[:, None] & inside[None, :])
+        valid = there[:, None] & inside[None, :]
+        g = tl.where(valid, _load(src, places, rows, stride, valid) - base[None, :], 0.0)
         total += g
         x_end += tl.load(end + rows, mask=there, other=0.0)[:, None] * g
         m_end += tl.load(end + n + rows, mask=there, other=0.0)[:, None] * g
         if cyclic != 0.0:
             u_start += tl.load(start + rows, mask=there, other=0.0)[:, None] * g
             w_start += tl.load(start + n + rows, mask=there, other=0.0)[:, None] * g
-    count = n.to(tl.float64)
-    sum_ = tl.sum(total, 0)
-    mean = sum_ / count
-    rest = (sum_ - count * mean) / count
-    level = mean / alpha
+    mean = tl.sum(total, 0) / n.to(tl.float64)
+    level = (base + mean) / alpha
     x, m = tl.sum(x_end, 0), tl.sum(m_end, 0)
     u, w = tl.sum(u_start, 0), tl.sum(w_start, 0)
 
     for block in range(0, n, ROWS):
         rows = block + lanes
         valid = (rows < n - 1)[:, None] & inside[None, :]
-        r = (_load(src, places, rows, stride, valid) - mean[None, :]) - rest[None, :]
+        r = (_load(src, places, rows, stride, valid) - base[None, :]) - mean[None, :]
         r = tl.where(valid, r, 0.0)
         tl.store(states + block // ROWS * 2 * COLS, u)
         tl.store(states + (block // ROWS * 2 + 1) * COLS, w)
@@ -371,24 +370,24 @@ def pairs(
         rows = block + lanes
         valid = (rows < n)[:, None] & inside[None, :]
         handed_on = (rows < n - 1)[:, None] & inside[None, :]
-        u = tl.load(states + block // ROWS * 2 * COLS)[None, :]
-        w = tl.load(states + (block // ROWS * 2 + 1) * COLS)[None, :]
-        r = (_load(src, places, rows, stride, handed_on) - mean[None, :]) - rest[None, :]
+        u_in = tl.load(states + block // ROWS * 2 * COLS)[None, :]
+        w_in = tl.load(states + (block // ROWS * 2 + 1) * COLS)[None, :]
+        r = (_load(src, places, rows, stride, handed_on) - base[None, :]) - mean[None, :]
         r = tl.where(handed_on, r, 0.0)
         p11, p12, p21, p22 = _matrices(carry, n, rows)
-        p11 = tl.broadcast_to(p11[:, None], [ROWS, COLS])
-        p12 = tl.broadcast_to(p12[:, None], [ROWS, COLS])
-        p21 = tl.broadcast_to(p21[:, None], [ROWS, COLS])
-        p22 = tl.broadcast_to(p22[:, None], [ROWS, COLS])
-        q11, q12, q21, q22, made_u, made_w = tl.associative_scan(
-            (p11, p12, p21, p22, p12 * r, p22 * r), 0, _compose_pairs
+        q11 = tl.broadcast_to(p11[:, None], [ROWS, COLS])
+        q12 = tl.broadcast_to(p12[:, None], [ROWS, COLS])
+        q21 = tl.broadcast_to(p21[:, None], [ROWS, COLS])
+        q22 = tl.broadcast_to(p22[:, None], [ROWS, COLS])
+        c11, c12, c21, c22, made_u, made_w = tl.associative_scan(
+            (q11, q12, q21, q22, q12 * r, q22 * r), 0, _compose_pairs
         )
-        made_u = tl.where(handed_on, q11 * u + q12 * w + made_u, 0.0)
-        made_w = tl.where(handed_on, q21 * u + q22 * w + made_w, 0.0)
-        q11, q12, q21, q22, made_u, made_w = tl.associative_scan(
-            (p11, p12, p21, p22, made_u, made_w), 0, _compose_pairs, reverse=True
+        made_u = tl.where(handed_on, c11 * u_in + c12 * w_in + made_u, 0.0)
+        made_w = tl.where(handed_on, c21 * u_in + c22 * w_in + made_w, 0.0)
+        c11, c12, c21, c22, made_u, made_w = tl.associative_scan(
+            (q11, q12, q21, q22, made_u, made_w), 0, _compose_pairs, reverse=True
         )
-        solution = q11 * x[None, :] + q12 * m[None, :] + made_u
-        moments = q21 * x[None, :] + q22 * m[None, :] + made_w
+        solution = c11 * x[None, :] + c12 * m[None, :] + made_u
+        moments = c21 * x[None, :] + c22 * m[None, :] + made_w
         _store(dst, places, rows, stride, valid, solution + level[None, :])
         x, m = _first_row(solution, lanes), _first_row(moments, lanes)

@@ -86,7 +86,7 @@ def _put_back(pairs: Tensor, u: Tensor, w: Tensor) -> None:
 
 
 def _sum_pairs_down(u: Tensor, w: Tensor, _: Ring, carry: Tensor) -> None:
-    """The same for β = γ = 0, where R = [[1, b], [0, 1]]."""
+    """Run the same sums for β = γ = 0, where R = [[1, b], [0, 1]]."""
     w.copy_(w.cumsum(0))
     u[1:].addcmul_(_rise(carry, u), w[:-1])
     u.copy_(u.cumsum(0))

@@ -20,6 +20,8 @@ METRICS = [
     Metric.sobolev(2.0, boundary="periodic"),
     Metric(2.0, 0.5, 0.1, boundary="periodic", spacing="unit"),
     Metric(0.5, 3.0, 0.7, spacing="unit"),
+    Metric.biharmonic(0.3),
+    Metric(2.0, 0.5, 0.1, 0.2, boundary="periodic", spacing="unit"),
 ]
 EPS = 2.0**-52
 

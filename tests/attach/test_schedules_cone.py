@@ -30,6 +30,18 @@ def test_every_blend_is_a_metric_between(metric, t) -> None:
     assert (mixed.boundary, mixed.spacing) == (metric.boundary, metric.spacing)
 
 
+@given(exponents=st.tuples(*[st.floats(-140, 140)] * 3), t=st.floats(0, 1))
+def test_a_curvature_is_blended_too_or_left_out_where_it_is_next_to_nothing(exponents, t) -> None:
+    beta, gamma, delta = (10.0**exponent for exponent in exponents)
+    delta = max(delta, 1e-99 * max(beta, gamma))
+    mixed = blend(Metric(1.0, beta, gamma, delta), t)
+    if mixed.curvature:
+        assert mixed.curvature == pytest.approx((1 - t) * delta, rel=4 * 2**-53)
+    else:
+        others = max(mixed.fluctuation, mixed.derivative)
+        assert (1 - t) * delta < max(1e-100 * others, 1e-150) * (1 + 4 * 2**-53)
+
+
 @given(metric=metrics())
 def test_the_ends_are_exact(metric) -> None:
     assert blend(metric, 0.0) == metric

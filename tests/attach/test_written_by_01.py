@@ -1,4 +1,7 @@
-"""What version 0.1 has written is still read: checkpoints, and metrics as operands."""
+"""What version 0.1 has written is still read: checkpoints, and metrics as operands.
+
+Neither knew a curvature: it is 0. With one, what is written now is read back.
+"""
 
 import pytest
 import torch
@@ -33,6 +36,16 @@ def test_a_checkpoint_goes_on_where_it_was() -> None:
     assert handle.metric == Metric(1.0, 0.75, 0.125)
     schedule.step()
     assert handle.metric == Metric(1.0, 0.875, 0.0625)
+
+
+def test_a_curvature_is_written_and_read_back() -> None:
+    model = network()
+    metric = Metric(1.0, 0.5, 0.25, 0.125, boundary="periodic")
+    handle = cdg_torch.attach(torch.optim.SGD(model.parameters(), lr=0.1), model, metric)
+    saved = handle.state_dict()
+    handle.metric = Metric.l2()
+    handle.load_state_dict(saved)
+    assert handle.metric == metric
 
 
 @pytest.mark.parametrize("numbers", OPERANDS, ids=map(str, OPERANDS))

@@ -9,11 +9,14 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
 
 import cdg_torch
-from cdg_torch import metric_operand
+from cdg_torch import Metric, metric_operand
 from tests.tools.kernel_cases import GENERAL_CYCLE, MEMBERS
 
 METRIC = MEMBERS[GENERAL_CYCLE]
+CURVED = Metric(2.0, 0.5, 0.1, 0.2, boundary="periodic", spacing="unit")
 FUNCTIONS = {
+    "with a curvature": lambda g: cdg_torch.riemannian_gradient(g, CURVED, dim=1, groups=2),
+    "M with a curvature": lambda g: cdg_torch.apply_metric(g, CURVED, dim=1, groups=2),
     "riemannian_gradient": lambda g: cdg_torch.riemannian_gradient(g, METRIC, dim=1, groups=2),
     "apply_metric": lambda g: cdg_torch.apply_metric(g, METRIC, dim=1, groups=2),
     "metric_power": lambda g: cdg_torch.metric_power(g, METRIC, -0.5, dim=1, groups=2),

@@ -11,8 +11,8 @@ from cdg_torch import Metric
 from cdg_torch.gradient import write_gradients
 from cdg_torch.solve import Job, backends, plan
 from cdg_torch.solve.backends import choose
-from cdg_torch.solve.coefficients import PULL, SCALE, SUMS, SWEEPS, kind_of
-from tests.tools.kernel_cases import DTYPES, GENERAL, MEMBERS, SOBOLEV
+from cdg_torch.solve.coefficients import PAIRS, PULL, SCALE, SUMS, SWEEPS, kind_of
+from tests.tools.kernel_cases import CURVED, DTYPES, GENERAL, MEMBERS, SOBOLEV
 
 METRIC = MEMBERS[SOBOLEV]
 
@@ -28,6 +28,8 @@ def test_each_member_of_the_family_has_the_cheapest_kernel() -> None:
     assert kind_of(Metric(2.0, 3.0), 8) == PULL
     assert kind_of(Metric(2.0, 0.0, 1.0), 8) == SUMS
     assert kind_of(Metric(2.0, 3.0, 1.0), 8) == SWEEPS
+    assert {kind_of(metric, 8) for metric in CURVED.values()} == {PAIRS}
+    assert kind_of(Metric.spline(1.0), 1) == SCALE
 
 
 def test_the_override_is_obeyed_nested_and_undone(monkeypatch) -> None:

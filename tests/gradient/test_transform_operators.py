@@ -140,6 +140,28 @@ def test_a_bad_operand_is_refused(operand) -> None:
         cdg_torch.riemannian_gradient(torch.ones(3), operand)
 
 
+def test_operands_of_five_numbers_stand_beside_those_of_six() -> None:
+    grads = [torch.randn(6, 5), torch.randn(6, 5)]
+    first, second = MEMBERS[GENERAL_CYCLE], MEMBERS["spline"]
+    exact = list(map(cdg_torch.riemannian_gradient, grads, (first, second)))
+    operands = [metric_operand(first)[:5], metric_operand(second)]
+    assert torch.equal(cdg_torch.riemannian_gradient(grads[0], operands[0]), exact[0])
+    in_a_graph = torch.compile(cdg_torch.riemannian_gradients_, backend="eager", fullgraph=True)
+    in_a_graph(grads, operands)
+    assert all(map(torch.equal, grads, exact))
+
+
+def test_another_curvature_is_not_compiled_anew() -> None:
+    counter = CompileCounter()
+    compiled = torch.compile(cdg_torch.riemannian_gradient, backend=counter, fullgraph=True)
+    g = torch.randn(6, 5)
+    for curvature in (0.0, 0.5, 2.0, 1e-3):
+        metric = Metric(1.0, 1.0, 0.2, curvature)
+        k = cdg_torch.riemannian_gradient(g, metric)
+        assert torch.equal(compiled(g, metric_operand(metric)), k)
+    assert counter.frame_count == 1
+
+
 def test_an_operand_outside_the_cone_is_refused() -> None:
     operand = metric_operand(Metric.l2())
     operand[0] = -1.0

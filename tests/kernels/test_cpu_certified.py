@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from cdg_theory import Metric, certify
-from cdg_torch.lab.verify.matrix import LAYOUTS, solver
+from cdg_torch.lab.verify.matrix import LAYOUTS, METRICS, solver
 from cdg_torch.lab.verify.paths import DTYPES, PATHS
-from tests.tools.kernel_cases import MEMBERS, SMOOTHING
+from tests.tools.kernel_cases import SMOOTHING
 from tests.tools.strategies import channel_counts, metrics, seeds
 
 PATH = PATHS["cpu"]
@@ -22,10 +22,10 @@ def certificate(metric, n, dtype, **kwargs):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("member", METRICS)
 def test_certificate_holds(member, dtype) -> None:
     for n in (1, 2, 3, 50):
-        verdict = certificate(MEMBERS[member], n, dtype)
+        verdict = certificate(METRICS[member], n, dtype)
         assert verdict.holds, str(verdict)
 
 
@@ -39,7 +39,7 @@ def test_certificate_holds_for_any_weights(metric, n, seed) -> None:
 
 @pytest.mark.parametrize("member", SMOOTHING)
 def test_eight_eps_at_4096_channels(member) -> None:
-    verdict = certificate(MEMBERS[member], 4096, "float32", columns=8)
+    verdict = certificate(METRICS[member], 4096, "float32", columns=8)
     assert verdict.holds, str(verdict)
     assert verdict.max_ulp <= 8, str(verdict)
 

@@ -19,8 +19,11 @@ ROWS = [1, 2, 3, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 61, 131]
 COLUMNS = [1, LANES - 1, LANES, LANES + 1, 2 * LANES + 3]
 
 
-def allowed(dtype, n):
-    return DOUBLE_PER_ROW * n if dtype == torch.float64 else NARROW
+def allowed(dtype, n, member):
+    if dtype != torch.float64:
+        return NARROW
+    # A pair is multiplied by a matrix of four numbers.
+    return DOUBLE_PER_ROW * n * (4 if MEMBERS[member].curvature else 1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -34,7 +37,7 @@ def test_equals_the_reference(member, dtype) -> None:
                 k = cdg_torch.riemannian_gradient(g, MEMBERS[member])
                 cdg_torch.riemannian_gradients_([g], MEMBERS[member])
             error = error_in_eps(k, oracle(before, MEMBERS[member]))
-            assert error <= allowed(dtype, n), (n, columns, error)
+            assert error <= allowed(dtype, n, member), (n, columns, error)
             assert torch.equal(g, k), "in place and out of place differ"
 
 
@@ -49,7 +52,7 @@ def test_equals_the_reference_at_any_size(n, columns, member, dtype, seed) -> No
     g = gradient_of_size((n, columns), dtype, seed)
     with cdg_torch.backend("cpu"):
         k = cdg_torch.riemannian_gradient(g, MEMBERS[member])
-    assert error_in_eps(k, oracle(g, MEMBERS[member])) <= allowed(dtype, n)
+    assert error_in_eps(k, oracle(g, MEMBERS[member])) <= allowed(dtype, n, member)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

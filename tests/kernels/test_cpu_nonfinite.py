@@ -5,11 +5,11 @@ import torch
 
 import cdg_torch
 from cdg_torch.solve.cpu.vectors import LANES
-from tests.tools.kernel_cases import DTYPES, MEMBERS, SMOOTHING
+from tests.tools.kernel_cases import CURVED, DTYPES, MEMBERS, SMOOTHING
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-@pytest.mark.parametrize("member", SMOOTHING)
+@pytest.mark.parametrize("member", [*SMOOTHING, *CURVED])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_only_its_own_column(member, bad, dtype) -> None:
     width = 2 * LANES + 5

@@ -11,7 +11,17 @@ import torch
 import cdg_torch
 from cdg_torch.solve.columns import Part, block_table
 from cdg_torch.solve.gpu import run_gpu
-from tests.tools.kernel_cases import GENERAL, GENERAL_CYCLE, H0, L2, MEMBERS, SOBOLEV, SOBOLEV_CYCLE
+from tests.tools.kernel_cases import (
+    CURVED,
+    GENERAL,
+    GENERAL_CYCLE,
+    H0,
+    L2,
+    MEMBERS,
+    METRICS,
+    SOBOLEV,
+    SOBOLEV_CYCLE,
+)
 from tests.tools.kernel_errors import (
     NARROW,
     check_nearly_constant_columns,
@@ -47,10 +57,21 @@ def check(member, dtype, shapes) -> None:
         assert error_in_eps(g, exact) <= allowed(dtype), g.shape
 
 
-@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("member", METRICS)
 def test_equals_the_reference(member) -> None:
     shapes = [(1, 3), (2, 1), (3, 33), (32, 3), (2 * 32 + 1, 3), (300, 3)]
     check(member, torch.float32, shapes)
+
+
+# The interpreter scans pairs number by number.
+@pytest.mark.parametrize("member", CURVED)
+def test_pairs_equal_the_reference(member) -> None:
+    check(member, torch.float32, [(2, 1), (33, 3)])
+
+
+@pytest.mark.parametrize("member", ["no fluctuation", "spline periodic unit"])
+def test_pairs_in_several_tiles_and_blocks(member) -> None:
+    check(member, torch.float32, [(65, 1), (3, 10)])
 
 
 @pytest.mark.parametrize("member", [H0, SOBOLEV, GENERAL])

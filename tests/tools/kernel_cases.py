@@ -4,9 +4,23 @@ from cdg_torch import Metric
 from cdg_torch.lab.verify import paths
 from cdg_torch.lab.verify.matrix import METRICS
 
-MEMBERS = METRICS
+# Second order: pure, with one lower term and with both; real, complex and double roots; both ends.
+CURVED = {
+    "biharmonic": Metric.biharmonic(0.11),
+    "biharmonic periodic": Metric.biharmonic(0.11, boundary="periodic"),
+    "spline": Metric.spline(0.1),
+    "spline periodic unit": Metric.spline(2.0, boundary="periodic", spacing="unit"),
+    "real roots": Metric(0.5, 1.0, 3.0, 2.0, spacing="unit"),
+    "double root, periodic": Metric(1.0, 1.0, 2.0, 1.0, boundary="periodic", spacing="unit"),
+    "double root nearly": Metric(1.0, 1.0, 2.0 + 2.0**-30, 1.0, spacing="unit"),
+    "no fluctuation": Metric(1.0, 0.0, 1.0, 0.01),
+    "no fluctuation, periodic": Metric(2.0, 0.0, 0.3, 0.5, boundary="periodic"),
+    "light fluctuation": Metric(1.0, 1e-12, 0.0, 10.0),
+    "light fluctuation, periodic": Metric(1.0, 1e-12, 2e-6, 1.0, boundary="periodic"),
+}
+MEMBERS = METRICS | CURVED
 DTYPES = list(paths.DTYPES.values())
-SMOOTHING = [name for name, metric in MEMBERS.items() if not metric.is_multiple_of_l2]
+SMOOTHING = [name for name, metric in METRICS.items() if not metric.is_multiple_of_l2]
 # A fluctuation that weighs 1e-12 of what the mean does: what is left of the mean shows.
 LIGHT = {
     "h0, light": Metric(0.5, 1e-12),

@@ -31,6 +31,8 @@ METRICS = {
     "Sobolev, periodic": Metric.sobolev(1.0, boundary="periodic"),
     "general": Metric.ordinary_sobolev(1.0),
     "general, periodic": Metric.ordinary_sobolev(1.0, boundary="periodic"),
+    "second order": Metric.spline(1.0),
+    "second order, periodic": Metric.spline(1.0, boundary="periodic"),
 }
 SIGMA = 1.0
 

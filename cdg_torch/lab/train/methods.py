@@ -85,7 +85,7 @@ class Method:
     --------
     >>> method = Method.parse({"name": "H⁰", "metric": {"fluctuation": 10.0}})
     >>> method.metric
-    Metric(mean=1.0, fluctuation=10.0, derivative=0.0, boundary='natural', spacing='normalized')
+    Metric(mean=1.0, fluctuation=10.0, derivative=0.0, curvature=0.0, boundary='natural', ...)
     >>> Method.parse(method.as_dict()) == method
     True
     """
@@ -175,6 +175,8 @@ class Method:
         }
         if self.metric is not None:
             table["metric"] = asdict(self.metric)
+            if not self.metric.curvature:
+                del table["metric"]["curvature"]
         return table
 
     def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:

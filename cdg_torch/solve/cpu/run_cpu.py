@@ -49,10 +49,9 @@ def _edges(rows: NDArray[np.int64], counts: NDArray[np.int64], parts: int) -> ND
 def _regions(rows: int) -> tuple[int, int, int]:
     """Return how many rows of ``LANES`` there are for states, for what is swept, for a tile.
 
-    A state of the sweeps over pairs is two rows, and so is what they sweep of each row; those of
-    float64 keep one of the two for all rows.
+    The sweeps over pairs keep two numbers of every row, the others a block of rows.
     """
-    return 2 * -(-rows // BLOCK), max(2 * BLOCK, rows), rows
+    return -(-rows // BLOCK), max(BLOCK, 2 * rows), rows
 
 
 class _Scratch(threading.local):

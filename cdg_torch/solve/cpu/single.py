@@ -161,69 +161,51 @@ def sweeps(
 
 
 @compiled
-def pairs(
-    tag: Any,
-    src: int,
-    dst: int,
-    n: int,
-    stride: int,
-    c: Any,
-    ahead: int,
-    states: int,
-    rows: int,
-) -> None:
+def pairs(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int, rows: int) -> None:
     r"""Write the gradient for δ > 0: the sweeps go over pairs of a level and a moment.
 
     .. math:: (u,w)_i = (\tilde u,\tilde w)_{i-1} + (0,r_i), \qquad
         (\tilde u,\tilde w)_i = R_i\,(u,w)_i, \qquad
         (x,m)_i = R_i\,(x,m)_{i+1} + (\tilde u,\tilde w)_i
 
-    from the known :math:`(x,m)_{n-1}` and :math:`(\tilde u,\tilde w)_{-1}` (0 on the path). Twice the
-    state of :func:`sweeps` leaves no registers for the sums, which therefore have a pass of their
-    own, the first. So the mean is known when the sweeps begin.
+    from the known :math:`(x,m)_{n-1}` and :math:`(\tilde u,\tilde w)_{-1}` (0 on the path).
+
+    Twice the state of :func:`sweeps` leaves no registers for the sums, which therefore have a pass
+    of their own, the first; the mean is known when the sweeps begin. All that the forward sweep
+    hands on is kept, at the address ``rows``: to read it from the second-level cache is a little
+    faster than to sweep every block once more. Numbers count from the column's first one: four
+    sums over the rows would show a rounding error of the size of the mean.
     """
     carry, ends, starts = c[FIXED:], c[FIXED + 4 * n :], c[FIXED + 6 * n :]
     wide = c[:0]
+    base = load(tag, src, 0)
     total, x, m, u, w = spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0)
     for i in range(n):
         prefetch(tag, src, (i + AHEAD) * stride, 1)
-        g = load(tag, src, i * stride)
+        g = load(tag, src, i * stride) - base
         total = total + g
         x = x + ends[i] * g
         m = m + ends[n + i] * g
     if c[2] != 0.0:
         for i in range(n):
-            g = load(tag, src, i * stride)
+            g = load(tag, src, i * stride) - base
             u = u + starts[i] * g
             w = w + starts[n + i] * g
     mean = total / float(n)
-    rest = (total - float(n) * mean) / float(n)
-    for block in range(0, n - 1, BLOCK):
-        store(wide, states, block // BLOCK * 2 * LANES, u)
-        store(wide, states, (block // BLOCK * 2 + 1) * LANES, w)
-        for i in range(block, min(block + BLOCK, n - 1)):
-            w = w + ((load(tag, src, i * stride) - mean) - rest)
-            v = carry[i] * u + carry[n + i] * w
-            w = carry[2 * n + i] * u + carry[3 * n + i] * w
-            u = v
-    level = mean / c[0]
+    for i in range(n - 1):
+        w = w + ((load(tag, src, i * stride) - base) - mean)
+        v = carry[i] * u + carry[n + i] * w
+        w = carry[2 * n + i] * u + carry[3 * n + i] * w
+        u = v
+        store(wide, rows, i * 2 * LANES, u)
+        store(wide, rows, (i * 2 + 1) * LANES, w)
+    level = (base + mean) / c[0]
     store(tag, dst, (n - 1) * stride, level + x)
-    for block in range((n - 2) // BLOCK * BLOCK, -1, -BLOCK):
-        last = min(block + BLOCK, n - 1)
-        u = load(wide, states, block // BLOCK * 2 * LANES)
-        w = load(wide, states, (block // BLOCK * 2 + 1) * LANES)
-        for i in range(block, last):
-            prefetch(tag, ahead, i * stride, 2)
-            w = w + ((load(tag, src, i * stride) - mean) - rest)
-            v = carry[i] * u + carry[n + i] * w
-            w = carry[2 * n + i] * u + carry[3 * n + i] * w
-            u = v
-            store(wide, rows, (i - block) * 2 * LANES, u)
-            store(wide, rows, ((i - block) * 2 + 1) * LANES, w)
-        for i in range(last - 1, block - 1, -1):
-            prefetch(tag, dst, (i - AHEAD) * stride, 1)
-            y = carry[i] * x + carry[n + i] * m + load(wide, rows, (i - block) * 2 * LANES)
-            m = carry[2 * n + i] * x + carry[3 * n + i] * m
-            m = m + load(wide, rows, ((i - block) * 2 + 1) * LANES)
-            x = y
-            store(tag, dst, i * stride, level + x)
+    for i in range(n - 2, -1, -1):
+        prefetch(tag, ahead, i * stride, 2)
+        prefetch(tag, dst, (i - AHEAD) * stride, 1)
+        y = carry[i] * x + carry[n + i] * m + load(wide, rows, i * 2 * LANES)
+        m = carry[2 * n + i] * x + carry[3 * n + i] * m
+        m = m + load(wide, rows, (i * 2 + 1) * LANES)
+        x = y
+        store(tag, dst, i * stride, level + x)

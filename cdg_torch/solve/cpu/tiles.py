@@ -96,7 +96,7 @@ def _solve(
     elif kind == DOUBLE_PAIRS:
         double.pairs(tag, src, dst, n, stride, c, ahead, rows)
     elif kind == PAIRS:
-        single.pairs(tag, src, dst, n, stride, c, ahead, states, rows)
+        single.pairs(tag, src, dst, n, stride, c, ahead, rows)
     else:
         single.sweeps(tag, src, dst, n, stride, c, ahead, states, rows)
 

@@ -19,6 +19,11 @@ threads share a block of ``ROWS`` rows, which fits their registers. The recurren
 composition, :math:`(p_2, r_2)\circ(p_1, r_1) = (p_1p_2,\ p_2r_1 + r_2)`; from block to block its
 state is carried.
 
+**With a curvature** (``pairs``) the same is done with pairs of a level and a moment, of which a row
+makes :math:`z \mapsto R_i\,(z + (0, r_i))`, then on the way back :math:`z \mapsto R_iz + v_i`, with
+v what the forward sweep has made. The sums have a pass of their own, and numbers count from the
+column's first one, as on the CPU.
+
 ==================  ===========================================================================
 argument            shape and meaning
 ==================  ===========================================================================
@@ -27,7 +32,8 @@ argument            shape and meaning
 ``coefficients``    see :class:`cdg_torch.solve.columns.BlockTable`
 ``addresses``       (2, blocks) of each block's gradient and of its result
 ``programs``        (programs, 3) each one's block, first column, and place in ``states``
-``states``          scratch memory: the forward sweep's state before every block of rows
+``states``          scratch memory: the forward sweep's state before every block of rows, for
+                    pairs the levels and then the moments
 ``block_count``     number of blocks
 ``FLAT``            whether the columns of every block of ``programs`` are neighbours in memory:
                     only then the compiler knows to let neighbouring threads take them
@@ -262,3 +268,126 @@ def sweeps(
         solution = carried * x[None, :] + made
         _store(dst, places, rows, stride, valid, solution + level[None, :])
         x = tl.sum(tl.where(lanes[:, None] == 0, solution, 0.0), 0)
+
+
+@triton.jit
+def _times(a11, a12, a21, a22, b11, b12, b21, b22):
+    """Multiply matrices of the ring, which commute."""
+    return (
+        a11 * b11 + a12 * b21,
+        a11 * b12 + a12 * b22,
+        a21 * b11 + a22 * b21,
+        a21 * b12 + a22 * b22,
+    )
+
+
+@triton.jit
+def _compose_pairs(a11, a12, a21, a22, x1, m1, b11, b12, b21, b22, x2, m2):
+    c11, c12, c21, c22 = _times(b11, b12, b21, b22, a11, a12, a21, a22)
+    return c11, c12, c21, c22, b11 * x1 + b12 * m1 + x2, b21 * x1 + b22 * m1 + m2
+
+
+@triton.jit
+def _matrices(carry, n, rows):
+    """Load R of some rows; where there is none, and in the last row, 1."""
+    there = rows < n - 1
+    diagonal = tl.load(carry + rows, mask=there, other=1.0)
+    upper = tl.load(carry + n + rows, mask=there, other=0.0)
+    lower = tl.load(carry + 2 * n + rows, mask=there, other=0.0)
+    return diagonal, upper, lower, tl.load(carry + 3 * n + rows, mask=there, other=1.0)
+
+
+@triton.jit
+def _first_row(tile, lanes):
+    return tl.sum(tl.where(lanes[:, None] == 0, tile, 0.0), 0)
+
+
+@triton.jit(do_not_specialize=["block_count"])
+def pairs(
+    tag,
+    blocks,
+    coefficients,
+    addresses,
+    programs,
+    states,
+    block_count,
+    FIELDS: tl.constexpr,
+    FLAT: tl.constexpr,
+    ROWS: tl.constexpr,
+    COLS: tl.constexpr,
+):
+    """Write the gradients for δ > 0."""
+    program = programs + 3 * tl.program_id(0)
+    src, dst, c, n, stride, places, inside = _tile(
+        tag, blocks, coefficients, addresses, program, block_count, FIELDS, FLAT, COLS
+    )
+    states += tl.load(program + 2) + tl.arange(0, COLS)
+    alpha, cyclic = tl.load(c), tl.load(c + 2)
+    carry, end, start = c + _FIXED, c + _FIXED + 4 * n, c + _FIXED + 6 * n
+    lanes = tl.arange(0, ROWS)
+    base = tl.load(src + places, mask=inside, other=0.0).to(tl.float32).to(tl.float64)
+
+    total = tl.zeros([ROWS, COLS], tl.float64)
+    x_end = tl.zeros([ROWS, COLS], tl.float64)
+    m_end = tl.zeros([ROWS, COLS], tl.float64)
+    u_start = tl.zeros([ROWS, COLS], tl.float64)
+    w_start = tl.zeros([ROWS, COLS], tl.float64)
+    for block in range(0, n, ROWS):
+        rows = block + lanes
+        there = rows < n
+        valid = there[:, None] & inside[None, :]
+        g = tl.where(valid, _load(src, places, rows, stride, valid) - base[None, :], 0.0)
+        total += g
+        x_end += tl.load(end + rows, mask=there, other=0.0)[:, None] * g
+        m_end += tl.load(end + n + rows, mask=there, other=0.0)[:, None] * g
+        if cyclic != 0.0:
+            u_start += tl.load(start + rows, mask=there, other=0.0)[:, None] * g
+            w_start += tl.load(start + n + rows, mask=there, other=0.0)[:, None] * g
+    mean = tl.sum(total, 0) / n.to(tl.float64)
+    level = (base + mean) / alpha
+    x, m = tl.sum(x_end, 0), tl.sum(m_end, 0)
+    u, w = tl.sum(u_start, 0), tl.sum(w_start, 0)
+
+    for block in range(0, n, ROWS):
+        rows = block + lanes
+        valid = (rows < n - 1)[:, None] & inside[None, :]
+        r = (_load(src, places, rows, stride, valid) - base[None, :]) - mean[None, :]
+        r = tl.where(valid, r, 0.0)
+        tl.store(states + block // ROWS * 2 * COLS, u)
+        tl.store(states + (block // ROWS * 2 + 1) * COLS, w)
+        # What a row's share has become at the end of its block: the product of the R from it on.
+        p11, p12, p21, p22 = _matrices(carry, n, rows)
+        p11, p12, p21, p22 = tl.associative_scan((p11, p12, p21, p22), 0, _times, reverse=True)
+        first = lanes == 0
+        f11, f12 = tl.sum(tl.where(first, p11, 0.0), 0), tl.sum(tl.where(first, p12, 0.0), 0)
+        f21, f22 = tl.sum(tl.where(first, p21, 0.0), 0), tl.sum(tl.where(first, p22, 0.0), 0)
+        level_after = f11 * u + f12 * w + tl.sum(p12[:, None] * r, 0)
+        w = f21 * u + f22 * w + tl.sum(p22[:, None] * r, 0)
+        u = level_after
+
+    for back in range(0, n, ROWS):
+        block = (n - 1) // ROWS * ROWS - back
+        rows = block + lanes
+        valid = (rows < n)[:, None] & inside[None, :]
+        handed_on = (rows < n - 1)[:, None] & inside[None, :]
+        u_in = tl.load(states + block // ROWS * 2 * COLS)[None, :]
+        w_in = tl.load(states + (block // ROWS * 2 + 1) * COLS)[None, :]
+        r = (_load(src, places, rows, stride, handed_on) - base[None, :]) - mean[None, :]
+        r = tl.where(handed_on, r, 0.0)
+        p11, p12, p21, p22 = _matrices(carry, n, rows)
+        q11 = tl.broadcast_to(p11[:, None], [ROWS, COLS])
+        q12 = tl.broadcast_to(p12[:, None], [ROWS, COLS])
+        q21 = tl.broadcast_to(p21[:, None], [ROWS, COLS])
+        q22 = tl.broadcast_to(p22[:, None], [ROWS, COLS])
+        c11, c12, c21, c22, made_u, made_w = tl.associative_scan(
+            (q11, q12, q21, q22, q12 * r, q22 * r), 0, _compose_pairs
+        )
+        made_u = tl.where(handed_on, c11 * u_in + c12 * w_in + made_u, 0.0)
+        made_w = tl.where(handed_on, c21 * u_in + c22 * w_in + made_w, 0.0)
+        c11, c12, c21, c22, made_u, made_w = tl.associative_scan(
+            (q11, q12, q21, q22, made_u, made_w), 0, _compose_pairs, reverse=True
+        )
+        solution = c11 * x[None, :] + c12 * m[None, :] + made_u
+        moments = c21 * x[None, :] + c22 * m[None, :] + made_w
+        _store(dst, places, rows, stride, valid, solution + level[None, :])
+        x, m = _first_row(solution, lanes), _first_row(moments, lanes)

@@ -19,15 +19,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from cdg_torch.solve.coefficients import SWEEPS
+from cdg_torch.solve.coefficients import PAIRS, SWEEPS
 from cdg_torch.solve.columns import COLUMNS, BlockTable, Part, block_table
-from cdg_torch.solve.gpu.programs import COLS, PER_THREAD, ROWS, SEGMENTS, SWEEP_COLS, sweeps, walks
+from cdg_torch.solve.gpu.programs import (
+    COLS,
+    PER_THREAD,
+    ROWS,
+    SEGMENTS,
+    SWEEP_COLS,
+    pairs,
+    sweeps,
+    walks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
+
+
+# Kernels that keep states, and how many rows of numbers each state has.
+_SWEPT = {SWEEPS: (sweeps, 1), PAIRS: (pairs, 2)}
 
 
 def _pinned(array: np.ndarray) -> Tensor:
@@ -83,7 +96,9 @@ class LaunchPlan:
         names = ("kind", "rows", "outer", "inner", "inner_stride")
         each = zip(*(self.blocks.column(name).tolist() for name in names), strict=True)
         for block, (kind, rows, outer, inner, inner_stride) in enumerate(each):
-            width, height = (SWEEP_COLS, -(-rows // ROWS)) if kind == SWEEPS else (COLS, 0)
+            width, height = COLS, 0
+            if kind in _SWEPT:
+                width, height = SWEEP_COLS, _SWEPT[kind][1] * -(-rows // ROWS)
             first = np.arange(0, outer * inner, width)
             own = np.stack([np.full_like(first, block), first, place + first * height], 1)
             programs[kind, outer == 1 and inner_stride == 1].append(own)
@@ -162,9 +177,10 @@ class LaunchPlan:
         count = len(self.blocks.table)
         for (kind, flat), programs in self.programs.items():
             grid, fixed = (len(programs),), {"FIELDS": len(COLUMNS), "FLAT": flat}
-            if kind == SWEEPS:
+            if kind in _SWEPT:
                 sizes = {"ROWS": ROWS, "COLS": SWEEP_COLS, "num_warps": 1}
-                sweeps[grid](*tables, programs, scratch.states, count, **fixed, **sizes)
+                kernel, _ = _SWEPT[kind]
+                kernel[grid](*tables, programs, scratch.states, count, **fixed, **sizes)
             else:
                 segments = SEGMENTS[kind]
                 sizes = {"SEGMENTS": segments, "COLS": COLS, "num_warps": segments // PER_THREAD}

@@ -23,7 +23,7 @@ import sympy as sp
 from cdg_theory.discrete import blocks, ring, sweeps
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.discrete.blocks import defects, whole
-from cdg_theory.proofs.tools.algebra import Quotient, vanish
+from cdg_theory.proofs.tools.algebra import RationalFunction, vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_gram, identity, inverse_of, laplacian
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _divisors(*, sign: int = 1) -> bool:
 
     It is a quotient of polynomials in p and q with positive coefficients and constants.
     """
-    p, q = Quotient.symbols("p, q")
+    p, q = RationalFunction.symbols("p q")
     divisors: list[ring.Element] = []
 
     def recorded(y: ring.Element) -> ring.Element:
@@ -153,7 +153,7 @@ def _few_rows(*, joined: Callable[[Sequence[int]], Sequence[int]] = whole) -> bo
     for n in (1, 2, 3, 4):
         for cuts in combinations_with_replacement(range(n + 1), 2):
             sizes = [stop - start for start, stop in pairwise((0, *cuts, n))]
-            beta, c = Quotient.symbols("beta, c")
+            beta, c = RationalFunction.symbols("beta c")
             weights = [beta / beta * draw.randint(1, 9), beta, c, c / c * draw.randint(1, 9)]
             if n > 2:
                 kept = (1, *draw.choice(KEPT), 1)

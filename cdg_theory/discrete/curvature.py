@@ -194,17 +194,30 @@ def solve_path(loads: Pair, factors: CurvatureFactors, rows: PairRows | None = N
     return _add((u, w), factors.ring.act(_column(factors.closure, u), sums), -1)
 
 
+def seam_flux(r: Any, factors: CurvatureFactors) -> Pair:
+    r"""Return what flows over the seam, :math:`\varphi`, for r of mean zero on the cycle."""
+    assert factors.seam is not None
+    assert factors.release is not None
+    a, b = _column(factors.seam, r)
+    return factors.ring.act(factors.release, (-(b * r).sum(axis=0), -(a * r).sum(axis=0)))
+
+
+def close_seam(pair: Pair, flux: Pair, factors: CurvatureFactors) -> Pair:
+    """Return the path's solution for a flux, corrected so that this flux is what flows."""
+    assert factors.seam is not None
+    assert factors.release is not None
+    levels, moments = pair
+    flows = levels[-1] - levels[0], moments[-1] - moments[0]
+    missing = factors.ring.act(factors.release, _add(flows, flux, -1))
+    return _add(pair, factors.ring.act(_column(factors.seam, levels), missing))
+
+
 def solve_curvature(r: Any, factors: CurvatureFactors, rows: PairRows | None = None) -> Any:
     """Return the mean-zero x with (βI + cL + dL²)x = r, for r of mean zero; r is overwritten."""
-    ring, seam, release = factors.ring, factors.seam, factors.release
     loads = 0 * r, r
-    if seam is None or release is None:
+    if factors.seam is None:
         return solve_path(loads, factors, rows)[0]
-    a, b = _column(seam, r)
-    flux = ring.act(release, (-(b * r).sum(axis=0), -(a * r).sum(axis=0)))
+    flux = seam_flux(r, factors)
     for load, entering in zip(loads, flux, strict=True):
         load[0] += entering
-    pair = solve_path(loads, factors, rows)
-    flows = _add((pair[0][-1], pair[1][-1]), (pair[0][0], pair[1][0]), -1)
-    missing = ring.act(release, _add(flows, flux, -1))
-    return _add(pair, ring.act((a, b), missing))[0]
+    return close_seam(solve_path(loads, factors, rows), flux, factors)[0]

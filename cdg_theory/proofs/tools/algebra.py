@@ -8,12 +8,17 @@ that holds for all values of these symbols holds for the values that the indices
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
+from sympy.polys.fields import field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
 
 
 def is_zero(expression: Any) -> bool:
@@ -32,6 +37,29 @@ def is_zero(expression: Any) -> bool:
 def vanish(expressions: Iterable[Any]) -> bool:
     """Decide whether every one of the rational functions is zero."""
     return all(is_zero(expression) for expression in expressions)
+
+
+def row(*entries: Any) -> NDArray[Any]:
+    """Return an array of objects over any field.
+
+    Examples
+    --------
+    >>> row(sp.Symbol("x"), 1)
+    array([x, 1], dtype=object)
+    """
+    return np.array(entries, dtype=object)
+
+
+def all_zero(*arrays: Any) -> bool:
+    """Decide whether all entries are 0, in fields whose elements tell: rational numbers, functions.
+
+    Examples
+    --------
+    >>> x, y = RationalFunction.symbols("x y")
+    >>> all_zero(row(x + y, x) - row(y + x, x)), all_zero([x * x, y - y])
+    (True, False)
+    """
+    return all(entry == 0 for part in arrays for entry in row(*np.ravel(part)))
 
 
 class Powers:
@@ -104,3 +132,83 @@ def path_rows(
         (outer * entry(j, n - 1) - c * entry(j, n - 2), 0),
         (outer * entry(n - 1, n - 1) - c * entry(n - 2, n - 1), 1),
     ]
+
+
+class RationalFunction:
+    """An element of a field of rational functions over ℚ, always in lowest terms.
+
+    Whole algorithms can be run on it, in arrays: it is equal to another one exactly if they are
+    the same function, and nothing swells on the way.
+
+    Examples
+    --------
+    >>> x, y = RationalFunction.symbols("x y")
+    >>> (x * x - y * y) / (x - y) == x + y
+    True
+    >>> (np.array([x, y]) * x).sum().is_positive, (x - y).is_positive
+    (True, False)
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    @classmethod
+    def symbols(cls, names: str) -> list[RationalFunction]:
+        """Return the generators of a new field."""
+        _, *generators = field(names, sp.QQ)
+        return [cls(generator) for generator in generators]
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether all coefficients are, of numerator and denominator: positive terms only."""
+        return self.has_no_pole and all(c > 0 for c in self.value.numer.coeffs())
+
+    @property
+    def has_no_pole(self) -> bool:
+        """Whether all coefficients of the denominator are positive: no pole at positive values."""
+        return all(c > 0 for c in self.value.denom.coeffs())
+
+    def at_zero(self, symbol: RationalFunction) -> RationalFunction:
+        """Return the value where a generator is 0, which must be no pole."""
+        generator = symbol.value.numer
+        numer, denom = (part.subs(generator, 0) for part in (self.value.numer, self.value.denom))
+        return RationalFunction(self.value.field(numer) / self.value.field(denom))
+
+    def _with(self, other: Any, combine: Callable[[Any, Any], Any]) -> Any:
+        if isinstance(other, np.ndarray):
+            return NotImplemented  # NumPy goes over the entries itself
+        if isinstance(other, RationalFunction):
+            other = other.value
+        return RationalFunction(combine(self.value, other))
+
+    def __add__(self, other: Any) -> Any:
+        return self._with(other, operator.add)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._with(other, operator.sub)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._with(other, lambda u, v: v - u)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._with(other, operator.mul)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._with(other, operator.truediv)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._with(other, lambda u, v: v / u)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __neg__(self) -> RationalFunction:
+        return RationalFunction(-self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return bool((self - other).value == 0)
+
+    def __hash__(self) -> int:
+        return hash(self.value)

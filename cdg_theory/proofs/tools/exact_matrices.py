@@ -54,6 +54,22 @@ def laplacian(k: NDArray[Any], *, periodic: bool) -> NDArray[Any]:
     return Lk
 
 
+def gram_product(
+    k: NDArray[Any], alpha: Any, beta: Any, c: Any, d: Any, *, periodic: bool
+) -> NDArray[Any]:
+    r"""Return :math:`Mk=\alpha\bar k+\beta(k-\bar k)+cLk+dL(Lk)`, over any field.
+
+    Examples
+    --------
+    >>> gram_product(np.array([Fraction(3), Fraction(1)]), 1, 0, 0, 1, periodic=False)
+    array([Fraction(6, 1), Fraction(-2, 1)], dtype=object)
+    """
+    mean, bent = k.sum(axis=0) / len(k), laplacian(k, periodic=periodic)
+    smooth = c * bent + d * laplacian(bent, periodic=periodic)
+    product: NDArray[Any] = alpha * mean + beta * (k - mean) + smooth
+    return product
+
+
 def exact_gram(alpha: Any, beta: Any, c: Any, n: int, *, periodic: bool) -> NDArray[Any]:
     r"""Return :math:`M = \alpha P + \beta(I-P) + cL` in rational numbers."""
     unit, P = identity(n), np.full((n, n), Fraction(1, n))

@@ -14,6 +14,7 @@ from cdg_theory.certificates.certificate import Certificate, Finding
 from cdg_theory.certificates.draws import KINDS, draw_column
 from cdg_theory.certificates.oracle import Enclosure, enclose_gradient, scaled_integers
 from cdg_theory.checks import channel_count, described, one_of, whole_number
+from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.metric import Metric, check_metric
 from cdg_theory.rounding.bounds import forward_error_bound
 from cdg_theory.rounding.formats import FloatFormat, float_format
@@ -195,7 +196,7 @@ def _draw(kinds: tuple[str, ...], metric: Metric, n: int, fmt: FloatFormat, seed
     """Return columns of the given kinds, scaled so that gradient and result fit the format."""
     rng = np.random.default_rng(seed)
     g = np.stack([draw_column(kind, n, fmt, rng) for kind in kinds], axis=1)
-    k = np.abs(forward_error_bound(g, metric).gradient).max(axis=0)
+    k = np.abs(riemannian_gradient(g, metric)).max(axis=0)
     # frexp: the largest entry lies below 2**exponent. Two bits are left for the solver's errors.
     room = fmt.max_exp - 2 - np.maximum(np.frexp(np.abs(g).max(axis=0))[1], np.frexp(k)[1])
     # A result below the normal numbers would be judged by its last bits alone: lift it.

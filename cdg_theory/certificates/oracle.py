@@ -13,6 +13,15 @@ residual. :math:`A = \beta I + cL` is an M-matrix with :math:`A\mathbf 1=\beta\m
 .. math:: \|x-\tilde x\|_\infty \le \|A^{-1}\|_\infty\,\|r-A\tilde x\|_\infty
           = \|r-A\tilde x\|_\infty/\beta .
 
+*With a curvature* the inverse has negative entries. But :math:`A = \beta I+cL+dL^2` is symmetric,
+and of its eigenvalues on vectors of mean zero none is below that at :math:`\ell_1\ge4/n^2`:
+
+.. math:: \|x-\tilde x\|_\infty \le \|r-A\tilde x\|_2\,
+          \Bigl(\beta+\frac{4c}{n^2}+\frac{16d}{n^4}\Bigr)^{-1}
+          \quad\text{for }\tilde x\text{ of mean zero} .
+
+Here :math:`\tilde x` comes from the sweeps over pairs, in decimal arithmetic with enough digits.
+
 How :math:`\tilde x` came about does not matter for the proof. Where the radius is too wide, the
 sweeps run again with more bits.
 """
@@ -21,10 +30,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from cdg_theory.discrete.curvature import curvature_factors, solve_curvature
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,12 +96,17 @@ def _binary_places(values: NDArray[Any]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Weights:
-    """α, β and c = γs as integers over 2**scale, without rounding."""
+    """α, β, c = γs and d = δs² as integers over 2**scale, without rounding."""
 
     alpha: int
     beta: int
     c: int
+    d: int
     scale: int
+
+    def smallest(self, n: int) -> int:
+        """Return n⁴ times what no eigenvalue on vectors of mean zero is below, d > 0."""
+        return self.beta * n**4 + 4 * self.c * n**2 + 16 * self.d
 
 
 def _exact_weights(metric: Metric, n: int) -> _Weights:
@@ -98,10 +115,11 @@ def _exact_weights(metric: Metric, n: int) -> _Weights:
         Fraction(metric.mean),
         Fraction(metric.fluctuation),
         Fraction(metric.derivative) * spacing,
+        Fraction(metric.curvature) * spacing**2,
     )
     scale = max(weight.denominator.bit_length() - 1 for weight in exact)
-    alpha, beta, c = (int(weight * 2**scale) for weight in exact)
-    return _Weights(alpha, beta, c, scale)
+    alpha, beta, c, d = (int(weight * 2**scale) for weight in exact)
+    return _Weights(alpha, beta, c, d, scale)
 
 
 def _laplacian(x: NDArray[Any], boundary: str) -> NDArray[Any]:
@@ -166,6 +184,40 @@ def _fixed_point_sweeps(
     return x
 
 
+def _decimal_sweeps(nr: NDArray[Any], w: _Weights, boundary: str, shift: int) -> NDArray[Any]:
+    """Return an approximation of 2**shift·A⁻¹(nr/n) for d > 0, of mean 0 to a unit."""
+    n = len(nr)
+    largest = max(int(abs(nr).max()), w.beta, w.c, w.d)
+    bits = abs(shift) + w.scale + 2 * largest.bit_length() + 8 * n.bit_length()
+    with localcontext() as context:
+        context.prec = bits // 3 + 10
+        beta, c, d = map(Decimal, (w.beta, w.c, w.d))
+        factors = curvature_factors(beta, c, d, n, periodic=boundary == "periodic")
+        unit = Decimal(2) ** (w.scale + shift) / n
+        r = np.array([Decimal(entry) for entry in nr.flat]).reshape(nr.shape)
+        x = np.array([int(entry * unit) for entry in solve_curvature(r, factors).flat], object)
+    x = x.reshape(nr.shape)
+    x -= x.sum(axis=0) // n
+    return x
+
+
+def _distance(residual: NDArray[Any], w: _Weights) -> NDArray[Any]:
+    """Return a bound on the distance to x of what has mean 0 to a unit and this residual, d > 0."""
+    n = len(residual)
+    squares = (residual**2).sum(axis=0)
+    norm = np.array([math.isqrt(square) + 1 for square in squares], dtype=object)
+    bound: NDArray[Any] = norm * n**3 // w.smallest(n) + 2
+    return bound
+
+
+def _amplification(w: _Weights, n: int) -> int:
+    """Return about how many bits the radius is wider than a unit of rounding in x."""
+    if w.d:
+        return ((w.beta + 4 * w.c + 16 * w.d) * n**5).bit_length() - w.smallest(n).bit_length()
+    # The residual of a unit is about 4c, which 1/β amplifies.
+    return max(0, w.c.bit_length() - w.beta.bit_length()) if w.beta else 0
+
+
 def _enclose(
     g: NDArray[Any], places: int, w: _Weights, boundary: str, scale: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -177,7 +229,13 @@ def _enclose(
     mean = (total << (shift + w.scale)) // (n * w.alpha)
     # Every floor division is off by less than one unit.
     radius: NDArray[Any] = np.ones_like(total)
-    if w.c == 0:
+    if n == 1:
+        x = nr
+    elif w.d:
+        x = _decimal_sweeps(nr, w, boundary, shift)
+        Ax = w.beta * x + _laplacian(w.c * x + w.d * _laplacian(x, boundary), boundary)
+        radius = _distance((nr << (shift + w.scale)) - n * Ax, w)
+    elif w.c == 0:
         x = (nr << (shift + w.scale)) // (n * w.beta)
     elif w.beta == 0:
         v, factor = _running_sums(nr, boundary)
@@ -222,11 +280,9 @@ def enclose_gradient(
     places = _binary_places(g)
     integers = scaled_integers(g, places)
     w = _exact_weights(metric, len(g))
-    # A unit of rounding in x leaves a residual of about 4c, which 1/β amplifies.
-    amplification = max(0, w.c.bit_length() - w.beta.bit_length()) if w.beta else 0
     # A column of zeros is solved exactly, whatever the scale.
     finest = wanted.min(initial=1.0, where=g.any(axis=0))
-    scale = places + 16 + amplification + max(0, -math.frexp(finest)[1])
+    scale = places + 16 + _amplification(w, len(g)) + max(0, -math.frexp(finest)[1])
     for _ in range(ROUNDS):
         center, radius = _enclose(integers, places, w, metric.boundary, scale)
         limits = scaled_integers(wanted, scale)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdg_theory.discrete.curvature import solve_curvature
 from cdg_theory.discrete.sweeps import (
     SweepFactors,
     carry_backward,
@@ -35,6 +36,7 @@ from cdg_theory.discrete.sweeps import (
     sweep_factors,
 )
 from cdg_theory.rounding.formats import FORMATS, FloatFormat, float_format
+from cdg_theory.rounding.pairs import ClosedSweeps, PairSteps, V, closed_error
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,9 +44,6 @@ if TYPE_CHECKING:
     from cdg_theory.metric import Metric
 
     Array = NDArray[np.float64]
-
-#: Unit roundoff of float64, in which the factors of the sweeps are computed.
-V = 2.0**-53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +159,11 @@ def closing_remainder(errors: NDArray[Any], carry: NDArray[Any], *, backward: bo
     return remainder
 
 
+def slack(metric: Metric, n: int, u: float) -> float:
+    """Return what products of errors, and the rounding of the bound itself, can add, relatively."""
+    return (80 if metric.derivative_order == 2 else 40) * n * u
+
+
 @dataclass(frozen=True, slots=True)
 class _Steps:
     """The steps of the algorithm on values and, beside them, on bounds of their errors."""
@@ -167,11 +171,7 @@ class _Steps:
     n: int
     u: float
     tiny: float
-
-    @property
-    def slack(self) -> float:
-        """What products of errors, and the rounding of the bound itself, can add, relatively."""
-        return 40 * self.n * self.u
+    slack: float
 
     def mean(self, values: Array, errors: Array) -> Array:
         r"""Return :math:`(n+1)u\,\mathrm{mean}|v|+\mathrm{mean}(e)`: a sum in any order."""
@@ -241,6 +241,29 @@ class _Steps:
         return np.abs(response) + errors
 
 
+def accumulator_for(g: Array, metric: Metric, name: str) -> FloatFormat:
+    """Return the accumulator's format.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, ``g`` is not a matrix, or the format is too narrow for it.
+    """
+    inner = float_format(name, argument="accumulator")
+    if g.ndim != 2 or len(g) == 0:
+        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
+        raise ValueError(msg)
+    n, u = len(g), inner.unit_roundoff
+    if slack(metric, n, u) >= 0.5:
+        msg = (
+            f"accumulator {name!r} is too narrow for n = {n}: the analysis needs "
+            f"{slack(metric, 1, 1):.0f}·n·u < 1/2, got {slack(metric, n, u):.3g}; use float64 or "
+            "float32"
+        )
+        raise ValueError(msg)
+    return inner
+
+
 def forward_error_bound(
     g: Array, metric: Metric, *, dtype: str = "float64", accumulator: str = "float64"
 ) -> ErrorBound:
@@ -284,20 +307,14 @@ def forward_error_bound(
     -----
     Theorem 7; docs: ``theory/rounding``.
     """
-    storage, inner = float_format(dtype), float_format(accumulator, argument="accumulator")
-    if g.ndim != 2 or len(g) == 0:
-        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
-        raise ValueError(msg)
+    storage, inner = float_format(dtype), accumulator_for(g, metric, accumulator)
     n, u = len(g), inner.unit_roundoff
-    steps = _Steps(n, u, inner.smallest_normal)
-    if steps.slack >= 0.5:
-        msg = (
-            f"accumulator {accumulator!r} is too narrow for n = {n}: the analysis needs "
-            f"40·n·u < 1/2, got {steps.slack:.3g}; use float64 or float32"
-        )
-        raise ValueError(msg)
+    steps = _Steps(n, u, inner.smallest_normal, slack(metric, n, u))
     mean, x, shift, error = steps.split_mean(np.array(g, dtype=np.float64))
-    if metric.derivative:
+    if metric.derivative_order == 2:
+        if n > 1:
+            x, error = _curved(x, error, shift, PairSteps.of(metric, n, u, inner.smallest_normal))
+    elif metric.derivative:
         factors, known = sweep_factors(metric, n), factor_errors(metric, n)
         steps.sweeps(x, error, factors, known)
         error += steps.shifted(factors, known) * shift
@@ -307,6 +324,14 @@ def forward_error_bound(
     k = mean / metric.mean + x
     error += (shift + 3 * u * np.abs(mean)) / metric.mean + u * np.abs(k) + inner.smallest_normal
     return ErrorBound(k, stored(k, error / (1 - steps.slack), storage, inner))
+
+
+def _curved(r: Array, own: Array, shift: Array, steps: PairSteps) -> tuple[Array, Array]:
+    """Return x and its error for a metric with a curvature."""
+    sweeps = ClosedSweeps.of(steps.factors, r)
+    error, _ = closed_error(steps, sweeps, own)
+    response = solve_curvature(np.ones((steps.n, 1)), steps.factors)
+    return sweeps.z[0], error + np.abs(response) * shift
 
 
 def stored(k: Array, error: Array, storage: FloatFormat, inner: FloatFormat) -> Array:

@@ -21,11 +21,15 @@ import numpy as np
 from cdg_theory.discrete.sweeps import carry_backward, carry_forward, split_mean, sweep_factors
 from cdg_theory.rounding.bounds import (
     ErrorBound,
+    accumulator_for,
     factor_errors,
     forward_error_bound,
+    slack,
     stored,
 )
 from cdg_theory.rounding.formats import float_format
+from cdg_theory.rounding.pair_functionals import known_error
+from cdg_theory.rounding.pairs import PairSteps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,17 +142,25 @@ def functional_error_bound(
     >>> bool((e.bound <= 0.501 * 2.0**-23 * np.abs(e.gradient).max()).all())
     True
     """
-    closing = forward_error_bound(g, metric, dtype=dtype, accumulator=accumulator)
-    n, inner = len(g), float_format(accumulator)
+    n, inner = len(g), accumulator_for(g, metric, accumulator)
     u = inner.unit_roundoff
     average = np.abs(g).mean(axis=0)
     mean_error = np.where(sum_is_exact(g, inner.precision), 2.0, n + 2.0) * u * average
-    _, r = split_mean(np.array(g, dtype=np.float64))
-    if metric.derivative:
-        error = _sweep_errors(g, metric, sweep_factors(metric, n), u, mean_error)
+    mean, r = split_mean(np.array(g, dtype=np.float64))
+    if metric.derivative_order == 2 and n > 1:
+        steps = PairSteps.of(metric, n, u, inner.smallest_normal)
+        x, error = known_error(metric, steps, g, mean_error)
+        k, least = mean / metric.mean + x, np.zeros_like(x)
     else:
-        error = (mean_error + 4 * u * np.abs(r)) / metric.fluctuation
+        closing = forward_error_bound(g, metric, dtype=dtype, accumulator=accumulator)
+        k, least = closing.gradient, closing.bound
+        if metric.derivative_order == 1:
+            error = _sweep_errors(g, metric, sweep_factors(metric, n), u, mean_error)
+        elif metric.derivative_order == 2:
+            error = np.zeros_like(r)  # one row is all mean
+        else:
+            error = (mean_error + 4 * u * np.abs(r)) / metric.fluctuation
     error = error + (mean_error + 4 * u * average) / metric.mean
-    error += 2 * u * np.abs(closing.gradient) + n * inner.smallest_normal
-    bound = stored(closing.gradient, error / (1 - 40 * n * u), float_format(dtype), inner)
-    return ErrorBound(closing.gradient, np.maximum(closing.bound, bound))
+    error += 2 * u * np.abs(k) + n * inner.smallest_normal
+    bound = stored(k, error / (1 - slack(metric, n, u)), float_format(dtype), inner)
+    return ErrorBound(k, np.maximum(least, bound))

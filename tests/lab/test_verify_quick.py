@@ -38,6 +38,20 @@ def test_quick_holds_and_reports(tmp_path) -> None:
     assert "**Everything holds.**" in files[1].read_text()
 
 
+def test_quick_leaves_out_no_path_kernel_dtype_or_layout() -> None:
+    def seen(*fields, **options):
+        chosen = matrix.cases(**options)
+        kernels = [matrix.kernel(matrix.METRICS[case.metric]) for case in chosen]
+        return {
+            (kernel, *(getattr(case, name) for name in fields))
+            for kernel, case in zip(kernels, chosen, strict=True)
+        }
+
+    assert len(seen()) == 8
+    assert seen("path", "dtype", quick=True) == seen("path", "dtype")
+    assert seen("path", "layout", quick=True) == seen("path", "layout")
+
+
 def test_a_wrong_row_is_found_and_named(monkeypatch, tmp_path) -> None:
     first = ledger.theorems()[:1]
     monkeypatch.setattr(ledger, "theorems", lambda: first)

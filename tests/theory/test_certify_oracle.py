@@ -135,8 +135,8 @@ def test_the_radius_is_the_residual_over_beta(n, weights, boundary) -> None:
 
 
 def test_weights_are_integers_at_the_scale_of_the_finest() -> None:
-    weights = oracle._exact_weights(Metric(1.0, 0.75, 3.0), 2)
-    assert weights == oracle._Weights(alpha=4, beta=3, c=48, scale=2)
+    weights = oracle._exact_weights(Metric(1.0, 0.75, 3.0, 0.25), 2)
+    assert weights == oracle._Weights(alpha=4, beta=3, c=48, d=16, scale=2)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ import numpy as np
 from cdg_theory.discrete.sweeps import sweep_factors
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
-from cdg_theory.rounding.bounds import V, factor_errors, forward_error_bound, stored
+from cdg_theory.rounding.bounds import factor_errors, forward_error_bound, stored
 from cdg_theory.rounding.formats import FORMATS
 from cdg_theory.rounding.functionals import functional_error_bound, sum_is_exact
+from cdg_theory.rounding.pairs import V
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

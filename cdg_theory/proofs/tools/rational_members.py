@@ -35,11 +35,29 @@ MEMBERS = tuple(
     for boundary, spacing in product(get_args(Boundary), get_args(Spacing))
 )
 
+#: With a curvature: alone, with β = 0, with γ = 0, a double root, real roots, next to nothing else.
+CURVED = tuple(
+    Metric(*weights, boundary=boundary, spacing=spacing)
+    for weights in (
+        (0.5, 0.0, 0.0, 0.25),
+        (1.5, 0.0, 0.75, 0.5),
+        (1.0, 0.75, 0.0, 0.25),
+        (2.0, 1.0, 2.0, 1.0),
+        (1.0, 0.5, 8.0, 0.25),
+        (1.0, 2.0**-40, 2.0**-50, 4.0),
+    )
+    for boundary, spacing in product(get_args(Boundary), get_args(Spacing))
+)
+
 
 def form(metric: Metric, h: NDArray[Any], k: NDArray[Any]) -> Any:
-    r"""Return :math:`\alpha n\bar h\bar k+\beta\sum(h-\bar h)(k-\bar k)+c\sum\Delta h\,\Delta k`.
+    r"""Return the metric's form: its four terms, over any field.
 
-    The last sum is over neighbours, round the circle if periodic. Over any field.
+    .. math:: \alpha n\bar h\bar k+\beta\sum(h-\bar h)(k-\bar k)+\gamma s\sum\Delta h\,\Delta k
+              +\delta s^2\sum_ib_i(h)\,b_i(k)
+
+    The third sum is over neighbours, round the circle if periodic; :math:`b_i` is what row i's
+    differences to its neighbours sum to.
 
     Examples
     --------
@@ -48,14 +66,22 @@ def form(metric: Metric, h: NDArray[Any], k: NDArray[Any]) -> Any:
     Fraction(3, 1)
     """
     n = len(h)
-    alpha, beta, gamma = map(Fraction, (metric.mean, metric.fluctuation, metric.derivative))
-    c = gamma * (n * n if metric.spacing == "normalized" else 1)
+    weights = metric.mean, metric.fluctuation, metric.derivative, metric.curvature
+    alpha, beta, gamma, delta = map(Fraction, weights)
+    s = n * n if metric.spacing == "normalized" else 1
     h_bar, k_bar = h.sum() / n, k.sum() / n
     pairs = [(i, i + 1) for i in range(n - 1)]
     if metric.boundary == "periodic":
         pairs.append((n - 1, 0))
     rough = sum((h[j] - h[i]) * (k[j] - k[i]) for i, j in pairs)
-    return alpha * n * h_bar * k_bar + beta * ((h - h_bar) * (k - k_bar)).sum() + c * rough
+    first = alpha * n * h_bar * k_bar + beta * ((h - h_bar) * (k - k_bar)).sum()
+    bends = [[Fraction(0)] * n, [Fraction(0)] * n]
+    for bend, values in zip(bends, (h, k), strict=True):
+        for i, j in pairs:
+            bend[i] += values[i] - values[j]
+            bend[j] += values[j] - values[i]
+    bent = sum(b * c for b, c in zip(*bends, strict=True))
+    return first + gamma * s * rough + delta * s * s * bent
 
 
 @cache

@@ -1,0 +1,130 @@
+r"""Theorem 7 with a curvature, for kernels that know the sweeps' constants beforehand.
+
+As :mod:`~cdg_theory.rounding.functionals`, with pairs: the pair at the last row,
+:math:`z_{n-1}=\sum_j w_jg_j`, w the column of the inverse for the load :math:`e_{n-1}-\frac1n`, and
+on the cycle the seam's flux :math:`\varphi=-(1+2h_0)^{-1}\sum_jh_jg_j`. Nothing is taken off
+afterwards, so the kernels of the errors are those of the open sweeps.
+
+The forward sweep may run on g before its mean is known, and take off the mean's part later. So the
+sizes of what it holds are those of a sweep on moduli.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cdg_theory.discrete.curvature import carry_backward, carry_forward
+from cdg_theory.discrete.sweeps import split_mean
+from cdg_theory.rounding.pairs import (
+    ClosedSweeps,
+    PairSteps,
+    V,
+    apply_moduli,
+    as_column,
+    cancellation,
+    closed_error,
+    moduli,
+    travelled,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdg_theory.discrete.curvature import Pair
+    from cdg_theory.metric import Metric
+
+    Array = NDArray[np.float64]
+
+
+def _summed(weights: Pair, errors: Pair, g: Array, u: float) -> Pair:
+    r"""Return :math:`\sum_j(\mathrm{err}(w_j)+(n+4)u|w_j|)|g_j|` for both of a pair."""
+    level, moment = (
+        ((error + (len(g) + 4) * u * abs(weight)) * abs(g)).sum(axis=0)
+        for weight, error in zip(weights, errors, strict=True)
+    )
+    return level, moment
+
+
+@lru_cache(maxsize=2)
+def _weights(metric: Metric, n: int, u: float, tiny: float) -> tuple[Pair, Pair]:
+    """Return the path's inverse, and its error, of the end's load and of the seam's: columns."""
+    steps = PairSteps.of(metric, n, u, tiny)
+    path = replace(steps, factors=replace(steps.factors, seam=None, release=None))
+    loads = np.zeros((n, 2))
+    loads[:, 0] = -1.0 / n
+    loads[-1] += 1.0, -1.0
+    loads[0, 1] += 1.0
+    sweeps = ClosedSweeps.of(path.factors, loads)
+    return sweeps.z, closed_error(path, sweeps, np.zeros_like(loads))
+
+
+def _columns(pair: Pair, column: int) -> Pair:
+    return pair[0][:, column, None], pair[1][:, column, None]
+
+
+def _seam_error(steps: PairSteps, h: Pair, errors: Pair, g: Array, r: Array) -> Pair:
+    r"""Return the error of the flux over the seam, :math:`(1+2h_0)^{-1}` times a functional."""
+    ring, release, u = steps.factors.ring, steps.factors.release, steps.u
+    missed = _summed(h, errors, g, u)
+    (b, a), (b_error, a_error) = h, errors
+    sums = abs((b * r).sum(axis=0)), abs((a * r).sum(axis=0))
+    # 1/(1+2h₀) has an error by that of h₀, and by the roundings of the inverse.
+    inverted = 1 + 2 * float(a[0, 0]), 2 * float(b[0, 0])
+    off = (
+        2 * float(a_error[0, 0]) + V * abs(inverted[0]),
+        2 * float(b_error[0, 0]) + V * abs(inverted[1]),
+    )
+    released = apply_moduli(moduli(ring, release), sums)
+    moved = apply_moduli(moduli(ring, off, summed=True), released)
+    total = missed[0] + moved[0], missed[1] + moved[1]
+    level, moment = apply_moduli(moduli(ring, release), total)
+    known = (6 * cancellation(ring, inverted) + 7) * V + 6 * u
+    own = apply_moduli(moduli(ring, release, summed=True), sums)
+    return level + known * own[0], moment + known * own[1]
+
+
+def known_error(metric: Metric, steps: PairSteps, g: Array, mean: Array) -> tuple[Array, Array]:
+    """Return x and its error; ``mean`` is the error of the mean of g."""
+    n, u, tiny, factors, ring = steps.n, steps.u, steps.tiny, steps.factors, steps.factors.ring
+    _, r = split_mean(g)
+    sweeps = ClosedSweeps.of(factors, r)
+    z, flux = sweeps.z, sweeps.flux
+    weights, errors = _weights(metric, n, u, tiny)
+    end = _summed(_columns(weights, 0), _columns(errors, 0), g, u)
+
+    # Sizes in the forward sweep, on moduli; the flux enters at the first row.
+    average = np.abs(g).mean(axis=0)
+    size = np.zeros_like(g), np.abs(g) + average
+    loads, locals_ = list(steps.factor_loads(z)), [np.zeros_like(g), np.zeros_like(g)]
+    if factors.seam is not None:
+        wrong = _seam_error(steps, _columns(weights, 1), _columns(errors, 1), g, r)
+        through = apply_moduli(moduli(ring, (factors.seam[0, -1], factors.seam[1, -1])), wrong)
+        end = end[0] + through[0], end[1] + through[1]
+        for i in (0, 1):
+            size[i][0] += abs(flux[i])
+            loads[i][0] += wrong[i]
+    first, second, third, fourth = moduli(ring, factors.carry)
+    for i in range(n - 1):
+        level, moment = size[0][i], size[1][i]
+        size[0][i + 1] += first[i] * level + second[i] * moment
+        size[1][i + 1] += third[i] * level + fourth[i] * moment
+
+    carried = steps.rounded((size[0][:-1], size[1][:-1]))
+    into = [size[i][:-1] + abs(z[i][1:]) for i in (0, 1)]
+    back = steps.rounded((into[0], into[1]))
+    again = apply_moduli(moduli(ring, as_column(factors.carry)), (into[0], into[1]))
+    for i in (0, 1):
+        loads[i][1:] += carried[i]
+        loads[i] += 2 * u * size[i] + tiny
+        locals_[i][:-1] = back[i] + 4 * u * again[i] + tiny
+        locals_[i][-1] = end[i]
+    error, _ = travelled(factors, (loads[0], loads[1]), (locals_[0], locals_[1]), closed=False)
+    # The mean's error is one shift of all rows.
+    level, moment = np.zeros((n, 1)), np.ones((n, 1))
+    carry_forward(level, moment, ring, factors.carry)
+    carry_backward(level, moment, ring, factors.carry)
+    return z[0], error + np.abs(level) * mean + 2 * u * abs(z[0])

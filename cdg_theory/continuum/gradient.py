@@ -10,13 +10,16 @@ L²                           :math:`\tilde k = g-\bar g`
 re-weighted H⁰               :math:`\tilde k = (g-\bar g)/\lambda`
 channel-directed Sobolev     :math:`-\lambda\tilde k''=g-\bar g`: integrate twice
 ordinary H¹                  :math:`-\lambda\tilde k''+\tilde k=g-\bar g`
-general                      :math:`-\gamma\tilde k''+\beta\tilde k=g-\bar g`
+general, first order         :math:`-\gamma\tilde k''+\beta\tilde k=g-\bar g`
+second order                 two of first order, see :func:`assembled`
 ===========================  ======================================================================
 
 None of these lines is typed into the code below: it takes the operator that
 :mod:`~cdg_theory.continuum.weak_form` derived, finds its fundamental system from the
 characteristic polynomial, a particular solution by variation of parameters, and the constants from
-the end conditions. Theorem 2.
+the end conditions. With a curvature the gradient is made of two of first order
+(:func:`assembled`); that it solves its own equation and end conditions is checked, not assumed.
+Theorems 2 and 18.
 """
 
 from __future__ import annotations
@@ -27,11 +30,12 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from cdg_theory.continuum.functions import collected, expanded, integral, mean, o
+from cdg_theory.continuum.functions import collected, expanded, integral, mean, o, s
+from cdg_theory.continuum.inner_product import InnerProduct
 from cdg_theory.continuum.weak_form import StrongForm, strong_form
 
 if TYPE_CHECKING:
-    from cdg_theory.continuum.inner_product import InnerProduct
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -62,24 +66,53 @@ class Equation:
         r"""Return :math:`\bar k` for a loss whose ordinary gradient has the mean ``g_bar``."""
         return g_bar / self.mean_weight
 
-    def particular(self, right: Any) -> Any:
-        r"""Return the solution of local(k) = ``right`` with k(0) = k′(0) = 0.
+    def response(self, source: Any, lower: Any, upper: Any) -> Any:
+        r"""Return what a source between two points adds to k at o; its k and k′ are 0 at ``lower``.
 
         With a fundamental system :math:`y_1,y_2` it is
-        :math:`\int_0^o \frac{y_1(t)y_2(o)-y_2(t)y_1(o)}{y_1y_2'-y_2y_1'}\,
-        \frac{\text{right}(t)}{\text{leading}}\,dt` (variation of parameters).
+        :math:`\int_{\text{lower}}^{\text{upper}}\frac{y_1(t)y_2(o)-y_2(t)y_1(o)}{y_1y_2'-y_2y_1'}\,
+        \frac{\text{source}(t)}{\text{leading}}\,dt` (variation of parameters).
         """
         first, second = self.fundamental
-        wronskian = sp.expand(first * second.diff(o) - second * first.diff(o))
-        weight = right / (self.leading * wronskian)
+        weight = source / self._scale
         return expanded(
-            second * integral(first * weight, 0, o) - first * integral(second * weight, 0, o)
+            second * integral(first * weight, lower, upper)
+            - first * integral(second * weight, lower, upper)
         )
+
+    def impulse(self, channel: Any) -> Any:
+        """Return what a unit source at one channel adds to k at o, right of it."""
+        first, second = self.fundamental
+        below, above = (y.subs(o, channel) for y in self.fundamental)
+        return expanded((below * second - above * first) / self._scale)
+
+    @property
+    def _scale(self) -> Any:
+        """The leading coefficient times the Wronskian, which is constant."""
+        first, second = self.fundamental
+        return self.leading * sp.expand(first * second.diff(o) - second * first.diff(o))
+
+    def closed(self, left: Any, right: Any, k_bar: Any) -> tuple[Any, Any]:
+        """Return two pieces that meet at s, made to meet the end conditions and to have a mean."""
+        constants = sp.symbols("c1 c2")
+        free = sum(c * y for c, y in zip(constants, self.fundamental, strict=True))
+        conditions = self.form.end_conditions(left + free, right + free)
+        if self.degenerate:
+            # The last end condition follows from the others: the right side has mean 0.
+            conditions[-1] = mean_of_pieces(left + free, right + free) - k_bar
+        (solution,) = sp.linsolve(conditions, *constants)
+        found = dict(zip(constants, map(sp.factor, solution), strict=True))
+        return collected((left + free).subs(found)), collected((right + free).subs(found))
+
+
+def mean_of_pieces(left: Any, right: Any) -> Any:
+    """Return the mean of a function in two pieces, which change at s."""
+    return mean(left) if left == right else integral(left, 0, s) + integral(right, s, 1)
 
 
 @cache
 def equation_of(inner: InnerProduct) -> Equation:
-    """Derive the equation of an inner product's gradient from its weak form.
+    """Derive the equation of a gradient of at most first order from its weak form.
 
     Examples
     --------
@@ -144,22 +177,56 @@ def riemannian_gradient(g: Any, inner: InnerProduct) -> Any:
     1/2 - o**3/(6*lambda) + o**2/(4*lambda) - 1/(24*lambda)
     >>> riemannian_gradient(o, InnerProduct.sobolev(lam, "periodic"))
     1/2 - o**3/(6*lambda) + o**2/(4*lambda) - o/(12*lambda)
+
+    The biharmonic member's is four:
+
+    >>> riemannian_gradient(o, InnerProduct.biharmonic(1))
+    o**5/120 - o**4/48 + o**2/48 + 119/240
     """
     inner.check_definite()
-    inner, weights = inner.with_symbols()
-    equation = equation_of(inner)
-    k_bar = equation.mean_of_gradient(mean(g))
-    right = sp.expand(g - equation.coupling * k_bar)
-    if not equation.fundamental:
-        return sp.expand(right / equation.leading)
-    constants = sp.symbols("c1 c2")
-    k = equation.particular(right) + sum(
-        c * y for c, y in zip(constants, equation.fundamental, strict=True)
-    )
-    conditions = equation.form.end_conditions(k)
-    if equation.degenerate:
-        # The last end condition follows from the others: the right side has mean 0.
-        conditions = [conditions[0], mean(k) - k_bar]
-    (solution,) = sp.linsolve(conditions, *constants)
-    k = collected(k.subs(zip(constants, map(sp.factor, solution), strict=True)))
-    return expanded(k.xreplace(weights))
+    factors, values = inner.factors()
+    (k,) = assembled(factors, lambda chain: (_along(chain, g),), mean(g) / factors[0].mean)
+    return expanded(k.xreplace(values))
+
+
+def _along(chain: tuple[InnerProduct, ...], k: Any) -> Any:
+    """Return the gradients of a chain of members, one after the other."""
+    for equation in map(equation_of, chain):
+        k_bar = equation.mean_of_gradient(mean(k))
+        k = sp.expand(k - equation.coupling * k_bar)
+        if equation.fundamental:
+            particular = equation.response(k, 0, o)
+            k, _ = equation.closed(particular, particular, k_bar)
+        else:
+            k = sp.expand(k / equation.leading)
+    return k
+
+
+def assembled(
+    factors: tuple[InnerProduct, ...],
+    solve: Callable[[tuple[InnerProduct, ...]], tuple[Any, ...]],
+    k_bar: Any,
+) -> tuple[Any, ...]:
+    r"""Return a member's solution, of solutions of first order.
+
+    ``solve`` takes a chain of members and returns the pieces of the solution; all of them have the
+    mean ``k_bar``. For the factors with roots μ and ν, and :math:`k_\mu` that of
+    :math:`(\alpha,\mu^2,1)`, it is
+
+    .. math:: k=\bar k-\frac1\delta\,\frac{k_\mu-k_\nu}{\mu^2-\nu^2},\qquad
+        k=\bar k-\frac1{2\mu\delta}\frac{\partial k_\mu}{\partial\mu}\quad(\mu=\nu\ne0),
+
+    which needs less algebra than one factor after the other; that is left for μ = ν = 0.
+    """
+    first, second = factors[0], factors[-1]
+    if len(factors) == 1 or first.fluctuation == second.fluctuation == 0:
+        return solve(factors)
+    p, q, delta = first.fluctuation, second.fluctuation / second.derivative, second.derivative
+    pieces = solve((first,))
+    if p == q:
+        mu = sp.sqrt(p)
+        quotients = [sp.diff(piece, mu) / (2 * mu) for piece in pieces]
+    else:
+        others = solve((InnerProduct(first.mean, q, 1, first.boundary),))
+        quotients = [(a - b) / (p - q) for a, b in zip(pieces, others, strict=True)]
+    return tuple(k_bar - quotient / delta for quotient in quotients)

@@ -23,8 +23,32 @@ and for :math:`\beta=0`
     \qquad
     G = \frac1\alpha+\frac1\gamma\Bigl(\frac{d^2}2-\frac d2+\frac1{12}\Bigr)\ \text{(periodic)}.
 
-The code derives the two pieces (left and right of s) from the weak form; that they are these
-formulas is theorem 2.
+The natural kernel is that of a circle of length 2 and its mirror image at the end:
+:math:`c_2(|o-s|)+c_2(o+s)`, where the circle of length :math:`\ell` has
+:math:`c_\ell(x)=\cosh(\mu(\frac\ell2-x))/(2\mu\sinh\frac{\mu\ell}2)`, less its mean
+:math:`1/\ell\mu^2`.
+
+**With a curvature** the kernel is a divided difference. Let μ and ν be the roots,
+:math:`\beta+\gamma\omega^2+\delta\omega^4=\delta(\omega^2+\mu^2)(\omega^2+\nu^2)`, and F(μ²) what
+the kernel of :math:`(\alpha,\mu^2,1)` has besides :math:`1/\alpha`. As
+:math:`\frac1{(x+p)(x+q)}=-\frac{(x+p)^{-1}-(x+q)^{-1}}{p-q}`,
+
+.. math::
+
+    G = \frac1\alpha-\frac1\delta\,\frac{F(\mu^2)-F(\nu^2)}{\mu^2-\nu^2}.
+
+Complex roots :math:`\kappa\pm i\tau` make it :math:`-\operatorname{Im}F/(2\kappa\tau\delta)` at
+:math:`\mu=\kappa+i\tau`, a double root :math:`-F'(\mu^2)/\delta`. Without fluctuation ν = 0, and
+without derivative besides it is a polynomial: with Bernoulli's
+:math:`B_4(x)=x^4-2x^3+x^2-\frac1{30}`,
+
+.. math::
+
+    G = \frac1\alpha-\frac{B_4(\frac{|o-s|}2)+B_4(\frac{o+s}2)}{3\delta}\ \text{(natural)},\qquad
+    G = \frac1\alpha-\frac{B_4(d)}{24\,\delta}\ \text{(periodic)}.
+
+The code derives the two pieces (left and right of s) of first order from the weak form, and makes
+those of second order of them; that they reproduce and are these formulas is theorems 2 and 18.
 """
 
 from __future__ import annotations
@@ -35,8 +59,9 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from cdg_theory.continuum.functions import collected, expanded, integral, o, s, vanishes
-from cdg_theory.continuum.gradient import equation_of
+from cdg_theory.continuum.functions import expanded, integral, o, s, vanishes
+from cdg_theory.continuum.gradient import assembled, equation_of, mean_of_pieces
+from cdg_theory.continuum.weak_form import strong_form
 
 if TYPE_CHECKING:
     from cdg_theory.continuum.inner_product import InnerProduct
@@ -87,21 +112,22 @@ class GreenFunction:
         """Whether ⟨G(·,s), h⟩ = h(s) for *every* h, by the strong form on either side of s.
 
         Inside, the Euler–Lagrange operator must vanish on both pieces (its mean is that of the
-        whole of G); at s the pieces must meet and the flux must drop by exactly 1, the weight of
-        h(s); at the ends the end conditions must hold.
+        whole of G); at s the pieces must meet, with a curvature their slopes and moments too, and
+        the flux must drop by exactly 1, the weight of h(s); at the ends the end conditions must
+        hold.
         """
-        equation = equation_of(inner)
-        form = equation.form
-        k_bar = integral(self.left, 0, s) + integral(self.right, s, 1)
+        form = strong_form(inner)
+        k_bar = mean_of_pieces(self.left, self.right)
         operator = form.operator.subs(integral(form.unknown), sp.Symbol("k_bar"))
         inside = [
             operator.subs({form.unknown: piece, sp.Symbol("k_bar"): k_bar}).doit()
             for piece in (self.left, self.right)
         ]
-        meet = (self.left - self.right).subs(o, s)
+        sides = zip(form.continuous(self.left), form.continuous(self.right), strict=True)
+        meet = [(left - right).subs(o, s) for left, right in sides]
         drop = (form.flux_of(self.left) - form.flux_of(self.right)).subs(o, s) - 1
         ends = form.end_conditions(self.left, self.right)
-        return all(map(vanishes, [*inside, meet, drop, *ends]))
+        return all(map(vanishes, [*inside, *meet, drop, *ends]))
 
 
 def green_function(inner: InnerProduct) -> GreenFunction:
@@ -110,8 +136,8 @@ def green_function(inner: InnerProduct) -> GreenFunction:
     Raises
     ------
     ValueError
-        If the form has no derivative: its kernel is then a multiple of a delta, not a function; or
-        if it is certainly not definite.
+        If the form has neither derivative nor curvature: its kernel is then a multiple of a delta,
+        not a function; or if it is certainly not definite.
 
     Examples
     --------
@@ -133,37 +159,44 @@ def green_function(inner: InnerProduct) -> GreenFunction:
     >>> vanishes(green_function(general).left - claimed)
     True
     """
-    if inner.derivative == 0:
+    if inner.derivative_order == 0:
         msg = (
-            f"derivative must not be 0, got {inner.derivative}; without it the kernel is "
+            f"derivative and curvature must not both be 0, got {inner}; without them the kernel is "
             "1/mean - 1/fluctuation plus a delta over fluctuation"
         )
         raise ValueError(msg)
     inner.check_definite()
-    general, weights = inner.with_symbols()
-    pieces = _solve(general)
-    return GreenFunction(*(expanded(piece.xreplace(weights)) for piece in pieces))
+    factors, values = inner.factors()
+    kernel = kernel_of(factors)
+    return GreenFunction(*(expanded(p.xreplace(values)) for p in (kernel.left, kernel.right)))
 
 
 @cache
-def _solve(inner: InnerProduct) -> tuple[Any, Any]:
-    """Return the two pieces of Green's function."""
-    equation = equation_of(inner)
-    form, y = equation.form, equation.fundamental
+def kernel_of(factors: tuple[InnerProduct, ...]) -> GreenFunction:
+    """Return Green's function of the member with these factors, in their symbols.
+
+    Examples
+    --------
+    >>> from cdg_theory.continuum import InnerProduct
+    >>> factors, values = InnerProduct.sobolev(2).factors()
+    >>> sp.simplify(kernel_of(factors).left.xreplace(values))
+    o**2/4 + s**2/4 - s/2 + 7/6
+    """
+    return GreenFunction(*assembled(factors, _along, 1 / factors[0].mean))
+
+
+@cache
+def _along(chain: tuple[InnerProduct, ...]) -> tuple[Any, Any]:
+    """Return the two pieces of the gradients of a unit source, one after the other."""
+    first, *others = map(equation_of, chain)
     # A unit source has mean 1; away from s it is 0.
-    k_bar = equation.mean_of_gradient(sp.Integer(1))
-    particular = equation.particular(-equation.coupling * k_bar)
-    constants = sp.symbols("a1 a2 b1 b2")
-    a1, a2, b1, b2 = constants
-    left = particular + a1 * y[0] + a2 * y[1]
-    right = particular + b1 * y[0] + b2 * y[1]
-    conditions = [
-        (left - right).subs(o, s),
-        (form.flux_of(left) - form.flux_of(right)).subs(o, s) - 1,
-        *form.end_conditions(left, right),
-    ]
-    if equation.degenerate:
-        conditions[-1] = integral(left, 0, s) + integral(right, s, 1) - k_bar
-    (solution,) = sp.linsolve(conditions, *constants)
-    found = dict(zip(constants, map(sp.factor, solution), strict=True))
-    return collected(left.subs(found)), collected(right.subs(found))
+    k_bar = first.mean_of_gradient(sp.Integer(1))
+    left = first.response(-first.coupling * k_bar, 0, o)
+    left, right = first.closed(left, left + first.impulse(s), k_bar)
+    for equation in others:
+        # The kernel so far is the source now, a function in two pieces.
+        k_bar = equation.mean_of_gradient(k_bar)
+        left, right = (expanded(piece - equation.coupling * k_bar) for piece in (left, right))
+        right = equation.response(left, 0, s) + equation.response(right, s, o)
+        left, right = equation.closed(equation.response(left, 0, o), right, k_bar)
+    return left, right

@@ -1,12 +1,14 @@
 r"""The metric on a grid: two consistent discretizations, sparse.
 
-On any grid a function becomes a vector u of numbers, and the three terms become
+On any grid a function becomes a vector u of numbers, and the four terms become
 
 .. math:: \int hk \to h^T Q k, \qquad \bar h \to q^T h\ (q=Q\mathbf 1), \qquad
-    \int h'k' \to h^T D^T W D\,k = h^T K k,
+    \int h'k' \to h^T D^T W D\,k = h^T K k, \qquad \int h''k'' \to (Q^{-1}Kh)^TQ\,(Q^{-1}Kk),
 
-so the Gram matrix is :math:`A = \alpha qq^T + \beta(Q-qq^T) + \gamma K`, and the gradient solves
-:math:`A k = Q g`. Q is the mass matrix, q the mean, D the derivative, K the stiffness matrix.
+so the Gram matrix is :math:`A = \alpha qq^T + \beta(Q-qq^T) + \gamma K + \delta KQ^{-1}K`, and the
+gradient solves :math:`A k = Q g`. Q is the mass matrix, q the mean, D the derivative, K the
+stiffness matrix, and :math:`Q^{-1}Ku` stands for :math:`-u''` with no slope at natural ends. On
+elements, whose functions have no second derivative, this is the mixed method.
 
 =====================  ==============================  =====================================
 grid                   numbers stand for               mass matrix
@@ -63,7 +65,7 @@ class Grid:
         """Refuse a metric that this grid cannot hold: another boundary, or steps of one channel."""
         check_metric(metric)
         check_normalized(metric)
-        if metric.derivative and metric.boundary != self.boundary:
+        if metric.derivative_order and metric.boundary != self.boundary:
             msg = (
                 f"the metric has boundary {metric.boundary!r} and the grid {self.boundary!r}; make "
                 "the grid with the metric's"
@@ -81,6 +83,18 @@ class Grid:
         import scipy.sparse as sp
 
         return (self.derivative.T @ sp.diags_array(self.widths) @ self.derivative).tocsr()
+
+    def bend(self, u: NDArray[Any]) -> NDArray[Any]:
+        """Return what stands for −u″, without slope at natural ends: v with Q v = K u.
+
+        Examples
+        --------
+        >>> cells(4).bend(np.array([0.0, 1.0, 1.0, 1.0]))
+        array([-16.,  16.,   0.,   0.])
+        """
+        from scipy.sparse.linalg import spsolve
+
+        return spsolve(self.mass.tocsc(), self.stiffness @ u)
 
     def project_mean(self, u: NDArray[Any]) -> NDArray[Any]:
         """Return the constant function that has the mean of ``u``."""
@@ -111,6 +125,7 @@ class Grid:
             (metric.mean - metric.fluctuation) * (q @ h) * (q @ k)
             + metric.fluctuation * h @ (self.mass @ k)
             + metric.derivative * h @ (self.stiffness @ k)
+            + metric.curvature * (self.stiffness @ h) @ self.bend(k)
         )
 
     def gram(self, metric: Metric) -> NDArray[np.float64]:
@@ -126,18 +141,22 @@ class Grid:
         """
         self._check(metric)
         q = self.mean
-        sparse = metric.fluctuation * self.mass + metric.derivative * self.stiffness
-        return sparse.toarray() + (metric.mean - metric.fluctuation) * np.outer(q, q)
+        stiffness = self.stiffness.toarray()
+        square = stiffness @ np.linalg.solve(self.mass.toarray(), stiffness)
+        plain = metric.fluctuation * self.mass.toarray() + metric.derivative * stiffness
+        mean = (metric.mean - metric.fluctuation) * np.outer(q, q)
+        return plain + metric.curvature * square + mean
 
     def gradient(self, metric: Metric, g: NDArray[Any]) -> NDArray[Any]:
         r"""Return k with A k = Q g by one sparse solve.
 
-        A is sparse plus a multiple of :math:`qq^T`. With the mean :math:`\kappa=q^Tk` as one more
-        unknown the system is sparse altogether, and regular for every definite metric, also at
-        :math:`\beta=0`:
+        A is sparse but for two terms. With the mean :math:`\kappa=q^Tk` and the moment
+        :math:`m=\delta Q^{-1}Kk` as further unknowns the system is sparse altogether, and regular
+        for every definite metric, also at :math:`\beta=0`; without curvature m is 0:
 
-        .. math:: \begin{pmatrix}\beta Q+\gamma K & (\alpha-\beta)q\\ q^T & -1\end{pmatrix}
-            \begin{pmatrix}k\\\kappa\end{pmatrix}=\begin{pmatrix}Qg\\0\end{pmatrix}
+        .. math:: \begin{pmatrix}\beta Q+\gamma K & K & (\alpha-\beta)q\\ \delta K & -Q & 0\\
+            q^T & 0 & -1\end{pmatrix}
+            \begin{pmatrix}k\\m\\\kappa\end{pmatrix}=\begin{pmatrix}Qg\\0\\0\end{pmatrix}
 
         Examples
         --------
@@ -150,14 +169,18 @@ class Grid:
         from scipy.sparse.linalg import spsolve
 
         self._check(metric)
-        q = self.mean[:, None]
-        body = metric.fluctuation * self.mass + metric.derivative * self.stiffness
-        border = (metric.mean - metric.fluctuation) * q
+        q, size = sp.csr_array(self.mean[:, None]), len(self.nodes)
+        stiffness, column = self.stiffness, sp.csr_array((size, 1))
+        body = metric.fluctuation * self.mass + metric.derivative * stiffness
         system = sp.block_array(
-            [[body, sp.csr_array(border)], [sp.csr_array(q.T), sp.csr_array([[-1.0]])]]
+            [
+                [body, stiffness, (metric.mean - metric.fluctuation) * q],
+                [metric.curvature * stiffness, -self.mass, column],
+                [q.T, column.T, sp.csr_array([[-1.0]])],
+            ]
         )
-        right = np.append(self.mass @ g, 0.0)
-        return spsolve(system.tocsc(), right)[:-1]
+        right = np.append(self.mass @ g, np.zeros(size + 1))
+        return spsolve(system.tocsc(), right)[:size]
 
 
 def cells(n: int, boundary: Boundary = "natural") -> Grid:

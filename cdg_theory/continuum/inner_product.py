@@ -4,17 +4,18 @@ r"""The family of inner products on functions of the output channel.
 
     \langle h, k\rangle = \alpha\,\bar h\,\bar k
         + \beta \int_0^1 (h-\bar h)(k-\bar k)\,do
-        + \gamma \int_0^1 h'\,k'\,do,
+        + \gamma \int_0^1 h'\,k'\,do
+        + \delta \int_0^1 h''\,k''\,do,
     \qquad \bar u = \int_0^1 u\,do .
 
-Three terms, three weights: how much a change of the mean costs, how much a change of what is left
-when the mean is taken off, how much roughness. Everything else in this package is derived from
-:meth:`InnerProduct.__call__`, which is that formula and nothing more.
+Four terms, four weights: how much a change of the mean costs, how much a change of what is left
+when the mean is taken off, how much slope, how much curvature. Everything else in this package is
+derived from :meth:`InnerProduct.__call__`, which is that formula and nothing more.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import sympy as sp
@@ -23,8 +24,14 @@ from cdg_theory.checks import one_of
 from cdg_theory.continuum.functions import integral, mean, o
 from cdg_theory.metric import Boundary, Metric, check_metric, check_normalized
 
-#: α, γ and μ = √(β/γ), apart from any symbol that a reader may use.
-_WEIGHTS = tuple(sp.Dummy(name, positive=True) for name in ("alpha", "gamma", "mu"))
+#: α, γ or δ, μ and ν, apart from any symbol that a reader may use.
+_WEIGHTS = tuple(sp.Dummy(name, positive=True) for name in ("alpha", "gamma", "mu", "nu"))
+_TERMS = ("fluctuation", "derivative", "curvature")
+
+
+def _square_root(u: Any) -> Any:
+    """Return √u; the squares of factors come out of the root."""
+    return sp.sqrt(sp.factor(u))
 
 
 @dataclass(frozen=True)
@@ -37,9 +44,15 @@ class InnerProduct:
     :math:`\alpha`  ``mean``         weight of the mean
     :math:`\beta`   ``fluctuation``  weight of the fluctuation :math:`h-\bar h`
     :math:`\gamma`  ``derivative``   weight of the derivative
+    :math:`\delta`  ``curvature``    weight of the second derivative
     (space)         ``boundary``     ``"natural"``: all functions with a square-integrable
                                      derivative; ``"periodic"``: those with h(0) = h(1)
     ==============  ===============  =====================================================
+
+    With a curvature the functions have a square-integrable second derivative, and slopes as on the
+    Laplacian's domain: natural :math:`h'(0)=h'(1)=0`, periodic :math:`h'(0)=h'(1)`. The term is
+    then that of :math:`(-\Delta)^2`, with the modes of the other terms. On all functions with a
+    second derivative it would have other modes: those of a beam with free ends.
 
     Weights of any sign are admitted: theorem 1 asks for which of them the form is definite, so it
     needs the others too. :meth:`check_definite` refuses those.
@@ -67,18 +80,28 @@ class InnerProduct:
     mean: Any
     fluctuation: Any
     derivative: Any
+    # Keyword-only: InnerProduct(1, 0, 1, "periodic") is as old as the other three terms.
+    curvature: Any = field(default=0, kw_only=True)
     boundary: Boundary = "natural"
 
     def __post_init__(self) -> None:
         one_of("boundary", self.boundary, get_args(Boundary))
-        for name in ("mean", "fluctuation", "derivative"):
+        for name in ("mean", *_TERMS):
             object.__setattr__(self, name, sp.sympify(getattr(self, name), strict=True))
+
+    @property
+    def derivative_order(self) -> int:
+        """The highest derivative in the form: 0, 1 (derivative) or 2 (curvature)."""
+        return 2 if self.curvature != 0 else int(self.derivative != 0)
 
     def check_definite(self) -> None:
         r"""Refuse a form that is certainly not positive definite.
 
-        :math:`\alpha>0,\ \gamma\ge0,\ \beta+\gamma\mu_1>0` with :math:`\mu_1=\pi^2` (natural) or
-        :math:`4\pi^2` (periodic): theorem 1. Symbols whose signs are not known are let through.
+        :math:`\alpha>0` and, with :math:`\omega=\omega_1m,\ \omega_1=\pi` (natural) or
+        :math:`2\pi` (periodic), :math:`\beta+\gamma\omega^2+\delta\omega^4>0` for **every**
+        :math:`m\ge1`, and no less for :math:`m\to\infty`: theorems 1 and 18. Without curvature the
+        lowest is at m = 1. With it, and :math:`\gamma<0`, it is next to
+        :math:`\omega^2=-\gamma/2\delta`. Symbols whose signs are not known are let through.
 
         Raises
         ------
@@ -91,28 +114,49 @@ class InnerProduct:
         Traceback (most recent call last):
         ...
         ValueError: the form must be positive definite, but fluctuation + derivative*pi**2 = ...
+
+        Positive at the first mode, negative at the second:
+
+        >>> InnerProduct(1, 1400, -80, curvature=1).check_definite()
+        Traceback (most recent call last):
+        ...
+        ValueError: the form must be positive definite, but fluctuation + derivative*4*pi**2 + ...
         """
-        first = (1 if self.boundary == "natural" else 4) * sp.pi**2
-        lowest = self.fluctuation + self.derivative * first
-        for says, value, holds in (
-            ("mean", self.mean, self.mean > 0),
-            ("derivative", self.derivative, self.derivative >= 0),
-            (f"fluctuation + derivative*{first}", lowest, lowest > 0),
-        ):
+        steepest = "curvature" if self.curvature != 0 else "derivative"
+        mean, leading = self.mean, getattr(self, steepest)
+        conditions = [("mean", mean, mean > 0), (steepest, leading, leading >= 0)]
+        for square in self._lowest_squares():
+            value = sp.expand(
+                self.fluctuation + self.derivative * square + self.curvature * square**2
+            )
+            says = f"fluctuation + derivative*{square}"
+            says += f" + curvature*{square**2}" if self.curvature != 0 else ""
+            conditions.append((says, value, value > 0))
+        for says, value, holds in conditions:
             if holds == False:  # noqa: E712 - undecided relations are neither
                 msg = (
-                    f"the form must be positive definite, but {says} = {value}; theorem 1 says "
-                    "which weights are"
+                    f"the form must be positive definite, but {says} = {value}; theorems 1 and 18 "
+                    "say which weights are"
                 )
                 raise ValueError(msg)
 
+    def _lowest_squares(self) -> list[Any]:
+        """Return ω² of the modes of which one has the lowest eigenvalue."""
+        first = (1 if self.boundary == "natural" else 4) * sp.pi**2
+        bottom = -self.derivative / (2 * self.curvature) / first if self.curvature != 0 else 0
+        if (bottom > 1) != True:  # noqa: E712 - undecided relations are neither
+            return [first]
+        below = sp.floor(sp.sqrt(bottom))
+        return [first * m**2 for m in (below, below + 1)]
+
     def __call__(self, h: Any, k: Any) -> Any:
         r"""Return :math:`\langle h,k\rangle`."""
-        alpha, beta, gamma = self.mean, self.fluctuation, self.derivative
+        alpha, beta, gamma, delta = (getattr(self, name) for name in ("mean", *_TERMS))
         form = (
             alpha * mean(h) * mean(k)
             + beta * integral((h - mean(h)) * (k - mean(k)))
             + gamma * integral(sp.diff(h, o) * sp.diff(k, o))
+            + delta * integral(sp.diff(h, o, 2) * sp.diff(k, o, 2))
         )
         return sp.expand(form)
 
@@ -121,6 +165,7 @@ class InnerProduct:
             (self.mean, r"\bar h\,\bar k"),
             (self.fluctuation, r"\int_0^1(h-\bar h)(k-\bar k)\,do"),
             (self.derivative, r"\int_0^1h'k'\,do"),
+            (self.curvature, r"\int_0^1h''k''\,do"),
         )
         shown = [
             symbol if weight == 1 else rf"\left({sp.latex(weight)}\right){symbol}"
@@ -128,6 +173,9 @@ class InnerProduct:
             if weight != 0
         ]
         space = "" if self.boundary == "natural" else r",\qquad h(0)=h(1),\ k(0)=k(1)"
+        if self.curvature != 0:
+            natural = r",\qquad h'=k'=0\text{ at the ends}"
+            space = space + r",\ h'(0)=h'(1),\ k'(0)=k'(1)" if space else natural
         return rf"$\displaystyle\langle h,k\rangle = {' + '.join(shown)}{space}$"
 
     @classmethod
@@ -151,8 +199,18 @@ class InnerProduct:
         return cls(1, 1, lam, boundary)
 
     @classmethod
+    def biharmonic(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
+        r"""Return the product of the squared Laplacian, :math:`(1,0,0,\lambda)`."""
+        return cls(1, 0, 0, boundary, curvature=lam)
+
+    @classmethod
+    def spline(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
+        r"""Return the smoothing spline's product, :math:`(1,1,0,\lambda)`."""
+        return cls(1, 1, 0, boundary, curvature=lam)
+
+    @classmethod
     def general(cls, boundary: Boundary = "natural") -> InnerProduct:
-        r"""Return the general member, :math:`(\alpha,\ \gamma\mu^2,\ \gamma)`.
+        r"""Return the general member of first order, :math:`(\alpha,\ \gamma\mu^2,\ \gamma)`.
 
         Writing :math:`\beta=\gamma\mu^2` with :math:`\mu=\sqrt{\beta/\gamma}` loses nothing and
         keeps every formula rational in :math:`\mu` and in exponentials of it.
@@ -160,26 +218,81 @@ class InnerProduct:
         alpha, gamma, mu = sp.symbols("alpha gamma mu", positive=True)
         return cls(alpha, gamma * mu**2, gamma, boundary)
 
-    def with_symbols(self) -> tuple[InnerProduct, dict[Any, Any]]:
-        r"""Return this member with symbols for its positive weights, and what they stand for.
+    @classmethod
+    def with_roots(
+        cls, alpha: Any, mu: Any, nu: Any, delta: Any, boundary: Boundary = "natural"
+    ) -> InnerProduct:
+        r"""Return the member of second order whose operator has the factors of two of first order.
 
-        Equations are solved once, with symbols: solving them over the number field of
-        :math:`\sqrt{\beta/\gamma}` would be the same work again and very much slower. Weights that
-        are 0 stay 0, since they decide which equation it is.
+        .. math:: \delta(\omega^2+\mu^2)(\omega^2+\nu^2)=\beta+\gamma\omega^2+\delta\omega^4,
+            \qquad \beta=\delta\mu^2\nu^2,\quad\gamma=\delta(\mu^2+\nu^2)
+
+        Real roots are two numbers μ, ν; complex ones :math:`\kappa\pm i\tau`; a double one is
+        μ = ν; with ν = 0 there is no fluctuation, and no derivative with both 0.
 
         Examples
         --------
-        >>> InnerProduct.sobolev(3).with_symbols()[0].fluctuation
-        0
+        >>> kappa, tau, delta = sp.symbols("kappa tau delta", positive=True)
+        >>> member = InnerProduct.with_roots(1, kappa + sp.I * tau, kappa - sp.I * tau, delta)
+        >>> sp.factor(member.fluctuation), sp.factor(member.derivative)
+        (delta*(kappa**2 + tau**2)**2, 2*delta*(kappa - tau)*(kappa + tau))
         """
-        alpha, gamma, mu = _WEIGHTS
-        if self.derivative == 0:
-            return self, {}
-        values = {alpha: self.mean, gamma: self.derivative}
-        if self.fluctuation == 0:
-            return InnerProduct(alpha, 0, gamma, self.boundary), values
-        values[mu] = sp.sqrt(sp.cancel(self.fluctuation / self.derivative))
-        return InnerProduct(alpha, gamma * mu**2, gamma, self.boundary), values
+        beta, gamma = delta * mu**2 * nu**2, delta * (mu**2 + nu**2)
+        return cls(alpha, sp.expand(beta), sp.expand(gamma), boundary, curvature=delta)
+
+    def factors(self) -> tuple[tuple[InnerProduct, ...], dict[Any, Any]]:
+        r"""Return members of at most first order, with symbols as weights, and their values.
+
+        Their gradients, taken one after the other, are this member's. Without a curvature it is one
+        member. With it there are two: :math:`(\alpha,\mu^2,1)` and then
+        :math:`(1,\delta\nu^2,\delta)`, with μ and ν as in :meth:`with_roots`. The first divides the
+        mean by α, both together mode ω by :math:`\delta(\omega^2+\mu^2)(\omega^2+\nu^2)`.
+        The roots may be complex: no step of the theory asks whether a symbol is real. Theorem 18.
+
+        Equations are solved once, with symbols: solving them over the number field of
+        :math:`\sqrt{\beta/\gamma}` would be the same work again and very much slower. Weights that
+        are 0 stay 0, and roots that are equal stay so, since they decide which equation it is.
+
+        Examples
+        --------
+        >>> [factor.fluctuation for factor in InnerProduct.sobolev(3).factors()[0]]
+        [0]
+        >>> two, values = InnerProduct.spline(sp.Rational(1, 4)).factors()
+        >>> [factor.fluctuation.xreplace(values) for factor in two]
+        [(1 + I)**2, (1 - I)**2/4]
+        """
+        alpha, leading, mu, nu = _WEIGHTS
+        if self.derivative_order == 0:
+            return (self,), {}
+        values = {alpha: self.mean}
+        if self.derivative_order == 1:
+            values[leading] = self.derivative
+            values[mu] = _square_root(self.fluctuation / self.derivative)
+            rate = mu if values[mu] != 0 else 0
+            return (InnerProduct(alpha, leading * rate**2, leading, self.boundary),), values
+        one, other = self._roots()
+        values |= {leading: self.curvature, mu: one, nu: other}
+        rates = (mu if one != 0 else 0), (mu if one == other else nu)
+        first, second = rates[0] ** 2, rates[1] ** 2 if other != 0 else 0
+        return (
+            InnerProduct(alpha, first, 1, self.boundary),
+            InnerProduct(1, leading * second, leading, self.boundary),
+        ), values
+
+    def _roots(self) -> tuple[Any, Any]:
+        r"""Return μ and ν of :meth:`with_roots`.
+
+        Complex where it is certain that :math:`\gamma^2<4\beta\delta`, and equal where it is
+        certain that :math:`\gamma^2=4\beta\delta`. Otherwise they are written with the square root
+        of :math:`\gamma^2-4\beta\delta`, and hold for either sign.
+        """
+        p, q = (sp.cancel(w / self.curvature) for w in (self.derivative, self.fluctuation))
+        root = _square_root(p**2 - 4 * q)
+        if root.is_imaginary:
+            # |μ|² = √q, Re μ² = p/2.
+            kappa, tau = (sp.sqrt((sp.sqrt(q) + sign * p / 2) / 2) for sign in (1, -1))
+            return kappa + sp.I * tau, kappa - sp.I * tau
+        return _square_root((p + root) / 2), _square_root((p - root) / 2)
 
     @classmethod
     def of(cls, metric: Metric) -> InnerProduct:
@@ -190,8 +303,8 @@ class InnerProduct:
         TypeError
             If ``metric`` is not a metric.
         ValueError
-            If its spacing is "unit" and it has a derivative: the continuum is the unit interval,
-            and knows no number of channels.
+            If its spacing is "unit" and it has a derivative or a curvature: the continuum is the
+            unit interval, and knows no number of channels.
 
         Examples
         --------
@@ -201,8 +314,10 @@ class InnerProduct:
         """
         check_metric(metric)
         check_normalized(metric)
-        alpha, beta, gamma = map(sp.Rational, (metric.mean, metric.fluctuation, metric.derivative))
-        return cls(alpha, beta, gamma, metric.boundary)
+        alpha, beta, gamma, delta = (
+            sp.Rational(getattr(metric, name)) for name in ("mean", *_TERMS)
+        )
+        return cls(alpha, beta, gamma, metric.boundary, curvature=delta)
 
     @classmethod
     def from_terms(
@@ -212,13 +327,15 @@ class InnerProduct:
         mean: Any = 0,
         fluctuation: Any = 0,
         derivative: Any = 0,
+        curvature: Any = 0,
         length: Any = 1,
         boundary: Boundary = "natural",
     ) -> InnerProduct:
         r"""Return the member that another arrangement of the terms is, on any interval.
 
         .. math:: a\int_0^\ell hk\,dt + b\,\bar h\bar k + c\int_0^\ell(h-\bar h)(k-\bar k)\,dt
-            + d\int_0^\ell \dot h\,\dot k\,dt, \qquad t=\ell\,o,\quad \bar u=\tfrac1\ell\int u\,dt
+            + d\int_0^\ell \dot h\,\dot k\,dt + e\int_0^\ell \ddot h\,\ddot k\,dt,
+            \qquad t=\ell\,o,\quad \bar u=\tfrac1\ell\int u\,dt
 
         ==============  ============  ==========================================
         symbol          argument      meaning
@@ -227,26 +344,28 @@ class InnerProduct:
         :math:`b`       mean          weight of the product of the means
         :math:`c`       fluctuation   weight of the fluctuations' product
         :math:`d`       derivative    weight of the derivatives' product
+        :math:`e`       curvature     weight of the second derivatives' product
         :math:`\ell`    length        length of the interval
         ==============  ============  ==========================================
 
-        The weights are found by testing the form with 1, :math:`o-\frac12` and
-        :math:`o^2-o+\frac16`, not looked up.
+        The weights are found by testing the form with 1 and three modes, which tell the four terms
+        apart; not looked up.
 
         Examples
         --------
         >>> a, b, d, length = sp.symbols("a b d ell", positive=True)
         >>> InnerProduct.from_terms(square=a, mean=b, derivative=d)
-        InnerProduct(mean=a + b, fluctuation=a, derivative=d, boundary='natural')
+        InnerProduct(mean=a + b, fluctuation=a, derivative=d, curvature=0, boundary='natural')
 
         Sundaramoorthi, Yezzi and Mennucci make the curve's length drop out by dividing the first
         term by it and multiplying the second with it:
 
         >>> InnerProduct.from_terms(mean=1, derivative=length * d, length=length)
-        InnerProduct(mean=1, fluctuation=0, derivative=d, boundary='natural')
+        InnerProduct(mean=1, fluctuation=0, derivative=d, curvature=0, boundary='natural')
         """
-        a, b, c, d, ell = (
-            sp.sympify(x, strict=True) for x in (square, mean, fluctuation, derivative, length)
+        a, b, c, d, e, ell = (
+            sp.sympify(x, strict=True)
+            for x in (square, mean, fluctuation, derivative, curvature, length)
         )
 
         def form(h: Any) -> Any:
@@ -257,13 +376,14 @@ class InnerProduct:
                 + b * h_bar**2
                 + c * ell * integral((h - h_bar) ** 2)
                 + d / ell * integral(sp.diff(h, o) ** 2)
+                + e / ell**3 * integral(sp.diff(h, o, 2) ** 2)
             )
 
-        alpha, beta, gamma = sp.symbols("alpha beta gamma")
-        candidate = cls(alpha, beta, gamma, boundary)
-        probes = (sp.Integer(1), o - sp.Rational(1, 2), o**2 - o + sp.Rational(1, 6))
+        weights = sp.symbols("alpha beta gamma delta")
+        alpha, beta, gamma, delta = weights
+        candidate = cls(alpha, beta, gamma, boundary, curvature=delta)
+        probes = (sp.Integer(1), *(sp.cos(m * sp.pi * o) for m in (2, 4, 6)))
         equations = [candidate(h, h) - form(h) for h in probes]
-        found = sp.solve(equations, [alpha, beta, gamma], dict=True)[0]
-        return cls(
-            sp.expand(found[alpha]), sp.expand(found[beta]), sp.expand(found[gamma]), boundary
-        )
+        found = sp.solve(equations, weights, dict=True)[0]
+        alpha, beta, gamma, delta = (sp.expand(found[weight]) for weight in weights)
+        return cls(alpha, beta, gamma, boundary, curvature=delta)

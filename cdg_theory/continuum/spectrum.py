@@ -4,16 +4,18 @@ A mode e with eigenvalue :math:`\Lambda` satisfies :math:`\langle e,h\rangle=\La
 for every h: the metric only rescales it, and its smoothing factor :math:`1/\Lambda` is what the
 gradient keeps of it.
 
-=========  ==============  ===================================  ==============================
-boundary   frequency       modes                                eigenvalue
-=========  ==============  ===================================  ==============================
-natural    :math:`m\pi`    :math:`\cos m\pi o`                  :math:`\beta+\gamma\pi^2m^2`
-periodic   :math:`2m\pi`   :math:`\cos 2m\pi o,\ \sin 2m\pi o`  :math:`\beta+4\gamma\pi^2m^2`
-either     0               1                                    :math:`\alpha`
-=========  ==============  ===================================  ==============================
+=========  ======================  ===================================
+boundary   frequency ω             modes
+=========  ======================  ===================================
+natural    :math:`m\pi`            :math:`\cos m\pi o`
+periodic   :math:`2m\pi`           :math:`\cos 2m\pi o,\ \sin 2m\pi o`
+=========  ======================  ===================================
+
+with the eigenvalue :math:`\beta+\gamma\omega^2+\delta\omega^4`, and 1 with :math:`\alpha`.
 
 The frequencies come from the end conditions (:func:`end_determinant`), the eigenvalues from
-applying the derived operator to the modes (:func:`eigenvalue`). Theorem 2.
+applying the derived operator to the modes (:func:`eigenvalue`). A curvature has the same modes, as
+its functions have the slopes of the first-order equation's. Theorems 2 and 18.
 """
 
 from __future__ import annotations
@@ -93,6 +95,8 @@ def eigenvalue(inner: InnerProduct, m: Any = mode_number) -> Any:
     beta + pi**2*gamma*m**2
     >>> eigenvalue(InnerProduct(alpha, beta, gamma, "periodic"))
     beta + 4*pi**2*gamma*m**2
+    >>> eigenvalue(InnerProduct.biharmonic(gamma))
+    pi**4*gamma*m**4
     >>> eigenvalue(InnerProduct(alpha, beta, gamma), 0)
     alpha
     """

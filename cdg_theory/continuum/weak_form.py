@@ -9,12 +9,26 @@ does that on any integrand that is linear in an arbitrary function h, and checks
 differentiating it. What stands beside h under the integral is the Euler–Lagrange operator; what
 stands beside h at the ends gives the end conditions.
 
-For the family the code finds, with :math:`\beta` and :math:`\gamma` any symbols,
+For the family the code finds, with any symbols as weights,
 
-.. math:: -\gamma k'' + \beta k + (\alpha-\beta)\,\bar k = g, \qquad \gamma k'(0) = \gamma k'(1) = 0
-    \ \text{(natural)},\qquad k(0)=k(1),\ \gamma k'(0)=\gamma k'(1)\ \text{(periodic)}.
+.. math:: \delta k^{(4)} - \gamma k'' + \beta k + (\alpha-\beta)\,\bar k = g ,
 
-Theorem 2.
+and what is left at the ends is :math:`[\,qh-mh'\,]_0^1` with the *flux*
+:math:`q=\gamma k'-\delta k^{(3)}` beside h and the *moment* :math:`m=-\delta k''` beside
+:math:`-h'`. So
+
+============  ==================================  ============================================
+member        natural                             periodic
+============  ==================================  ============================================
+first order   q(0) = q(1) = 0                     k and q agree at the ends
+second order  k′(0) = k′(1) = 0 (asked of k),     k and k′ (asked of k), q and m agree at the
+              q(0) = q(1) = 0; hence k‴ = 0       ends
+============  ==================================  ============================================
+
+With a curvature the slope is asked to vanish at natural ends, so the moment is free there. If it
+were not asked, the moment would have to vanish instead: another operator, with other modes.
+
+Theorems 2 and 18.
 """
 
 from __future__ import annotations
@@ -75,14 +89,16 @@ class StrongForm:
     field              meaning
     =================  ===========================================================================
     ``operator``       the expression in ``unknown`` that must equal g inside (0, 1)
-    ``flux``           what stands beside h at an end: :math:`[\,\text{flux}\cdot h\,]_0^1`
-    ``unknown``        the arbitrary function k that both are written in
+    ``flux``           what stands beside h at an end: :math:`[\,qh-mh'\,]_0^1`
+    ``moment``         what stands beside :math:`-h'` there; 0 without a curvature
+    ``unknown``        the arbitrary function k that all are written in
     ``boundary``       which h are allowed, hence which end conditions follow
     =================  ===========================================================================
     """
 
     operator: Any
     flux: Any
+    moment: Any
     unknown: Any
     boundary: Boundary
 
@@ -94,21 +110,30 @@ class StrongForm:
         """Return the flux of ``k`` as a function of o."""
         return _substitute(self.flux, self.unknown, k)
 
+    def continuous(self, k: Any) -> list[Any]:
+        """Return what must not jump: k and, with a curvature, its slope and its moment."""
+        if self.moment == 0:
+            return [k]
+        return [k, _slope(k), _substitute(self.moment, self.unknown, k)]
+
     def end_conditions(self, left: Any, right: Any | None = None) -> list[Any]:
         """Return the expressions that must vanish at the ends.
 
         A function in two pieces is given as ``left`` (which holds at o = 0) and ``right`` (at 1).
-        Natural: h(0) and h(1) are free, so the flux vanishes at each end. Periodic: k(0) = k(1) is
-        asked of k itself, and h(0) = h(1) is free, so the flux is the same at both ends. With no
-        derivative in the form there is no flux and nothing is asked.
+        Natural: h(0) and h(1) are free, so the flux vanishes at each end; with a curvature the
+        slope of k is asked to vanish too, as that of h. Periodic: k(0) = k(1) is asked of k itself,
+        and h(0) = h(1) is free, so the flux is the same at both ends; with a curvature slopes and
+        moments likewise. With no derivative in the form there is no flux and nothing is asked.
         """
         right = left if right is None else right
         if self.flux == 0:
             return []
-        start, stop = at(self.flux_of(left), 0), at(self.flux_of(right), 1)
         if self.boundary == "natural":
-            return [start, stop]
-        return [at(right, 1) - at(left, 0), stop - start]
+            vanishing = [self.flux_of] if self.moment == 0 else [_slope, self.flux_of]
+            return [at(end(k), x) for end in vanishing for k, x in ((left, 0), (right, 1))]
+        starts = [*self.continuous(left), self.flux_of(left)]
+        stops = [*self.continuous(right), self.flux_of(right)]
+        return [at(stop, 1) - at(start, 0) for start, stop in zip(starts, stops, strict=True)]
 
     def is_solved_by(self, k: Any, g: Any) -> bool:
         """Whether ``k`` satisfies the weak form with *every* test function.
@@ -117,6 +142,10 @@ class StrongForm:
         backwards, then gives the weak form for arbitrary h.
         """
         return vanishes(self.apply(k) - g) and all(map(vanishes, self.end_conditions(k)))
+
+
+def _slope(k: Any) -> Any:
+    return sp.diff(k, o)
 
 
 def _substitute(expression: Any, unknown: Any, k: Any) -> Any:
@@ -129,7 +158,7 @@ def _substitute(expression: Any, unknown: Any, k: Any) -> Any:
 
 
 def strong_form(inner: InnerProduct) -> StrongForm:
-    r"""Derive the Euler–Lagrange operator and the flux from :math:`\langle k,h\rangle`.
+    r"""Derive the Euler–Lagrange operator, the flux and the moment from :math:`\langle k,h\rangle`.
 
     Examples
     --------
@@ -145,7 +174,7 @@ def strong_form(inner: InnerProduct) -> StrongForm:
     gamma*Derivative(k(o), o)
     """
     h, k = generic("h"), generic("k")
-    operator, flux = sp.Integer(0), sp.Integer(0)
+    operator, flux, moment = sp.Integer(0), sp.Integer(0), sp.Integer(0)
     for term in sp.Add.make_args(inner(h, k)):
         # Each term is numbers times one integral of h: a mean of k beside it is a number.
         inside = [factor for factor in sp.Mul.make_args(term) if factor.has(h)]
@@ -154,7 +183,9 @@ def strong_form(inner: InnerProduct) -> StrongForm:
         part, end = integrate_by_parts(integral_of_h.function, h)
         operator += number * part
         flux += number * end.coeff(h)
-    return StrongForm(sp.expand(operator), sp.expand(flux), k, inner.boundary)
+        moment -= number * end.coeff(h.diff(o))
+    operator, flux, moment = map(sp.expand, (operator, flux, moment))
+    return StrongForm(operator, flux, moment, k, inner.boundary)
 
 
 def weak_residual(inner: InnerProduct, k: Any, g: Any, h: Any) -> Any:

@@ -11,30 +11,12 @@ from cdg_theory.continuum import GreenFunction, o, polynomial, riemannian_gradie
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary
-from cdg_theory.proofs.tools.kernels import free_solution, kernels_of
+from cdg_theory.proofs.tools.kernels import first_order_part, free_solution, kernels_of
 
 if TYPE_CHECKING:
     from cdg_theory.continuum import InnerProduct
 
 PAGE = "theory/weak-form.md"
-
-
-def _fluctuation_part(lo: Any, hi: Any, inner: InnerProduct) -> Any:
-    """Return the formula for G − 1/α, with lo = min(o, s), hi = max(o, s)."""
-    beta, gamma = inner.fluctuation, inner.derivative
-    if beta == 0:
-        d = hi - lo
-        shape = {
-            "natural": (lo**2 + hi**2) / 2 - hi + sp.Rational(1, 3),
-            "periodic": d**2 / 2 - d / 2 + sp.Rational(1, 12),
-        }
-        return shape[inner.boundary] / gamma
-    mu = sp.sqrt(beta / gamma)
-    shape = {
-        "natural": sp.cosh(mu * lo) * sp.cosh(mu * (1 - hi)) / sp.sinh(mu),
-        "periodic": sp.cosh(mu * (sp.Rational(1, 2) - (hi - lo))) / (2 * sp.sinh(mu / 2)),
-    }
-    return shape[inner.boundary] / (gamma * mu) - 1 / beta
 
 
 def _green(boundary: Boundary, share: Any = 1) -> bool:
@@ -57,8 +39,8 @@ def _green(boundary: Boundary, share: Any = 1) -> bool:
         and alone(inner, kernel)
         and kernel.piecewise.subs({o: low, s: high}) == kernel.left.subs({o: low, s: high})
         and kernel.piecewise.subs({o: high, s: low}) == kernel.right.subs({o: high, s: low})
-        and vanishes(kernel.left - 1 / inner.mean - share * _fluctuation_part(o, s, inner))
-        and vanishes(kernel.right - 1 / inner.mean - share * _fluctuation_part(s, o, inner))
+        and vanishes(kernel.left - 1 / inner.mean - share * first_order_part(o, s, inner))
+        and vanishes(kernel.right - 1 / inner.mean - share * first_order_part(s, o, inner))
         for inner, kernel in kernels_of(boundary)
     )
 

@@ -20,6 +20,45 @@ def kernels_of(boundary: Boundary) -> list[tuple[InnerProduct, GreenFunction]]:
     return [(inner, green_function(inner)) for inner in (general, sobolev)]
 
 
+def curved_members(boundary: Boundary) -> dict[str, InnerProduct]:
+    """Return a member of every kind of roots: (0, 0), (μ, 0), (μ, μ), (2μ, μ)."""
+    mu, delta = sp.symbols("mu delta", positive=True)
+    return {
+        "biharmonic": InnerProduct(1, 0, 0, boundary, curvature=delta),
+        "β = 0": InnerProduct(1, 0, delta * mu**2, boundary, curvature=delta),
+        "double": InnerProduct.with_roots(1, mu, mu, delta, boundary),
+        "different": InnerProduct.with_roots(1, 2 * mu, mu, delta, boundary),
+    }
+
+
+def in_digits(expression: Any, digits: int) -> Any:
+    """Return a number, computed with so many digits in every operation."""
+    import mpmath
+
+    with mpmath.workdps(digits):
+        # As an argument: i itself would be printed as Python's 1j, in double precision.
+        i = sp.Dummy("i")
+        return sp.lambdify(i, expression.xreplace({sp.I: i}), "mpmath")(mpmath.mpc(0, 1))
+
+
+def first_order_part(lo: Any, hi: Any, inner: InnerProduct) -> Any:
+    """Return the formula for G − 1/α of first order, with lo = min(o, s), hi = max(o, s)."""
+    beta, gamma = inner.fluctuation, inner.derivative
+    if beta == 0:
+        d = hi - lo
+        shape = {
+            "natural": (lo**2 + hi**2) / 2 - hi + sp.Rational(1, 3),
+            "periodic": d**2 / 2 - d / 2 + sp.Rational(1, 12),
+        }
+        return shape[inner.boundary] / gamma
+    mu = sp.sqrt(beta / gamma)
+    shape = {
+        "natural": sp.cosh(mu * lo) * sp.cosh(mu * (1 - hi)) / sp.sinh(mu),
+        "periodic": sp.cosh(mu * (sp.Rational(1, 2) - (hi - lo))) / (2 * sp.sinh(mu / 2)),
+    }
+    return shape[inner.boundary] / (gamma * mu) - 1 / beta
+
+
 def free_solution(inner: InnerProduct) -> Any:
     r"""Return :math:`\sinh\mu(o-\frac12)`, or :math:`o-\frac12` for β = 0.
 

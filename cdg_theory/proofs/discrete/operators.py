@@ -186,8 +186,8 @@ THEOREMS = (
         title="Inverse and gradients in float64 are the inverse of the form",
         statement=(
             "The matrix filled from closed forms, the sweeps and the transform each give the "
-            "inverse of the Gram matrix, to a few roundings of its largest entry per row: four times "
-            "as many with a curvature term."
+            "inverse of the Gram matrix, to a few roundings of its largest entry per row: with a "
+            "curvature term four times as many."
         ),
         tex=r"|\hat k_i-k_i|\le4(n+4)\,u\,\max_{ij}|(M^{-1})_{ij}|\cdot(4\text{ if }\delta>0),"
         r"\qquad g=e_j",

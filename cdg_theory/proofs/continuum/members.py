@@ -153,8 +153,7 @@ THEOREMS = (
     Theorem(
         id="T1.definition",
         title="the form is its definition",
-        statement="On arbitrary functions the code's form is αh̄k̄ + β∫(h−h̄)(k−k̄) + γ∫h′k′ + "
-        "δ∫h″k″.",
+        statement="On arbitrary functions the code's form is αh̄k̄ + β∫(h−h̄)(k−k̄) + γ∫h′k′ + δ∫h″k″.",
         tex=r"\langle h,k\rangle=\alpha\,\bar h\bar k+\beta\Bigl(\int hk-\bar h\bar k\Bigr)"
         r"+\gamma\int h'k'+\delta\int h''k''",
         scope="all functions, all real weights, both boundaries",

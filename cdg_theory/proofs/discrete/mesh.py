@@ -71,8 +71,10 @@ def _contraction(rate_of: Callable[[Fraction, Fraction], Fraction] = max) -> boo
     draw = random.Random(12)
     for size in (1, 2, 3, 6, 9):
         for periodic in (False, True):
-            alpha, beta, gamma = (Fraction(draw.randint(1, 9), 4) for _ in range(3))
-            M = exact_gram(alpha, beta, gamma * size**2, size, periodic=periodic)
+            alpha, beta, gamma, delta = (Fraction(draw.randint(1, 9), 4) for _ in range(4))
+            # Every other size without curvature.
+            c, d = gamma * size**2, delta * size**4 * (size % 2)
+            M = exact_gram(alpha, beta, c, size, d=d, periodic=periodic)
             v = np.array([Fraction(draw.randint(1, 9)) for _ in range(size)], dtype=object)
             low, tau = Fraction(1, 3), Fraction(draw.randint(1, 30), 20)
             high = low + Fraction(draw.randint(1, 30), 20)

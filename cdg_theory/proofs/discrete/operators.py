@@ -8,6 +8,7 @@ a few for each of n terms, relative to the largest entry that the result is made
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any, get_args
@@ -17,7 +18,14 @@ import numpy as np
 from cdg_theory import discrete
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Boundary, Metric
-from cdg_theory.proofs.tools.rational_members import MEMBERS, U, gram_of, inverse_gram_of, size_of
+from cdg_theory.proofs.tools.rational_members import (
+    CURVED,
+    MEMBERS,
+    U,
+    gram_of,
+    inverse_gram_of,
+    size_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +34,8 @@ if TYPE_CHECKING:
 
 PAGE = "theory/discretization.md"
 SIZES = (1, 2, 3, 4, 5, 8)
-CASES = tuple(product(MEMBERS, SIZES))
-SCOPE = "20 members of every kind, small β, both boundaries and spacings, n in {1, 2, 3, 4, 5, 8}"
+CASES = tuple(product(MEMBERS + CURVED, SIZES))
+SCOPE = "44 members of every kind, small β, both boundaries and spacings, n in {1, 2, 3, 4, 5, 8}"
 
 
 def _close(found: Any, exact: NDArray[Any], terms: int, size: float | None = None) -> bool:
@@ -77,7 +85,7 @@ def _transforms(offset: float = 0.5) -> bool:
         # The angles of the cosines are up to πn, and rounded.
         if any(abs(one - other).max() > 16 * (n + 4) * U for one, other in pairs):
             return False
-        for metric in (m for m in MEMBERS if m.boundary == boundary):
+        for metric in (m for m in MEMBERS + CURVED if m.boundary == boundary):
             M = gram_of(metric, n).astype(float)
             spectrum = discrete.eigenvalues(metric, n)
             slack = 16 * (n + 4) * U * size_of(M)
@@ -85,8 +93,9 @@ def _transforms(offset: float = 0.5) -> bool:
                 return False
             # That of L, to full relative accuracy.
             above = spectrum[1:] - metric.fluctuation
-            stiff = metric.stiffness(n) * discrete.laplacian_eigenvalues(boundary, n)[1:]
-            if (abs(above - stiff) > 4 * U * spectrum[1:]).any():
+            ell = discrete.laplacian_eigenvalues(boundary, n)[1:]
+            rough = metric.stiffness(n) * ell + metric.rigidity(n) * ell**2
+            if (abs(above - rough) > 8 * U * spectrum[1:]).any():
                 return False
     return True
 
@@ -106,7 +115,9 @@ def _inverses(of: Callable[[Metric, int], NDArray[Any]] = inverse_gram_of) -> bo
             k, cube = solve(unit), solve(unit.reshape(n, n, 1))
             if k.dtype != np.float64 or cube.shape != (n, n, 1) or (cube[..., 0] != k).any():
                 return False
-            if not _close(k, exact, n):
+            # Pairs are multiplied by matrices: four products for one, and as many roundings.
+            terms = 4 * (n + 4) - 4 if metric.curvature else n
+            if not _close(k, exact, terms):
                 return False
         # Narrow storage: the same, rounded once.
         narrow = discrete.riemannian_gradient(unit.astype(np.float32), metric)
@@ -129,8 +140,7 @@ def _other(boundary_of: Callable[[Metric, int], NDArray[Any]]) -> Callable[..., 
 
     def other(metric: Metric, n: int) -> NDArray[Any]:
         (boundary,) = set(get_args(Boundary)) - {metric.boundary}
-        weights = metric.mean, metric.fluctuation, metric.derivative
-        return boundary_of(Metric(*weights, boundary=boundary, spacing=metric.spacing), n)
+        return boundary_of(replace(metric, boundary=boundary), n)
 
     return other
 
@@ -141,11 +151,12 @@ THEOREMS = (
         title="The Gram matrix is the matrix of the form",
         statement=(
             "Entry by entry, the dense matrix and the operator, from either side, are the form on "
-            "unit vectors: mean, fluctuation and squared differences of neighbours."
+            "unit vectors: mean, fluctuation, squared differences of neighbours and of those."
         ),
         tex=(
             r"M_{ij}=\alpha n\,\overline{e_i}\,\overline{e_j}"
             r"+\beta\sum(e_i-\overline{e_i})(e_j-\overline{e_j})+c\sum\Delta e_i\,\Delta e_j"
+            r"+d\sum Le_i\,Le_j"
         ),
         scope=f"{SCOPE}; the form in rational numbers",
         kind="numeric",
@@ -161,7 +172,8 @@ THEOREMS = (
             "The DCT-II and the DFT, orthonormal, take a vector to its coefficients and back, and "
             "in these coefficients L and M are the diagonal matrices of their eigenvalues."
         ),
-        tex=r"VMV^*=\operatorname{diag}(\alpha,\beta+c\,\ell_1,\dots,\beta+c\,\ell_{n-1})",
+        tex=r"VMV^*=\operatorname{diag}(\alpha,\beta+c\,\ell_1+d\,\ell_1^2,\dots,"
+        r"\beta+c\,\ell_{n-1}+d\,\ell_{n-1}^2)",
         scope=f"{SCOPE}; to rounding, with eigenvectors from their formula",
         kind="numeric",
         check=_transforms,
@@ -174,9 +186,11 @@ THEOREMS = (
         title="Inverse and gradients in float64 are the inverse of the form",
         statement=(
             "The matrix filled from closed forms, the sweeps and the transform each give the "
-            "inverse of the Gram matrix, to a few roundings of its largest entry per row."
+            "inverse of the Gram matrix, to a few roundings of its largest entry per row: with a "
+            "curvature term four times as many."
         ),
-        tex=r"|\hat k_i-k_i|\le4(n+4)\,u\,\max_{ij}|(M^{-1})_{ij}|,\qquad g=e_j",
+        tex=r"|\hat k_i-k_i|\le4(n+4)\,u\,\max_{ij}|(M^{-1})_{ij}|\cdot(4\text{ if }\delta>0),"
+        r"\qquad g=e_j",
         scope=f"{SCOPE}; all unit vectors, against elimination in rational numbers",
         kind="numeric",
         check=_inverses,

@@ -43,7 +43,10 @@ def _summation_by_parts(seams: int = 1) -> bool:
         k, h = (np.array(sp.symbols(f"{name}:{size}"), dtype=object) for name in "kh")
         squares = sum((k[i + 1] - k[i]) * (h[i + 1] - h[i]) for i in range(size - 1))
         squares += seams * periodic * (k[0] - k[-1]) * (h[0] - h[-1])
-        zero.append(squares - h @ laplacian(k, periodic=periodic))
+        bent = laplacian(k, periodic=periodic)
+        zero.append(squares - h @ bent)
+        # The sum is symmetric in k and h, so L is, for every n; hence the curvature's term.
+        zero.append(laplacian(h, periodic=periodic) @ bent - h @ laplacian(bent, periodic=periodic))
     return vanish(zero)
 
 
@@ -151,11 +154,13 @@ THEOREMS = (
         id="T1.discrete-squares",
         title="The form on n channels is a sum of squares",
         statement=(
-            "Summation by parts turns the Laplacian into a sum of squared differences, so the form "
-            "is non-negative for non-negative weights, and zero for the zero vector only."
+            "Summation by parts turns the Laplacian into a sum of squared differences, and its "
+            "square into one of squared second differences, so the form is non-negative for "
+            "non-negative weights, and zero for the zero vector only."
         ),
         tex=(
-            r"h^TMh=\alpha n\,\bar h^2+\beta\sum_i(h_i-\bar h)^2+c\sum_i(h_{i+1}-h_i)^2,\qquad "
+            r"h^TMh=\alpha n\,\bar h^2+\beta\sum_i(h_i-\bar h)^2+c\sum_i(h_{i+1}-h_i)^2"
+            r"+d\sum_i(Lh)_i^2,\qquad "
             r"k^TLh=\sum_i(k_{i+1}-k_i)(h_{i+1}-h_i)"
         ),
         scope="all n ≥ 1 by induction on n, both boundaries (the cycle adds the seam's term)",

@@ -1,18 +1,29 @@
 r"""Theorem 3 on n channels: what the gradient keeps, what it commutes with, where it tends.
 
-The claims are about the closed-form inverses, which theorem 5 proves for every n.
+The claims are about the closed-form inverses, which theorem 5 proves for every n. With a curvature
+the inverse is a product of two of them (T18.inverse), so its columns sum to 1/α too, and it
+commutes with whatever both commute with; the code is executed besides.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import partial
-from typing import Any
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sympy as sp
 
 from cdg_theory.discrete import inverse
+from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import Powers, is_zero, vanish
+from cdg_theory.proofs.tools.exact_matrices import identity
+from cdg_theory.proofs.tools.rational_members import CURVED
+
+if TYPE_CHECKING:
+    from cdg_theory.metric import Boundary
 
 PAGE = "theory/discretization.md"
 i, j, k, n, u = sp.symbols("i j k n u", integer=True, nonnegative=True)
@@ -126,6 +137,22 @@ def _small_derivative(diagonal: Any = 1 / beta) -> bool:
     return vanish([limit(on) - diagonal, limit(off), limit(around) - diagonal, limit(apart)])
 
 
+def _second_order(turn: Boundary = "periodic") -> bool:
+    """Solve exactly for unit vectors: sums of the columns, and reversal and rotation by one.
+
+    The metrics that commute with rotation are claimed to be those with the boundary ``turn``.
+    """
+    for metric, size in product(CURVED, range(1, 7)):
+        K = riemannian_gradient(identity(size), metric)
+        if (K.sum(axis=0) != 1 / Fraction(metric.mean)).any() or (K[::-1, ::-1] != K).any():
+            return False
+        rotates = bool((np.roll(K, 1, (0, 1)) == K).all())
+        # On one or two channels they all do.
+        if size > 2 and rotates != (metric.boundary == turn):
+            return False
+    return True
+
+
 THEOREMS = (
     Theorem(
         id="T3.discrete-mean",
@@ -199,6 +226,22 @@ THEOREMS = (
         check=_small_derivative,
         variant=partial(_small_derivative, diagonal=2 / beta),
         perturbed="The same with 2/β as the limit on the diagonal.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T18.symmetry",
+        title="With a curvature it keeps and commutes with the same",
+        statement=(
+            "The columns of the second-order inverse sum to 1/α; the natural metrics commute with "
+            "the reversal of the channels, the periodic ones with rotations too."
+        ),
+        tex=r"\mathbf 1^TM^{-1}=\tfrac1\alpha\mathbf 1^T,\qquad RM^{-1}R=M^{-1}",
+        scope="all n by T18.inverse and T3; the code on unit vectors, in rational numbers: 24 "
+        "members with a curvature, n in 1…6",
+        kind="exact",
+        check=_second_order,
+        variant=partial(_second_order, turn="natural"),
+        perturbed="The natural ones commute with rotations.",
         page=PAGE,
     ),
 )

@@ -70,11 +70,11 @@ def gram_product(
     return product
 
 
-def exact_gram(alpha: Any, beta: Any, c: Any, n: int, *, periodic: bool) -> NDArray[Any]:
-    r"""Return :math:`M = \alpha P + \beta(I-P) + cL` in rational numbers."""
-    unit, P = identity(n), np.full((n, n), Fraction(1, n))
-    M: NDArray[Any] = alpha * P + beta * (unit - P) + c * laplacian(unit, periodic=periodic)
-    return M
+def exact_gram(
+    alpha: Any, beta: Any, c: Any, n: int, *, d: Any = 0, periodic: bool
+) -> NDArray[Any]:
+    r"""Return :math:`M = \alpha P + \beta(I-P) + cL + dL^2` in rational numbers."""
+    return gram_product(identity(n), alpha, beta, c, d, periodic=periodic)
 
 
 def exact_inverse(n: int, c: Any, r: Any, *, periodic: bool) -> NDArray[Any]:

@@ -207,8 +207,11 @@ class RationalFunction:
     def __neg__(self) -> RationalFunction:
         return RationalFunction(-self.value)
 
+    def __bool__(self) -> bool:
+        return bool(self.value != 0)
+
     def __eq__(self, other: object) -> bool:
-        return bool((self - other).value == 0)
+        return not self - other
 
     def __hash__(self) -> int:
         return hash(self.value)

@@ -141,7 +141,8 @@ def _divisors(*, sign: int = 1) -> bool:
             plan = blocks.plan_of(p / p, sign * q, p, sizes, periodic=periodic, d=p / p)
             # The coefficients alone: no column of numbers.
             blocks.solve_ends(np.empty((len(sizes), 5, 0), dtype=object), plan)
-    determinants = [x.value for y in divisors for x in np.ravel(y.a * y.h + y.q * y.b * y.b)]
+    found = [x for y in divisors for x in np.ravel(y.a * y.h + y.q * y.b * y.b)]
+    determinants = [(p / p * x).value for x in found]
     parts = [part for x in determinants for part in (x.numer, x.denom)]
     positive = [all(c > 0 for c in part.coeffs()) and part.coeff(1) > 0 for part in parts]
     return len(divisors) > 0 and all(positive)
@@ -180,7 +181,7 @@ def _numbers(*, inner: int = 5) -> bool:
 
 THEOREMS = (
     Theorem(
-        id="T18.ring",
+        id="T18.elements",
         title="Pairs of a level and a moment compute as numbers",
         statement=(
             "The code's sums, differences, products and quotients of elements are those of the "

@@ -164,6 +164,6 @@ def _pair_values(metric: Metric, n: int, *, double: bool) -> NDArray[np.float64]
     b, a = solve_path((np.zeros(n), split_mean(one_hot)[1]), factors)
     start = nothing
     if seam is not None and release is not None:
-        start = -np.array(ring.times(release, seam))
+        start = -np.array(ring.times(release, (seam[0], seam[1])))
         a, b = np.array([a, b]) + ring.times((seam[0, -1], seam[1, -1]), (start[0], start[1]))
     return np.concatenate([fixed, carry.ravel(), b, a, start[1], start[0]])

@@ -131,8 +131,8 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
     factors: sweeps.SweepFactors | CurvatureFactors | None = None
     rows: Any = None
     if isinstance(known, CurvatureFactors):
-        own = map(tensor, (pair_matrices(known), known.closure, known.seam))
-        factors = CurvatureFactors(known.ring, *own, known.release)
+        carry, closure, seam = map(tensor, (pair_matrices(known), known.closure, known.seam))
+        factors = CurvatureFactors(known.ring, carry, closure, seam, known.release)
         # With neither β nor γ every R is [[1, b], [0, 1]].
         if metric.fluctuation or metric.derivative:
             rows = (_carry_pairs_forward, _carry_pairs_backward)

@@ -104,12 +104,16 @@ SHARES, SPECTRA = np.full(3, 0.5), {"signal": np.ones(3), "noise": np.ones(3)}
 SAMPLED: dict[str, Any] = {"boundary": "natural", "n": 5}
 
 DOORS: dict[str, Door] = {
-    "Metric": _door(Metric, mean=1.0, fluctuation=1.0, derivative=1.0, **ENDS),
+    "Metric": _door(
+        Metric, mean=1.0, fluctuation=1.0, derivative=1.0, curvature=1.0, **ENDS
+    ),
     "Metric.reweighted_h0": _door(Metric.reweighted_h0, lam=2.0, same=("fluctuation",)),
     "Metric.sobolev": _door(Metric.sobolev, lam=2.0, **ENDS, same=("derivative",)),
     "Metric.ordinary_sobolev": _door(
         Metric.ordinary_sobolev, lam=2.0, **ENDS, same=("derivative",)
     ),
+    "Metric.biharmonic": _door(Metric.biharmonic, lam=2.0, **ENDS, same=("curvature",)),
+    "Metric.spline": _door(Metric.spline, lam=2.0, **ENDS, same=("curvature",)),
     "riemannian_gradient": _door(cdg_torch.riemannian_gradient, **ON_GRAD, **AXIS),
     "apply_metric": _door(cdg_torch.apply_metric, k=GRAD, metric=SOBOLEV, **AXIS),
     "metric_norm": _door(cdg_torch.metric_norm, h=GRAD, metric=SOBOLEV, **AXIS),

@@ -229,6 +229,12 @@ def solve_fluctuation(r: Any, factors: SweepFactors, rows: Rows | None = None) -
 @lru_cache(maxsize=256)
 def _curvature_factors(metric: Metric, n: int) -> CurvatureFactors:
     weights = metric.fluctuation, metric.stiffness(n), metric.rigidity(n)
+    if not math.isfinite(weights[0] * weights[2]):
+        msg = (
+            f"fluctuation times curvature must stay within float64 for {n} channels, got {metric}; "
+            "scale all weights, which scales the gradient inversely"
+        )
+        raise ValueError(msg)
     factors = curvature_factors(*weights, n, periodic=metric.boundary == "periodic")
     for array in (factors.carry, factors.closure, factors.seam):
         if array is not None:

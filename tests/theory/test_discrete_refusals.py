@@ -61,3 +61,12 @@ def test_there_are_two_boundaries(name) -> None:
 def test_without_derivative_there_are_no_sweeps() -> None:
     with pytest.raises(ValueError, match=r"metric must have a derivative term.*are no sweeps"):
         discrete.sweep_factors(Metric.reweighted_h0(2.0), 4)
+
+
+def test_weights_whose_product_leaves_float64_are_refused() -> None:
+    metric = Metric(1.0, 1e150, 0.0, 1e150)
+    with pytest.raises(ValueError, match="fluctuation times curvature must stay within float64"):
+        discrete.riemannian_gradient(np.arange(256.0), metric)
+    # Scaled as the message says.
+    k = discrete.riemannian_gradient(np.arange(256.0), 1e-20 * metric)
+    assert np.isfinite(k).all()

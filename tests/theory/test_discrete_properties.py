@@ -1,5 +1,7 @@
 """The NumPy gradient keeps means, is self-adjoint, and commutes with its symmetries (theorem 3)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -50,7 +52,7 @@ def test_linear(data, n, metric) -> None:
 def moves(metric: Metric, n: int, shift: int) -> list[np.ndarray]:
     """Return the relabellings of n channels that the metric does not see."""
     i = np.arange(n)
-    if metric.derivative == 0:
+    if metric.derivative_order == 0:
         return [np.random.default_rng(shift).permutation(n)]
     if metric.boundary == "natural":
         return [i[::-1]]
@@ -84,9 +86,9 @@ def test_constant_gradients_are_divided_by_alpha(data, n, metric) -> None:
 
 @given(st.data(), channel_counts(min_value=2), metrics(spacings=["unit"]))
 def test_spacings_differ_by_a_factor_of_the_weight(data, n, metric) -> None:
-    weights = (metric.mean, metric.fluctuation, metric.derivative)
-    scaled = Metric(*weights[:2], weights[2] * (n * n), boundary=metric.boundary, spacing="unit")
-    normalized = Metric(*weights, boundary=metric.boundary)
+    derivative, curvature = metric.derivative * (n * n), metric.curvature * n**4
+    scaled = replace(metric, derivative=derivative, curvature=curvature)
+    normalized = replace(metric, spacing="normalized")
     g = data.draw(gradients(n))
     np.testing.assert_array_equal(
         discrete.riemannian_gradient(g, normalized), discrete.riemannian_gradient(g, scaled)

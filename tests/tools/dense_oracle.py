@@ -1,6 +1,6 @@
 """The Gram matrix from its definition, and solves with it: written from the page, not the library.
 
-M = α P + β (I − P) + γ s L, with P = 11ᵀ/n, s = n² or 1, L of the path or the cycle.
+M = α P + β (I − P) + γ s L + δ s² L², with P = 11ᵀ/n, s = n² or 1, L of the path or the cycle.
 """
 
 import numpy as np
@@ -16,7 +16,8 @@ def gram(metric, n):
         laplacian = difference.T @ difference
     scale = n**2 if metric.spacing == "normalized" else 1
     weights = metric.mean * mean + metric.fluctuation * (np.eye(n) - mean)
-    return weights + metric.derivative * scale * laplacian
+    smooth = metric.derivative * scale * laplacian
+    return weights + smooth + metric.curvature * scale**2 * laplacian @ laplacian
 
 
 def in_blocks(act, tensor, dim=0, groups=1):

@@ -1,7 +1,8 @@
 """The gradient without rounding, for the very floats a test holds, and what rounding may add.
 
 The oracle solves the dense system in rational numbers: it shares no formula with the library. The
-allowance follows the sweeps with every number replaced by its modulus.
+allowance follows the sweeps with every number replaced by its modulus; with a curvature term it is
+theorem 7's bound.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import flint
 import numpy as np
 
 from cdg_theory.discrete.sweeps import carry_backward, carry_forward, split_mean, sweep_factors
+from cdg_theory.rounding.bounds import forward_error_bound
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,6 +73,9 @@ def rounding_allowance(g: NDArray[np.float64], metric: Metric) -> NDArray[np.flo
     size = np.abs(r) + np.abs(r).max(axis=0)
     if metric.is_multiple_of_l2 or n == 1:
         return 2 * EPS * np.abs(g) / metric.mean
+    if metric.curvature:
+        # Products of the ring's elements are smaller than those of their moduli: theorem 7's bound.
+        return forward_error_bound(g, metric).bound
     if metric.derivative == 0:
         x = size / metric.fluctuation
     else:

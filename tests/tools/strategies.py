@@ -7,6 +7,7 @@ example says what it is.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 PRIMES = (2, 3, 5, 7, 11, 13, 31, 61, 127, 211, 293)
 POWERS = (2, 4, 8, 16, 32, 64, 128, 256)
+
+# What is drawn of the family: by name, which terms there are and what the weights have in common.
+FIRST_ORDER = ("l2", "reweighted_h0", "sobolev", "general", "small_fluctuation")
+SECOND_ORDER = (
+    "biharmonic", "spline", "without_fluctuation", "double_root", "all_terms", "small_curvature",
+)  # fmt: skip
 
 
 def channel_counts(max_value: int = 300, *, min_value: int = 1) -> SearchStrategy[int]:
@@ -45,27 +52,35 @@ def weights(decades: float = 12.0) -> SearchStrategy[float]:
 def metrics(
     draw: DrawFn,
     *,
-    members: Sequence[str] = ("l2", "reweighted_h0", "sobolev", "general", "small_fluctuation"),
+    members: Sequence[str] = FIRST_ORDER + SECOND_ORDER,
     boundaries: Sequence[Boundary] = get_args(Boundary),
     spacings: Sequence[Spacing] = get_args(Spacing),
     decades: float = 12.0,
 ) -> Metric:
-    """Members of the family: which of the three terms are there, then their weights."""
+    """Members of the family: which of the four terms are there, then their weights."""
     ends: dict[str, Any] = {
         "boundary": draw(st.sampled_from(boundaries)),
         "spacing": draw(st.sampled_from(spacings)),
     }
-    mean, beta, gamma = (draw(weights(decades)) for _ in range(3))
-    # The trap: pivots that tend to 0 with the fluctuation's weight.
+    mean, beta, gamma, delta = (draw(weights(decades)) for _ in range(4))
+    # The trap: pivots that tend to 0 with the fluctuation's weight, or to first order's.
     small = gamma * 10.0 ** draw(st.floats(-24.0, -6.0))
-    pairs = {
-        "l2": (mean, 0.0),
-        "reweighted_h0": (beta, 0.0),
-        "sobolev": (0.0, gamma),
-        "general": (beta, gamma),
-        "small_fluctuation": (small, gamma),
+    # γ² = 4βδ, to rounding.
+    equal = 2.0 * math.sqrt(beta) * math.sqrt(delta)
+    kinds = {
+        "l2": (mean, 0.0, 0.0),
+        "reweighted_h0": (beta, 0.0, 0.0),
+        "sobolev": (0.0, gamma, 0.0),
+        "general": (beta, gamma, 0.0),
+        "small_fluctuation": (small, gamma, 0.0),
+        "biharmonic": (0.0, 0.0, delta),
+        "spline": (beta, 0.0, delta),
+        "without_fluctuation": (0.0, gamma, delta),
+        "double_root": (beta, equal, delta),
+        "all_terms": (beta, gamma, delta),
+        "small_curvature": (beta, gamma, small),
     }
-    return Metric(mean, *pairs[draw(st.sampled_from(members))], **ends)
+    return Metric(mean, *kinds[draw(st.sampled_from(members))], **ends)
 
 
 def seeds() -> SearchStrategy[int]:

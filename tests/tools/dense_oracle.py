@@ -16,8 +16,8 @@ def gram(metric, n):
         laplacian = difference.T @ difference
     scale = n**2 if metric.spacing == "normalized" else 1
     weights = metric.mean * mean + metric.fluctuation * (np.eye(n) - mean)
-    smooth = metric.derivative * scale * laplacian
-    return weights + smooth + metric.curvature * scale**2 * laplacian @ laplacian
+    bending = metric.curvature * scale**2 * laplacian @ laplacian
+    return weights + metric.derivative * scale * laplacian + bending
 
 
 def in_blocks(act, tensor, dim=0, groups=1):

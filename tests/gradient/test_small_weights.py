@@ -26,7 +26,8 @@ def test_gradient_against_rationals(data_n, metric, g) -> None:
     swing = max((abs(Fraction(x) - mean) for x in g), default=Fraction(0))
     largest = max(map(abs, exact))
     u = Fraction(1, 2**53)
-    steps = 8 * n * n
+    # A pair is multiplied by a matrix: four products for one.
+    steps = 8 * n * n * (4 if metric.curvature else 1)
     softest = fluctuation_floor(metric, n)
     bound = steps * u * (largest + swing / softest + n * u * abs(mean) / softest)
     assert error <= bound
@@ -38,8 +39,9 @@ def fluctuation_floor(metric: Metric, n: int) -> Fraction:
         return Fraction(1)
     # 2 − 2cos θ ≥ 4θ²/π² > 2θ²/5 for θ ≤ π, at θ = π/n (path) or 2π/n (cycle), π² > 9.
     turns = 4 if metric.boundary == "periodic" else 1
-    c = Fraction(metric.derivative) * (n * n if metric.spacing == "normalized" else 1)
-    return Fraction(metric.fluctuation) + c * Fraction(2 * 9 * turns, 5 * n * n)
+    s, ell = n * n if metric.spacing == "normalized" else 1, Fraction(2 * 9 * turns, 5 * n * n)
+    beta, c, d = map(Fraction, (metric.fluctuation, metric.derivative, metric.curvature))
+    return beta + c * s * ell + d * (s * ell) ** 2
 
 
 @pytest.mark.parametrize(

@@ -179,9 +179,12 @@ class RationalFunction:
     def _with(self, other: Any, combine: Callable[[Any, Any], Any]) -> Any:
         if isinstance(other, np.ndarray):
             return NotImplemented  # NumPy goes over the entries itself
-        if isinstance(other, RationalFunction):
-            other = other.value
-        return RationalFunction(combine(self.value, other))
+        # Numbers too, as elements of the field: 0 plus an integer would be an integer.
+        same = isinstance(other, RationalFunction)
+        return RationalFunction(combine(self.value, other.value if same else self._number(other)))
+
+    def _number(self, other: Any) -> Any:
+        return self.value.field(sp.QQ(int(other.numerator), int(other.denominator)))
 
     def __add__(self, other: Any) -> Any:
         return self._with(other, operator.add)
@@ -212,6 +215,9 @@ class RationalFunction:
 
     def __eq__(self, other: object) -> bool:
         return not self - other
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
 
     def __hash__(self) -> int:
         return hash(self.value)

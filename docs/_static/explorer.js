@@ -6,19 +6,23 @@ const Explorer = (() => {
   const sum = (values) => values.reduce((total, value) => total + value, 0);
   const mean = (values) => sum(values) / values.length;
 
-  // ---- the metric: weights (alpha, beta, gamma), boundary, spacing ----
+  // ---- the metric: weights (alpha, beta, gamma, delta), boundary, spacing ----
 
-  function weights({ metric, lam, beta }) {
+  function weights({ metric, lam, beta, curvature }) {
     return {
-      h0: [1, lam, 0],
-      sobolev: [1, 0, lam],
-      ordinary: [1, 1, lam],
-      general: [1, beta, lam],
-      l2: [1, 1, 0],
+      h0: [1, lam, 0, 0],
+      sobolev: [1, 0, lam, 0],
+      ordinary: [1, 1, lam, 0],
+      biharmonic: [1, 0, 0, lam],
+      spline: [1, 1, 0, lam],
+      general: [1, beta, lam, 0],
+      curved: [1, beta, lam, curvature],
+      l2: [1, 1, 0, 0],
     }[metric];
   }
 
   const stiffness = ({ spacing, n }, gamma) => gamma * (spacing === "normalized" ? n * n : 1);
+  const rigidity = ({ spacing, n }, delta) => delta * (spacing === "normalized" ? n ** 4 : 1);
 
   // ---- k = M⁻¹ g: two sweeps, closed by the mean ----
 
@@ -52,11 +56,58 @@ const Explorer = (() => {
     return u.map((value, i) => value - excess * homogeneous[i]);
   }
 
+  // ---- with a curvature: the same sweeps over pairs (level, moment), in the ring of matrices
+  // [[a + cb, b], [-wb, a]] with w = beta d, see cdg_theory.discrete.curvature ----
+
+  function curvedSolve(r, beta, c, d, periodic) {
+    const n = r.length, p = c / d, q = beta / d, w = beta * d;
+    const times = ([a, b], [e, f]) => [a * e - w * b * f, (a + c * b) * f + b * e];
+    const act = ([a, b], [x, m]) => [(a + c * b) * x + b * m, a * m - w * b * x];
+    const plus = (u, v, sign = 1) => [u[0] + sign * v[0], u[1] + sign * v[1]];
+    const total = (pairs) => pairs.reduce((u, v) => plus(u, v), [0, 0]);
+    const inverse = ([a, b]) => {
+      const determinant = a * (a + c * b) + w * b * b;
+      return [(a + c * b) / determinant, -b / determinant];
+    };
+    const carry = [];
+    for (let i = 0, A = 0, B = 1; i < n - 1; i++) {
+      const W = q * A * A + p * A * B + B * B, N = 1 + 2 * q * A + p * B + q * W;
+      carry.push([(1 + q * A) / N, B / d / N]);
+      [A, B] = [(A + W) / N, 1 + B / N];
+    }
+    const closure = Array(n).fill([1, 0]);
+    for (let i = n - 2; i >= 0; i--) closure[i] = times(carry[i], closure[i + 1]);
+    const share = inverse(total(closure));
+    const path = (loads) => {
+      const x = [...loads];
+      for (let i = 0; i < n - 1; i++) x[i + 1] = plus(x[i + 1], act(carry[i], x[i]));
+      x[n - 1] = [0, 0];
+      for (let i = n - 2; i >= 0; i--) x[i] = act(carry[i], plus(x[i + 1], x[i]));
+      const excess = act(share, total(x));
+      return x.map((pair, i) => plus(pair, act(closure[i], excess), -1));
+    };
+    const loads = r.map((value) => [0, value]);
+    if (!periodic) return path(loads).map(([x]) => x);
+    const dipole = r.map((_, i) => [0, (i === 0) - (i === n - 1)]);
+    const seam = path(dipole).map(([b, a]) => [a, b]);
+    const release = inverse([1 + 2 * seam[0][0], 2 * seam[0][1]]);
+    const flux = act(release, total(seam.map(([a, b], i) => [-b * r[i], -a * r[i]])));
+    loads[0] = plus(loads[0], flux);
+    const x = path(loads);
+    const missing = act(release, plus(plus(x[n - 1], x[0], -1), flux, -1));
+    return x.map((pair, i) => plus(pair, act(seam[i], missing))[0]);
+  }
+
   function gradient(g, setting) {
-    const [alpha, beta, gamma] = weights(setting);
+    const [alpha, beta, gamma, delta] = weights(setting);
     const n = g.length, c = stiffness(setting, gamma), average = mean(g);
     if (n === 1) return [average / alpha];
     const r = g.map((value) => value - average);
+    if (delta > 0) {
+      const periodic = setting.boundary === "periodic";
+      return curvedSolve(r, beta, c, rigidity(setting, delta), periodic)
+        .map((value) => average / alpha + value);
+    }
     if (c === 0) return r.map((value) => average / alpha + value / beta);
     const factors = (setting.boundary === "natural" ? pathFactors : cycleFactors)(beta, c, n);
     let y = [...r];
@@ -70,14 +121,15 @@ const Explorer = (() => {
   // ---- spectrum: what is left of mode m ----
 
   function spectrum(setting) {
-    const [alpha, beta, gamma] = weights(setting);
-    const { n, boundary } = setting, c = stiffness(setting, gamma);
+    const [alpha, beta, gamma, delta] = weights(setting);
+    const { n, boundary } = setting, c = stiffness(setting, gamma), d = rigidity(setting, delta);
     const natural = boundary === "natural";
     const modes = Array.from({ length: natural ? n : Math.floor(n / 2) + 1 }, (_, m) => m);
     const left = modes.map((m) => {
       if (m === 0) return 1 / alpha;
       const sine = Math.sin((Math.PI * m) / (natural ? 2 * n : n));
-      return 1 / (beta + 4 * c * sine * sine);
+      const ell = 4 * sine * sine;
+      return 1 / (beta + c * ell + d * ell * ell);
     });
     // On the cycle every mode is a cosine and a sine, but the constant and, for even n, the last.
     const copies = modes.map((m) => (natural || m === 0 || 2 * m === n ? 1 : 2));
@@ -132,6 +184,7 @@ document.addEventListener("DOMContentLoaded", () => {
       spacing: field("spacing").value,
       lam: 10 ** Number(field("lam").value),
       beta: 10 ** Number(field("beta").value),
+      curvature: 10 ** Number(field("curvature").value),
       n,
       noise: Number(field("noise").value),
       channel: Math.min(n - 1, Math.floor(Number(field("channel").value) * n)),
@@ -165,11 +218,11 @@ document.addEventListener("DOMContentLoaded", () => {
   function draw() {
     const setting = read(), result = Explorer.compute(setting), colours = palette();
     const channels = result.gradient.map((_, i) => i);
-    for (const name of ["lam", "beta", "noise", "n", "channel"]) {
+    for (const name of ["lam", "beta", "curvature", "noise", "n", "channel"]) {
       field(`${name}-value`).value = number(setting[name]);
     }
     for (const label of form.querySelectorAll("[data-for]")) {
-      label.hidden = label.dataset.for !== setting.metric;
+      label.hidden = !label.dataset.for.split(" ").includes(setting.metric);
     }
     // λ has no meaning for the ordinary metric, nor boundary and spacing without a derivative.
     field("lam").disabled = setting.metric === "l2";

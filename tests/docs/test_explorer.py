@@ -24,7 +24,7 @@ const lines = (name) => document.querySelectorAll(`#explorer-${name} .scatterlay
 return ['gradient', 'kernel', 'spectrum'].map((name) =>
   [...lines(name)].map((line) => line.getAttribute('d')));
 """
-KINDS = ("h0", "sobolev", "ordinary", "general", "l2")
+KINDS = ("h0", "sobolev", "ordinary", "biharmonic", "spline", "general", "curved", "l2")
 MEMBERS = [*itertools.product(KINDS, ("natural", "periodic"), ("normalized", "unit"))]
 
 
@@ -40,7 +40,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory, site: Path) -> Iterator[Any
 def test_numbers_are_the_library_s(driver: Any, metric: str, boundary: str, spacing: str) -> None:
     for exponent, log_n in itertools.product((-3, 0.5, 3), (0, 1, 1.6, 5, 9)):
         setting = {"metric": metric, "boundary": boundary, "spacing": spacing}
-        setting |= {"lam": exponent, "beta": -1.5, "n": log_n, "channel": 0.7, "noise": 1}
+        setting |= {"lam": exponent, "beta": -1.5, "curvature": -2}
+        setting |= {"n": log_n, "channel": 0.7, "noise": 1}
         drawn = driver.execute_script(SET, setting)
         n = drawn["setting"]["n"]
         member = Metric(*drawn["weights"], boundary=boundary, spacing=spacing)  # type: ignore[arg-type]

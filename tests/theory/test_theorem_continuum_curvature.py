@@ -9,11 +9,22 @@ from cdg_theory.continuum import GreenFunction, InnerProduct, riemannian_gradien
 from tests.tools.planted import refusals
 
 
-class WithoutCurvature(InnerProduct):
-    """A form that forgets its fourth term."""
+class Doubled(InnerProduct):
+    """A form that counts its fourth term twice."""
 
     def __call__(self, h, k):
-        return InnerProduct(self.mean, self.fluctuation, self.derivative, self.boundary)(h, k)
+        weights = (self.mean, self.fluctuation, self.derivative, self.boundary)
+        return InnerProduct(*weights, curvature=2 * self.curvature)(h, k)
+
+
+def shifted(original):
+    """Add one hundredth of k to the operator."""
+
+    def mutant(inner):
+        form = original(inner)
+        return replace(form, operator=form.operator + form.unknown / 100)
+
+    return mutant
 
 
 def freed(original):
@@ -32,10 +43,10 @@ def halved(original):
 
 
 test_mutant_is_refused = refusals(
-    ("T18.form", "InnerProduct", lambda _: WithoutCurvature),
+    ("T18.form", "InnerProduct", lambda _: Doubled),
     ("T18.definite", "_is_admitted", lambda _: lambda inner: inner.curvature > 0),
     ("T18.strong-form", "strong_form", freed),
-    ("T18.two-of-first-order", "strong_form", freed),
+    ("T18.two-of-first-order", "strong_form", shifted),
     ("T18.closed-forms", "riemannian_gradient", lambda f: lambda g, m: f(g, m) + 1),
     ("T18.spline", "weak_residual", lambda f: lambda *a: 2 * f(*a)),
     ("T18.limits", "eigenvalue", lambda f: lambda *a: f(*a) + 1),

@@ -78,9 +78,9 @@ def _definite(asked: Iterable[int] = range(1, 9)) -> bool:
     in the form as it is in L², so squares add up. Next to
     :math:`(\omega^2-\omega_j^2)^2\pm\epsilon` the eigenvalue of mode j alone decides.
     """
-    alpha, beta, gamma, delta = sp.symbols("a b c d", real=True)
+    a, b, c, d = sp.symbols("a b c d", real=True)
     for boundary in BOUNDARIES:
-        inner = InnerProduct(alpha, beta, gamma, boundary, curvature=delta)
+        inner = InnerProduct(a, b, c, boundary, curvature=d)
         first = first_frequency(boundary) ** 2
         form, own = strong_form(inner), _polynomial(inner, first * mode_number**2)
         if not all(form.is_solved_by(wave, own * wave) for wave in modes(boundary)):

@@ -87,8 +87,8 @@ def _complex(boundary: Boundary, x: Any) -> Any:
 def _complex_roots(sign: int = 1) -> bool:
     r"""Compare kernels at κ ± iτ with real functions, in 60 digits, at drawn rational numbers.
 
-    Of 60 digits some hundred operations lose a few, and growth by :math:`e^{2\kappa}` a few more;
-    30 must agree. γ = 0 is κ = τ.
+    Some hundred operations lose a few digits, growth by :math:`e^{2\kappa}` a few more; 30 must
+    agree. γ = 0 is κ = τ.
     """
     third, most = sp.Rational(1, 3), sp.Rational(7, 8)
     for boundary in BOUNDARIES:

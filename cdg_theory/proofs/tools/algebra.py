@@ -216,8 +216,5 @@ class RationalFunction:
     def __eq__(self, other: object) -> bool:
         return not self - other
 
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
     def __hash__(self) -> int:
         return hash(self.value)

@@ -152,7 +152,7 @@ class Grid:
 
         A is sparse but for two terms. With the mean :math:`\kappa=q^Tk` and the moment
         :math:`m=\delta Q^{-1}Kk` as further unknowns the system is sparse altogether, and regular
-        for every definite metric, also at :math:`\beta=0`; without curvature m is 0:
+        for every definite metric, also at :math:`\beta=0`. Without curvature there is no m:
 
         .. math:: \begin{pmatrix}\beta Q+\gamma K & K & (\alpha-\beta)q\\ \delta K & -Q & 0\\
             q^T & 0 & -1\end{pmatrix}
@@ -170,16 +170,16 @@ class Grid:
 
         self._check(metric)
         q, size = sp.csr_array(self.mean[:, None]), len(self.nodes)
-        stiffness, column = self.stiffness, sp.csr_array((size, 1))
-        body = metric.fluctuation * self.mass + metric.derivative * stiffness
-        system = sp.block_array(
-            [
-                [body, stiffness, (metric.mean - metric.fluctuation) * q],
-                [metric.curvature * stiffness, -self.mass, column],
-                [q.T, column.T, sp.csr_array([[-1.0]])],
-            ]
-        )
-        right = np.append(self.mass @ g, np.zeros(size + 1))
+        border, corner = (metric.mean - metric.fluctuation) * q, sp.csr_array([[-1.0]])
+        body = metric.fluctuation * self.mass + metric.derivative * self.stiffness
+        if metric.curvature:
+            bent = metric.curvature * self.stiffness
+            body = sp.block_array([[body, self.stiffness], [bent, -self.mass]])
+            none = sp.csr_array((size, 1))
+            border, q = sp.vstack([border, none]), sp.vstack([q, none])
+        system = sp.block_array([[body, border], [q.T, corner]])
+        right = np.zeros(system.shape[0])
+        right[:size] = self.mass @ g
         return spsolve(system.tocsc(), right)[:size]
 
 

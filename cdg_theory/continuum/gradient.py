@@ -222,11 +222,12 @@ def assembled(
     if len(factors) == 1 or first.fluctuation == second.fluctuation == 0:
         return solve(factors)
     p, q, delta = first.fluctuation, second.fluctuation / second.derivative, second.derivative
-    pieces = solve((first,))
+    pieces, mu, nu = solve((first,)), sp.sqrt(p), sp.sqrt(q)
     if p == q:
-        mu = sp.sqrt(p)
         quotients = [sp.diff(piece, mu) / (2 * mu) for piece in pieces]
     else:
-        others = solve((InnerProduct(first.mean, q, 1, first.boundary),))
+        # The same with ν for μ, unless it is 0 and the equation another.
+        again = InnerProduct(first.mean, q, 1, first.boundary)
+        others = [piece.xreplace({mu: nu}) for piece in pieces] if q != 0 else solve((again,))
         quotients = [(a - b) / (p - q) for a, b in zip(pieces, others, strict=True)]
     return tuple(k_bar - quotient / delta for quotient in quotients)

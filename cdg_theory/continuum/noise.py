@@ -91,13 +91,13 @@ def _power(factors: tuple[InnerProduct, ...]) -> Any:
         triangle = integral(expanded(left**2), 0, s)
         return 2 * integral(triangle.subs(s, o))
     p, q, delta = first.fluctuation, second.fluctuation / second.derivative, second.derivative
-    squares = _power((first,))
+    squares, mu, nu = _power((first,)), sp.sqrt(p), sp.sqrt(q)
     if p == q:
-        mu = sp.sqrt(p)
         for _ in range(2):
             squares = sp.diff(squares, mu) / (2 * mu)
         return squares / 6 / delta**2
-    squares += _power((InnerProduct(first.mean, q, 1, first.boundary),))
+    again = InnerProduct(first.mean, q, 1, first.boundary)
+    squares += squares.xreplace({mu: nu}) if q != 0 else _power((again,))
     return (squares - 2 * delta * _trace(factors)) / (delta * (q - p)) ** 2
 
 

@@ -20,6 +20,7 @@ its functions have the slopes of the first-order equation's. Theorems 2 and 18.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
@@ -56,6 +57,7 @@ def end_determinant(boundary: Boundary, frequency: Any) -> Any:
     return sp.factor(sp.trigsimp(sp.expand(conditions.det())))
 
 
+@cache
 def first_frequency(boundary: Boundary) -> Any:
     r"""Return the smallest positive frequency: :math:`\pi` (natural) or :math:`2\pi` (periodic).
 

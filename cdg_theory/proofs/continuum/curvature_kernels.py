@@ -128,10 +128,13 @@ def _sums(exponent: Callable[[int], int] = lambda power: power) -> bool:
     :math:`\int_N^\infty\frac{dx}{(\delta\omega_1^4x^4)^p}`, as :math:`\beta,\gamma\ge0`.
     """
     terms = 200
-    weights = ((4, 5, 1), (1, 0, sp.Rational(1, 100)), (4, 4, 1))
+    drawn = {
+        "natural": ((4, 5, 1), (1, 0, sp.Rational(1, 100))),
+        "periodic": ((4, 4, 1), (9, 1, 2)),
+    }
     for boundary in BOUNDARIES:
         omega, per_mode = float(first_frequency(boundary)), len(modes(boundary))
-        for b, c, d in weights:
+        for b, c, d in drawn[boundary]:
             inner = InnerProduct(1, b, c, boundary, curvature=d)
             for p, closed_form in ((1, fluctuation_trace), (2, fluctuation_power)):
                 value = complex(in_digits(closed_form(inner), 40))
@@ -216,7 +219,7 @@ THEOREMS = (
         "enclosures of the sums of 1/Λ_m and 1/Λ_m²: no mode is missing.",
         tex=r"\sum_{m\ge1}\Lambda_m^{-1}=\int(G(o,o)-\tfrac1\alpha)\,do,\qquad"
         r"\sum_{m\ge1}\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
-        scope="real, complex and double roots: three triples of weights, both boundaries; "
+        scope="real and complex roots (natural), double and complex ones (periodic); "
         "tails bounded by integrals",
         kind="numeric",
         check=_sums,

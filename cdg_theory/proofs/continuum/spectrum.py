@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, get_args
 
 import sympy as sp
@@ -38,10 +39,10 @@ def _sines(boundary: Boundary) -> tuple[Any]:
 def _modes(waves: Callable[[Boundary], tuple[Any, ...]] = modes) -> bool:
     """Apply the derived operator and end conditions to the waves, m a symbol."""
     alpha, beta, gamma = sp.symbols("alpha beta gamma", positive=True)
-    for boundary in BOUNDARIES:
-        inner = InnerProduct(alpha, beta, gamma, boundary)
+    for boundary, delta in product(BOUNDARIES, (sp.Integer(0), sp.Symbol("delta", positive=True))):
+        inner = InnerProduct(alpha, beta, gamma, boundary, curvature=delta)
         form, omega = strong_form(inner), first_frequency(boundary) * mode_number
-        claimed = beta + gamma * omega**2
+        claimed = beta + gamma * omega**2 + delta * omega**4
         if not all(form.is_solved_by(wave, claimed * wave) for wave in waves(boundary)):
             return False
         numbered = [claimed.subs(mode_number, number) for number in (1, 3)]
@@ -132,8 +133,8 @@ THEOREMS = (
         id="T2.modes",
         title="modes and eigenvalues",
         statement="cos mπo (natural), cos and sin of 2mπo (periodic) satisfy the end conditions, "
-        "and the operator only multiplies them, by β + γπ²m² or β + 4γπ²m²; the constant by α.",
-        tex=r"\Lambda_m=\beta+\gamma\omega_1^2m^2,\quad\Lambda_0=\alpha",
+        "and the operator only multiplies them, by β + γω² + δω⁴; the constant by α.",
+        tex=r"\Lambda_m=\beta+\gamma\omega_1^2m^2+\delta\omega_1^4m^4,\quad\Lambda_0=\alpha",
         scope="all m ≥ 1, all weights, both boundaries",
         kind="symbolic",
         check=_modes,

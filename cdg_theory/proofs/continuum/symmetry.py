@@ -14,6 +14,7 @@ import sympy as sp
 from cdg_theory.continuum import (
     InnerProduct,
     generic,
+    green_function,
     integral,
     mean,
     o,
@@ -23,7 +24,7 @@ from cdg_theory.continuum import (
 )
 from cdg_theory.continuum.functions import vanishes
 from cdg_theory.ledger import Theorem
-from cdg_theory.proofs.tools.kernels import kernels_of
+from cdg_theory.proofs.tools.kernels import curved_members, kernels_of
 
 if TYPE_CHECKING:
     from cdg_theory.continuum import GreenFunction
@@ -37,7 +38,7 @@ shift = sp.Symbol("c", positive=True)
 def _mean(weight: Any = alpha) -> bool:
     """Test the weak form of arbitrary g and k with h = 1."""
     g, k = generic("g"), generic("k")
-    inner = InnerProduct(alpha, beta, gamma)
+    inner = InnerProduct(alpha, beta, gamma, curvature=sp.Symbol("delta", positive=True))
     return sp.expand(weak_residual(inner, k, g, sp.Integer(1)) - weight * mean(k) + mean(g)) == 0
 
 
@@ -58,6 +59,13 @@ def _h0_rearrangements(of_mean: Any = 1 - 1 / lam) -> bool:
     return kept and vanishes(h0) and o in sp.expand(sobolev).free_symbols
 
 
+def _kernels(boundary: Boundary) -> list[GreenFunction]:
+    """Return the kernels of members of first and of second order."""
+    curved = curved_members(boundary)
+    first = [kernel for _, kernel in kernels_of(boundary)]
+    return first + [green_function(curved[name]) for name in ("biharmonic", "different")]
+
+
 def _reversal(relabelled: Any = 1 - o) -> bool:
     """Check that a relabelling leaves the natural kernel as it is, and that a shift does not."""
 
@@ -68,7 +76,7 @@ def _reversal(relabelled: Any = 1 - o) -> bool:
 
     return all(
         unchanged(kernel, relabelled) and not unchanged(kernel, o + shift)
-        for _, kernel in kernels_of("natural")
+        for kernel in _kernels("natural")
     )
 
 
@@ -78,7 +86,7 @@ def _circle(boundary: Boundary = "periodic") -> bool:
     def moved(piece: Any, o_by: Any, s_by: Any) -> Any:
         return piece.subs({o: o + o_by, s: s + s_by}, simultaneous=True)
 
-    for _, kernel in kernels_of(boundary):
+    for kernel in _kernels(boundary):
         left, right = kernel.left, kernel.right
         claims = [
             moved(left, shift, shift),  # neither passes the end
@@ -95,7 +103,7 @@ THEOREMS = (
         id="T3.mean",
         title="the mean is kept",
         statement="Tested with h = 1 the weak form says αk̄ = ḡ: with α = 1 the gradient has the "
-        "mean of the ordinary gradient, whatever β, γ and the boundary.",
+        "mean of the ordinary gradient, whatever β, γ, δ and the boundary.",
         tex=r"\langle k,1\rangle=\alpha\bar k=\bar g",
         scope="all g, all weights, both boundaries",
         kind="symbolic",
@@ -123,7 +131,7 @@ THEOREMS = (
         title="natural Sobolev commutes with the reversal",
         statement="G(1−o,1−s) = G(o,s), and no shift has this property.",
         tex=r"G(1-o,1-s)=G(o,s)",
-        scope="β ≥ 0, γ > 0, natural",
+        scope="β ≥ 0, γ > 0, natural; with a curvature, roots (0, 0) and (2μ, μ)",
         kind="symbolic",
         check=_reversal,
         variant=partial(_reversal, relabelled=o + shift),
@@ -135,7 +143,7 @@ THEOREMS = (
         title="periodic Sobolev commutes with rotations and reflections",
         statement="G depends on the distance round the circle only.",
         tex=r"G(o+c,s+c)=G(o+c,s+c-1)=G(1-o,1-s)=G(o,s)",
-        scope="β ≥ 0, γ > 0, periodic, every rotation",
+        scope="β ≥ 0, γ > 0, periodic, every rotation; with a curvature, roots (0, 0) and (2μ, μ)",
         kind="symbolic",
         check=_circle,
         variant=partial(_circle, boundary="natural"),

@@ -35,7 +35,7 @@ from torch.distributed.tensor import DTensor
 
 from cdg_theory import Metric
 from cdg_theory.checks import described
-from cdg_theory.discrete.blocks import finish_block, flux_map, shard_plan, split_offsets
+from cdg_theory.discrete.blocks import finish, flux_map, shard_plan, split_offsets
 from cdg_theory.discrete.sweeps import split_mean
 from cdg_theory.metric import check_metric
 from cdg_torch.checks import check_arguments, check_memory, check_tensor
@@ -139,7 +139,7 @@ class _Cut(NamedTuple):
             numbers = torch.stack([given[partner.rank, partner.part] for partner in partners])
             f = _matrix(grad, dim) - numbers[index, 0]
             mean, numbers[:, 0] = split_offsets(numbers[:, 0], known.weights)
-            x = finish_block(f, known.ends @ numbers.flatten(0, 1), known.solve, known.spread)
+            x = finish(f, known.ends @ numbers.flatten(0, 1), known.solve, known.spread)
             x += mean / metric.mean
             rows = out.movedim(dim, 0)
             rows.copy_(x.view(rows.shape))

@@ -184,14 +184,18 @@ class ShardPlan:
         return elements
 
 
-def solve_alone(w: NDArray[Any], beta: Any, c: Any, d: Any = 0) -> NDArray[Any]:
-    r"""Return :math:`S_bw`, of mean zero, with :math:`(\beta I+cL_b+dL_b^2)S_bw=w`, as w has."""
-    if d != 0:
-        x: NDArray[Any] = solve_curvature(
-            w.copy(), curvature_factors(beta, c, d, len(w), periodic=False)
-        )
-        return x
+def solve_alone(w: NDArray[Any], beta: Any, c: Any) -> NDArray[Any]:
+    r"""Return :math:`S_bw`, the x of mean zero with :math:`(\beta I+cL_b)x=w`; w has mean zero."""
     return w / beta if c == 0 else solve_fluctuation(w.copy(), path_factors(beta, c, len(w)))
+
+
+def solve_block(w: NDArray[Any], beta: Any, c: Any, d: Any) -> NDArray[Any]:
+    r"""Return the same for :math:`\beta I+cL_b+dL_b^2`."""
+    if d == 0:
+        return solve_alone(w, beta, c)
+    factors = curvature_factors(beta, c, d, len(w), periodic=False)
+    x: NDArray[Any] = solve_curvature(w.copy(), factors)
+    return x
 
 
 def plan_of(
@@ -327,19 +331,25 @@ def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
     return np.array(list(pairs))
 
 
-def finish_block(f: Any, told: Any, solve: Callable[[Any], Any], spread: Any = None) -> Any:
+def finish_block(f: Any, told: Any, solve: Callable[[Any], Any]) -> Any:
     """Return the rows of x, of any array library: the block's own problem, fluxes at its ends.
 
-    ``told`` are level and inflows, (3 or 5, columns), and ``solve(w)`` is :func:`solve_alone`;
-    ``spread``, :meth:`ShardPlan.spread`, is there with a curvature term only.
+    ``told`` are level and inflows, (3, columns), and ``solve(w)`` is :func:`solve_alone`.
     """
-    if spread is not None:
-        return solve(f) + spread @ told
     level, left, right = told
     w = f - (left + right) / len(f)
     w[0] += left
     w[-1] += right
     return solve(w) + level
+
+
+def finish(f: Any, told: Any, solve: Callable[[Any], Any], spread: Any = None) -> Any:
+    """Return the same for every member: ``spread``, :meth:`ShardPlan.spread`, with a curvature.
+
+    ``told`` are then level and inflows as pairs, (5, columns), and ``solve`` is
+    :func:`solve_block`.
+    """
+    return finish_block(f, told, solve) if spread is None else solve(f) + spread @ told
 
 
 def solve_blocks(blocks: Sequence[NDArray[Any]], plan: ShardPlan) -> list[NDArray[Any]]:
@@ -354,9 +364,9 @@ def solve_blocks(blocks: Sequence[NDArray[Any]], plan: ShardPlan) -> list[NDArra
     numbers = np.stack(sent)  # all that is communicated
     weights = np.array([len(f) * (plan.mean / plan.mean) / sum(plan.sizes) for f in parts])
     mean, numbers[:, 0] = split_offsets(numbers[:, 0], weights)
-    solve = partial(solve_alone, beta=plan.fluctuation, c=plan.stiffness, d=plan.rigidity)
+    solve = partial(solve_block, beta=plan.fluctuation, c=plan.stiffness, d=plan.rigidity)
     return [
-        mean / plan.mean + finish_block(f, told, solve, plan.spread(b))
+        mean / plan.mean + finish(f, told, solve, plan.spread(b))
         for b, (f, told) in enumerate(zip(parts, solve_ends(numbers, plan), strict=True))
     ]
 

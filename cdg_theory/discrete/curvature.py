@@ -96,16 +96,16 @@ class Ring:
 class CurvatureFactors:
     r"""The numbers that the sweeps over pairs need: of the metric and of n, never of g.
 
-    ====================  ==============  ==================================================
-    symbol                field           shape and meaning
-    ====================  ==============  ==================================================
-    :math:`c,\ \omega`    ``ring``        γs and βδs², which tell the elements' matrices
-    :math:`R`             ``carry``       (2, n-1) what a sweep carries from row to row
-    :math:`H/\sum H`      ``closure``     (2, n) homogeneous solution of the backward sweep
-    :math:`h`             ``seam``        (2, n) response to a unit flux over the seam
-                                          (cycle only)
-    :math:`(1+2h_0)^{-1}` ``release``     two numbers (cycle only)
-    ====================  ==============  ==================================================
+    =====================  ==============  =================================================
+    symbol                 field           shape and meaning
+    =====================  ==============  =================================================
+    :math:`c,\ \omega`     ``ring``        γs and βδs², which tell the elements' matrices
+    :math:`R`              ``carry``       (2, n-1) what a sweep carries from row to row
+    :math:`H/\sum H`       ``closure``     (2, n) homogeneous solution of the backward sweep
+    :math:`h`              ``seam``        (2, n) response to a unit flux over the seam
+                                           (cycle only)
+    :math:`(1+2h_0)^{-1}`  ``release``     two numbers (cycle only)
+    =====================  ==============  =================================================
     """
 
     ring: Ring

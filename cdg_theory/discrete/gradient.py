@@ -11,7 +11,7 @@ import numpy as np
 from cdg_theory.checks import float_rows
 from cdg_theory.discrete.blocks import plan_of, solve_blocks
 from cdg_theory.discrete.curvature import curvature_factors
-from cdg_theory.discrete.sweeps import factors_of, solve_gram
+from cdg_theory.discrete.sweeps import factors_of, solve_member
 from cdg_theory.metric import check_metric
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
         largest = np.abs(wide).max(axis=0)
         exponent = np.where(np.isfinite(largest), np.frexp(largest)[1], 0)
         scaled = np.ldexp(wide, -exponent)
-        k = np.ldexp(solve_gram(scaled, metric.mean, metric.fluctuation, factors), exponent)
+        k = np.ldexp(solve_member(scaled, metric.mean, metric.fluctuation, factors), exponent)
     return k.astype(g.dtype, copy=False)
 
 
@@ -102,7 +102,7 @@ def _exact_gradient(g: NDArray[Any], metric: Metric) -> NDArray[Any]:
     if metric.curvature:
         d = Fraction(metric.rigidity(len(g)))
         factors = curvature_factors(beta, c, d, len(g), periodic=periodic)
-        return solve_gram(columns, alpha, beta, factors).reshape(g.shape)
+        return solve_member(columns, alpha, beta, factors).reshape(g.shape)
     plan = plan_of(alpha, beta, c, (len(g),), periodic=periodic)
     (k,) = solve_blocks([columns], plan)
     return k.reshape(g.shape)

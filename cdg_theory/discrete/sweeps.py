@@ -243,18 +243,14 @@ def _curvature_factors(metric: Metric, n: int) -> CurvatureFactors:
 
 
 def factors_of(metric: Metric, n: int) -> SweepFactors | CurvatureFactors | None:
-    """Return what :func:`solve_gram` needs for ``n`` > 1 rows: None where nothing is swept."""
+    """Return what :func:`solve_member` needs for ``n`` > 1 rows: None where nothing is swept."""
     if metric.derivative_order == 2:
         return _curvature_factors(metric, n)
     return _sweep_factors(metric, n) if metric.derivative else None
 
 
 def solve_gram(
-    g: Any,
-    alpha: Any,
-    beta: Any,
-    factors: SweepFactors | CurvatureFactors | None,
-    rows: Any = None,
+    g: Any, alpha: Any, beta: Any, factors: SweepFactors | None, rows: Rows | None = None
 ) -> Any:
     r"""Return :math:`k = \bar g/\alpha + x` over any field; no ``factors`` means c = 0.
 
@@ -262,10 +258,19 @@ def solve_gram(
     symbols, and torch tensors go through this very code.
     """
     mean, r = split_mean(g)
-    if factors is None:
-        x = r / beta
-    elif isinstance(factors, CurvatureFactors):
-        x = solve_curvature(r, factors, rows)
-    else:
-        x = solve_fluctuation(r, factors, rows)
+    x = r / beta if factors is None else solve_fluctuation(r, factors, rows)
     return mean / alpha + x
+
+
+def solve_member(
+    g: Any,
+    alpha: Any,
+    beta: Any,
+    factors: SweepFactors | CurvatureFactors | None,
+    rows: Any = None,
+) -> Any:
+    """Return the same for every member of the family, those with a curvature term included."""
+    if isinstance(factors, CurvatureFactors):
+        mean, r = split_mean(g)
+        return mean / alpha + solve_curvature(r, factors, rows)
+    return solve_gram(g, alpha, beta, factors, rows)

@@ -1,11 +1,11 @@
 r"""k = M⁻¹g in plain PyTorch: the readable version that every faster one is held against.
 
-It *is* the algorithm that theorem 5 proves: :func:`cdg_theory.discrete.sweeps.solve_gram`, executed
-on tensors. Only the sweep over the rows is written again, in place and with one operation per row,
-where the theory's takes three (with a curvature, ten: there a row is a pair, and the operation a
-product with a matrix of two by two). For β = 0, with a curvature for β = γ = 0, the sweeps are what
-they should be, running sums. Float64 inside, rounded once. Each column is scaled by a power of two
-to order one, and its result back.
+It *is* the algorithm that theorems 5 and 18 prove: :func:`cdg_theory.discrete.sweeps.solve_member`,
+executed on tensors. Only the sweep over the rows is written again, in place and with one operation
+per row, where the theory's takes three (with a curvature, ten: there a row is a pair, and the
+operation a product with a matrix of two by two). For β = 0, with a curvature for β = γ = 0, the
+sweeps are what they should be, running sums. Float64 inside, rounded once. Each column is scaled by
+a power of two to order one, and its result back.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
         factors = sweeps.SweepFactors(known.carry.tolist(), *own)
         # Without β every carry is 1.
         rows = (_carry_forward, _carry_backward) if metric.fluctuation else (_sum_down, _sum_up)
-    return sweeps.solve_gram(g, metric.mean, metric.fluctuation, factors, rows)
+    return sweeps.solve_member(g, metric.mean, metric.fluctuation, factors, rows)
 
 
 def apply_gram(k: Tensor, metric: Metric) -> Tensor:

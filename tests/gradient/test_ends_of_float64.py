@@ -41,9 +41,10 @@ def test_a_power_of_two_changes_no_digit(transform, member) -> None:
     metric = MEMBERS[member]
     for name, g in COLUMNS.items():
         k = transformed(g, metric, transform)
-        # What of the result float64 can hold, with all its digits.
+        # What of gradient and result float64 can hold, with all their digits.
         size = int(np.frexp(max(np.abs(k).max(), 1.0))[1])
-        normal = int(np.frexp(np.abs(k[k != 0]).min())[1])
+        least = min(np.abs(u[u != 0]).min() for u in (g, k))
+        normal = int(np.frexp(least)[1])
         for exponent in (1024 - size, -1000 - normal):
             scaled = transformed(np.ldexp(g, exponent), metric, transform)
             assert np.array_equal(scaled, np.ldexp(k, exponent)), (name, exponent)

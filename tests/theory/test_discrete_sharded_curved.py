@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdg_theory import Metric, discrete
-from cdg_theory.discrete.blocks import finish_block, flux_map, solve_alone, split_offsets
+from cdg_theory.discrete.blocks import finish, flux_map, solve_block, split_offsets
 from cdg_theory.discrete.sweeps import split_mean
 from tests.tools.exact_oracle import rational
 from tests.tools.strategies import channel_counts, gradients, seeds, splits, weights
@@ -80,9 +80,9 @@ def solve_by_maps(
         ]
     )
     told = [known.ends @ z for known in maps]
-    solve = partial(solve_alone, beta=plan.fluctuation, c=plan.stiffness, d=plan.rigidity)
+    solve = partial(solve_block, beta=plan.fluctuation, c=plan.stiffness, d=plan.rigidity)
     rows = [
-        finish_block(f, ends, solve, known.spread)
+        finish(f, ends, solve, known.spread)
         for (_, f), ends, known in zip(parts, told, maps, strict=True)
     ]
     return np.concatenate(rows) + mean / plan.mean, told

@@ -110,7 +110,7 @@ test_mutant_is_refused = refusals(
     ("T18.block", "blocks.ShardPlan.probes", _exchanged),
     ("T18.divisors", "blocks.solve_path", _turned_leak),
     ("T18.few-rows", "blocks.solve_ends", _without_seam),
-    ("T18.few-rows", "blocks.finish_block", _turned),
+    ("T18.few-rows", "blocks.finish", _turned),
     ("T18.few-rows", "blocks.solve_path", _doubled_fluxes),
     ("T18.five-numbers", "laplacian", _never_a_cycle),
 )

@@ -203,7 +203,7 @@ def _runs_exactly(*, periodic: bool) -> bool:
         alpha, *g = space.others
         weights = space.beta, space.c, space.d
         factors = curvature.curvature_factors(*weights, n, periodic=periodic)
-        k = sweeps.solve_gram(row(*g), alpha, space.beta, factors)
+        k = sweeps.solve_member(row(*g), alpha, space.beta, factors)
         if not all_zero(gram_product(k, alpha, *weights, periodic=periodic) - row(*g)):
             return False
     return True

@@ -66,9 +66,9 @@ def _ranks(g: Sequence[NDArray[Any]], plan: blocks.ShardPlan) -> list[NDArray[An
     mean, gathered[:, 0] = blocks.split_offsets(gathered[:, 0], shares)
     z = gathered.reshape(-1, gathered.shape[-1])
     weights = {"beta": plan.fluctuation, "c": plan.stiffness, "d": plan.rigidity}
-    solve = partial(blocks.solve_alone, **weights)
+    solve = partial(blocks.solve_block, **weights)
     return [
-        mean / plan.mean + blocks.finish_block(f, own.ends @ z, solve, own.spread)
+        mean / plan.mean + blocks.finish(f, own.ends @ z, solve, own.spread)
         for f, own in zip(parts, maps, strict=True)
     ]
 

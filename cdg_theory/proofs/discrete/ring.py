@@ -103,9 +103,9 @@ def _block(*, near: int = 0) -> bool:
         plan = blocks.plan_of(Fraction(1), beta, c, (n,), periodic=False, d=d)
         unit = identity(n + 4)  # a column for each inflow, and for each row
         inflows, f = unit[:4], sweeps.split_mean(unit[4:])[1]
-        solve = partial(blocks.solve_alone, beta=beta, c=c, d=d)
+        solve = partial(blocks.solve_block, beta=beta, c=c, d=d)
         told = np.concatenate([0 * inflows[:1], inflows])
-        x = blocks.finish_block(f, told, solve, plan.spread(0))
+        x = blocks.finish(f, told, solve, plan.spread(0))
         entering = np.stack([0 * f, 0 * f])
         for end, pair in ((0, inflows[:2]), (-1, inflows[2:])):
             entering[:, end] += pair

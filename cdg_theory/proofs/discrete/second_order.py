@@ -123,7 +123,7 @@ def _limit(share: Any = 1) -> bool:
         g = row(*(Fraction(draw.randint(-99, 99), 7) for _ in range(n)))
         factors = curvature.curvature_factors(beta, c, d, n, periodic=periodic)
         # Symbols as entries, so that the mean is one too.
-        k = sweeps.solve_gram(g + 0 * d, 1 + 0 * d, beta, factors)
+        k = sweeps.solve_member(g + 0 * d, 1 + 0 * d, beta, factors)
         at_zero = row(*(x.at_zero(d) for x in k))
         flat = gram_product(at_zero, 1, beta, c, 0, periodic=periodic)
         if not (all(x.has_no_pole for x in k) and all_zero(flat - g)):

@@ -25,7 +25,7 @@ from cdg_theory.discrete.curvature import (
     solve_path,
 )
 from cdg_theory.discrete.gradient import riemannian_gradient
-from cdg_theory.discrete.sweeps import factors_of, solve_gram
+from cdg_theory.discrete.sweeps import factors_of, solve_member
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
 from cdg_theory.proofs.tools.exact_matrices import identity, laplacian
@@ -86,7 +86,7 @@ def _narrow_gradient(g: NDArray[Any], metric: Metric) -> NDArray[Any]:
     ring = type(factors.ring)(single(factors.ring.c), single(factors.ring.omega))
     carry, closure, seam = map(single, (factors.carry, factors.closure, factors.seam))
     rounded = CurvatureFactors(ring, carry, closure, seam, single(factors.release))
-    k = solve_gram(g.astype(np.float32), np.float32(metric.mean), None, rounded)
+    k = solve_member(g.astype(np.float32), np.float32(metric.mean), None, rounded)
     assert k.dtype == np.float32
     return np.asarray(k)
 

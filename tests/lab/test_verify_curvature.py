@@ -61,6 +61,6 @@ def test_the_alternating_gradient_has_no_figure_where_float64_cannot_hold_it() -
 
 def test_where_it_can_the_figure_is_asked() -> None:
     metric, room = METRICS["biharmonic λ=0.01"], 7.5 * 2.0**-23
-    held = [holds_digits(metric, n, "alternating", room) for n in (1, 2, 64, 119, 120)]
+    held = [holds_digits(metric, n, "alternating", room) for n in (1, 2, 64, 90, 91)]
     assert held == [True, True, True, True, False]
     assert holds_digits(metric, 4096, "constant", room)

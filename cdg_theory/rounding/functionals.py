@@ -28,7 +28,7 @@ from cdg_theory.rounding.bounds import (
     stored,
 )
 from cdg_theory.rounding.formats import float_format
-from cdg_theory.rounding.pair_functionals import known_error
+from cdg_theory.rounding.pair_functionals import counted, known_error
 from cdg_theory.rounding.pairs import PairSteps
 
 if TYPE_CHECKING:
@@ -144,10 +144,12 @@ def functional_error_bound(
     """
     n, inner = len(g), accumulator_for(g, metric, accumulator)
     u = inner.unit_roundoff
-    average = np.abs(g).mean(axis=0)
-    mean_error = np.where(sum_is_exact(g, inner.precision), 2.0, n + 2.0) * u * average
+    curved = metric.derivative_order == 2
+    sizes = counted(g) if curved else np.abs(g)
+    average = sizes.mean(axis=0)
+    mean_error = np.where(sum_is_exact(sizes, inner.precision), 2.0, n + 2.0) * u * average
     mean, r = split_mean(np.array(g, dtype=np.float64))
-    if metric.derivative_order == 2 and n > 1:
+    if curved and n > 1:
         steps = PairSteps.of(metric, n, u, inner.smallest_normal)
         x, error = known_error(metric, steps, g, mean_error)
         k, least = mean / metric.mean + x, np.zeros_like(x)
@@ -156,7 +158,7 @@ def functional_error_bound(
         k, least = closing.gradient, closing.bound
         if metric.derivative_order == 1:
             error = _sweep_errors(g, metric, sweep_factors(metric, n), u, mean_error)
-        elif metric.derivative_order == 2:
+        elif curved:
             error = np.zeros_like(r)  # one row is all mean
         else:
             error = (mean_error + 4 * u * np.abs(r)) / metric.fluctuation

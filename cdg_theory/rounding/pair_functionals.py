@@ -5,8 +5,10 @@ As :mod:`~cdg_theory.rounding.functionals`, with pairs: the pair at the last row
 on the cycle the seam's flux :math:`\varphi=-(1+2h_0)^{-1}\sum_jh_jg_j`. Nothing is taken off
 afterwards, so the kernels of the errors are those of the open sweeps.
 
-The forward sweep may run on g before its mean is known, and take off the mean's part later. So the
-sizes of what it holds are those of a sweep on moduli.
+A kernel may count from the column's first number, :math:`g_j-g_0`: then a large mean never meets a
+weight, but a small number is a large one. And its forward sweep may run before the mean is known,
+and take off the mean's part later. So the sizes are those of sums and sweeps of
+:math:`|g_j|+|g_0|`.
 """
 
 from __future__ import annotations
@@ -87,21 +89,27 @@ def _seam_error(steps: PairSteps, h: Pair, errors: Pair, g: Array, r: Array) -> 
     return level + known * own[0], moment + known * own[1]
 
 
+def counted(g: Array) -> Array:
+    r"""Return :math:`|g_j|+|g_0|`: no number is larger, from wherever a kernel counts."""
+    sizes: Array = np.abs(g) + np.abs(g[0])
+    return sizes
+
+
 def known_error(metric: Metric, steps: PairSteps, g: Array, mean: Array) -> tuple[Array, Array]:
     """Return x and its error; ``mean`` is the error of the mean of g."""
     n, u, tiny, factors, ring = steps.n, steps.u, steps.tiny, steps.factors, steps.factors.ring
     _, r = split_mean(g)
+    largest = counted(g)
     sweeps = ClosedSweeps.of(factors, r)
     z, flux = sweeps.z, sweeps.flux
     weights, errors = _weights(metric, n, u, tiny)
-    end = _summed(_columns(weights, 0), _columns(errors, 0), g, u)
+    end = _summed(_columns(weights, 0), _columns(errors, 0), largest, u)
 
     # Sizes in the forward sweep, on moduli; the flux enters at the first row.
-    average = np.abs(g).mean(axis=0)
-    size = np.zeros_like(g), np.abs(g) + average
+    size = np.zeros_like(g), largest + largest.mean(axis=0)
     loads, locals_ = list(steps.factor_loads(z)), [np.zeros_like(g), np.zeros_like(g)]
     if factors.seam is not None:
-        wrong = _seam_error(steps, _columns(weights, 1), _columns(errors, 1), g, r)
+        wrong = _seam_error(steps, _columns(weights, 1), _columns(errors, 1), largest, r)
         through = apply_moduli(moduli(ring, (factors.seam[0, -1], factors.seam[1, -1])), wrong)
         end = end[0] + through[0], end[1] + through[1]
         for i in (0, 1):
@@ -119,7 +127,7 @@ def known_error(metric: Metric, steps: PairSteps, g: Array, mean: Array) -> tupl
     again = apply_moduli(moduli(ring, as_column(factors.carry)), (into[0], into[1]))
     for i in (0, 1):
         loads[i][1:] += carried[i]
-        loads[i] += 2 * u * size[i] + tiny
+        loads[i] += 3 * u * size[i] + tiny
         locals_[i][:-1] = back[i] + 4 * u * again[i] + tiny
         locals_[i][-1] = end[i]
     error, _ = travelled(factors, (loads[0], loads[1]), (locals_[0], locals_[1]), closed=False)

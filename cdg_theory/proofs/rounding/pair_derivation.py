@@ -168,13 +168,14 @@ class _Page:
         """Return z and the error of x for known constants; ``mean`` is that of the mean."""
         n, u, c, r = self.n, self.u, self.c, g - g.mean(0)
         z, flux, _ = self.closed(r, np.zeros_like(r))
-        _, _, end = self.functional(np.eye(n)[-1] - 1.0 / n, g)
-        moduli = np.abs(g) + np.abs(g).mean(0)
+        largest = np.abs(g) + np.abs(g[0])
+        _, _, end = self.functional(np.eye(n)[-1] - 1.0 / n, largest)
+        moduli = largest + largest.mean(0)
         size = np.stack([np.zeros_like(moduli), moduli], axis=1)
         size[0] += np.abs(flux)
         load, local = self.tau @ np.abs(z) + self.tiny, np.zeros_like(z)
         if self.periodic:
-            h, h_error, missed = self.functional(np.eye(n)[0] - np.eye(n)[-1], g)
+            h, h_error, missed = self.functional(np.eye(n)[0] - np.eye(n)[-1], largest)
             element, release = self.seam()
             sums, inverse = np.abs((h * r[:, None]).sum(0)), np.eye(2) + 2 * element[0]
             b, a = 2 * h_error[0, :, 0] + V * np.abs([inverse[0, 1], inverse[1, 1]])
@@ -188,7 +189,7 @@ class _Page:
             size[i + 1] += np.abs(self.R[i]) @ size[i]
         into = size[:-1] + np.abs(z[1:])
         load[1:] += self.rounded @ size[:-1]
-        load += 2 * u * size
+        load += 3 * u * size
         local[:-1] = self.rounded @ into + 4 * u * np.abs(self.R) @ into + self.tiny
         local[-1] = end
         K, N = self.kernels(closed=False)
@@ -221,8 +222,9 @@ def _closing_bound(
 def _known_bound(g: Array, metric: Metric, accumulator: str, products: int) -> tuple[Array, Array]:
     """Return k and the bound for known constants; n > 1."""
     n, fmt, alpha = len(g), FORMATS[accumulator], metric.mean
-    u, average = fmt.unit_roundoff, np.abs(g).mean(0)
-    mean = np.where(sum_is_exact(g, fmt.precision), 2.0, n + 2.0) * u * average
+    largest = np.abs(g) + np.abs(g[0])
+    u, average = fmt.unit_roundoff, largest.mean(0)
+    mean = np.where(sum_is_exact(largest, fmt.precision), 2.0, n + 2.0) * u * average
     page = _Page(metric, n, accumulator, products)
     x, error = page.known(g, mean)
     k = g.mean(0) / alpha + x

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cdg_torch.lab.verify import Verification
 
 #: A quick run starts no further theorem after this many seconds.
-QUICK_SECONDS = 10.0
+QUICK_SECONDS = 6.0
 
 
 def _run_theorems(found: Verification, progress: Progress, *, quick: bool, deadline: float) -> None:

@@ -14,6 +14,7 @@
 ``CDGWarning``             the category of every warning
 ``channel_correlation``    how alike a tensor's slices along an axis are
 ``channel_profile``        the same as a function of their distance
+``diagnose``               whether a layer's channels have an order, and what a metric gains
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from cdg_theory import Metric
 from cdg_torch.attachment import Handle, Report, Rule, attach, attached
 from cdg_torch.correlation import channel_correlation, channel_profile
+from cdg_torch.diagnosis import Diagnosis, LayerDiagnosis, diagnose
 from cdg_torch.geometry import dual_norm, inner_product, metric_norm, metric_power
 from cdg_torch.gradient import apply_metric, riemannian_gradient, riemannian_gradients_
 from cdg_torch.initialisation import matched_initialisation
@@ -50,7 +52,9 @@ __all__ = [
     "CDGWarning",
     "ConstantMetric",
     "CosineMetric",
+    "Diagnosis",
     "Handle",
+    "LayerDiagnosis",
     "LinearMetric",
     "Metric",
     "MetricSchedule",
@@ -65,6 +69,7 @@ __all__ = [
     "blend",
     "channel_correlation",
     "channel_profile",
+    "diagnose",
     "dual_norm",
     "inner_product",
     "matched_initialisation",

@@ -10,6 +10,7 @@ or of the cycle (periodic). One concept per module:
 ``spectrum``   eigenvalues, and the transforms (DCT-II, DFT) to their eigenvectors
 ``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
 ``shrinkage``  how much of each mode to keep: signal against noise, one step or early stopping
+``moments``    signal and noise in each mode, measured from independent batches
 ``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
 ``blocks``     the same when the rows lie in blocks on different ranks: the flux form
 ``gradient``   both for the reader's arrays: in floating point by the sweeps, or exactly
@@ -23,6 +24,7 @@ from __future__ import annotations
 from cdg_theory.discrete.blocks import shard_plan, sharded_gradient
 from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.discrete.inverse import inverse_matrix
+from cdg_theory.discrete.moments import held_out_risk, measured_moments, mode_products
 from cdg_theory.discrete.noise import variance_kept
 from cdg_theory.discrete.operators import (
     gram_matrix,
@@ -59,9 +61,12 @@ __all__ = [
     "gram_operator",
     "gram_power",
     "graph_laplacian",
+    "held_out_risk",
     "inner_product",
     "inverse_matrix",
     "laplacian_eigenvalues",
+    "measured_moments",
+    "mode_products",
     "riemannian_gradient",
     "risk",
     "shard_plan",

@@ -17,5 +17,9 @@ test_mutant_is_refused = refusals(
     ("T15.best-rate", "best_lambda", lambda f: lambda q, size, nu: f(q, size, nu) ** 2),
     ("T15.best-rate", "worst_bias", lambda f: lambda q: f(q) * EPSILON),
     ("T15.best-rate", "mode_risk", lambda f: lambda k, s, nu: f(k, s, nu) / 2),
+    ("T15.moments", "measured_moments", lambda f: lambda P: f(P)[::-1]),
+    ("T15.moments", "mode_products", lambda f: lambda g, b: f(g, b) ** 2),
+    ("T15.moments", "mode_products", lambda f: lambda g, _: f(g, "natural")),
+    ("T15.moments", "held_out_risk", lambda f: lambda k, s, nu: f(k, nu, s)),
     ("T15.from-prior", "mode_factor", lambda _: lambda s, nu: nu / (s + nu)),
 )

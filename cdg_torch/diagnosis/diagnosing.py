@@ -1,0 +1,257 @@
+r"""Whether a layer's gradient has an order along its output channels, and what a metric gains.
+
+A handful of independent batches tells, for each channel mode of each layer, the signal (what the
+batches have in common) and the noise of one batch, without bias (theorem 15). From these follows
+how far one batch's gradient is from the true one, raw and in any metric. Whether the channels have
+an order is told by permuting them, which needs no model of the columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdg_theory import fit_metric
+from cdg_theory.checks import finite_number, one_of, whole_number
+from cdg_theory.discrete import measured_moments, mode_products
+from cdg_torch.diagnosis.findings import Diagnosis, LayerDiagnosis
+from cdg_torch.diagnosis.measuring import check_model, columns, measured_gradients, reasons, weights
+from cdg_torch.diagnosis.predicting import mean_weight, predicted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from cdg_theory.fit import Verdict
+    from cdg_theory.metric import Boundary
+    from cdg_torch.layers import OutputAxis, Slot
+
+    Array = NDArray[np.float64]
+
+#: Fewer channels have too few orders: 8! permutations, and half as many up to reflection.
+FEWEST = 8
+#: Batches from which one half can choose a metric and the other half judge it.
+HALVES = 4
+#: What the signal must exceed its standard error by.
+SIGNAL_ERRORS = 2.0
+
+
+def diagnose(
+    model: nn.Module,
+    batches: Iterable[Any],
+    loss: Callable[[nn.Module, Any], Tensor],
+    *,
+    boundary: Boundary = "natural",
+    level: float = 0.05,
+    training_batches: int | None = None,
+    seed: int = 0,
+) -> Diagnosis:
+    r"""Say for each layer whether its channels have an order and what a metric would gain.
+
+    .. math:: R(\kappa) = \sum_m (1-\kappa_m)^2 s_m + \kappa_m^2\,\nu_m
+
+    ================  =====================  ====================================================
+    symbol            argument               meaning
+    ================  =====================  ====================================================
+    (network)         ``model``              in the mode, train or eval, in which it trains
+    (B batches)       ``batches``            independent draws from the training data, >= 2; four
+                                             or more let a gain be predicted, eight or more are
+                                             good
+    (loss)            ``loss``               ``loss(model, batch)``, a scalar tensor; autocast and
+                                             the like belong inside
+    (end condition)   ``boundary``           of the metrics that are tried
+    (level)           ``level``              share of the layers called ordered that may not be
+    (N)               ``training_batches``   number of such batches in the training set: for early
+                                             stopping the noise is ν/N; None: those given
+    (seed)            ``seed``               of the permutations
+    ================  =====================  ====================================================
+
+    The weights of convolutions and linear layers are looked at, those that train. Signal and noise
+    are unbiased (theorem 15). The order is tested on the mean gradient by permuting channels, exact
+    however columns depend on each other, corrected over the layers (Benjamini and Yekutieli). Of
+    the metrics by length, first and second order, one half of the batches chooses and the other
+    half judges, and the other way round; the gain is the mean of both. Raw gradient, H⁰ and metric
+    each have their own best scale, as the learning rate would give them.
+
+    **What it cannot tell.** It looks at the gradient at the present weights: at another time the
+    answer may be another. A gradient that errs less is no promise about test error; for early
+    stopping theorem 16 makes one, for a linear layer with squared loss alone. Channels of a hidden
+    layer have no order to see: ``"none"`` there is what the theory expects. Batches must be
+    independent given the weights. Parts of a data set that the weights were not trained on are; of
+    one that they were trained on, draw with replacement: else what the batches have in common is
+    what training has removed, and the signal comes out too small.
+
+    Nothing is changed: no weight, gradient, buffer, mode, or state of torch's random numbers. An
+    iterator that draws from other random numbers moves these.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong type, or the loss is no tensor.
+    ValueError
+        If there are fewer than two batches, the loss is not one finite number or does not
+        depend on any such weight, a gradient is not finite, or the model is wrapped or sharded so
+        that gradients are not in one piece.
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> head = nn.Linear(6, 24)
+    >>> wanted = torch.sin(torch.arange(24) / 4)[:, None] * torch.randn(24, 6).mean(0)
+    >>> batches = [torch.randn(20, 6) for _ in range(8)]
+    >>> def loss(model, x):
+    ...     return (model(x) - x @ wanted.T - torch.randn(20, 24)).square().mean()
+    >>> found = diagnose(head, batches, loss)
+    >>> found.layers[0].verdict in ("ordered", "exchangeable", "none")
+    True
+
+    Notes
+    -----
+    Theorems 14 to 16. :func:`cdg_theory.fit_metric` has the permutation test.
+    """
+    check_model(model)
+    one_of("boundary", boundary, ("natural", "periodic"))
+    level = finite_number("level", level, cure="0.05 is usual")
+    if not 0 < level < 1:
+        msg = f"level must lie between 0 and 1, got {level}; 0.05 is usual"
+        raise ValueError(msg)
+    if training_batches is not None:
+        training_batches = whole_number("training_batches", training_batches, least=1)
+    chosen, left_out = weights(model)
+    if not chosen:
+        msg = f"model has no weight to look at; {reasons(left_out)}"
+        raise ValueError(msg)
+    gradients, count = measured_gradients(model, batches, loss, chosen)
+    found: list[tuple[Slot, OutputAxis, Array]] = []
+    for (slot, axis), parts in zip(chosen, gradients, strict=True):
+        if parts is None or not any(bool(part.any()) for part in parts):
+            left_out[slot.name] = "the loss does not depend on it"
+        else:
+            found.append((slot, axis, columns(parts, axis)))
+    if not found:
+        msg = f"the loss does not depend on any of these weights; {reasons(left_out)}"
+        raise ValueError(msg)
+    layers = _judged(found, boundary, level, training_batches or count, seed)
+    return Diagnosis(tuple(layers), left_out, count, level)
+
+
+def _judged(
+    found: Sequence[tuple[Slot, OutputAxis, Array]],
+    boundary: Boundary,
+    level: float,
+    training_batches: int,
+    seed: int,
+) -> list[LayerDiagnosis]:
+    from scipy.stats import false_discovery_control
+
+    tested = [at for at, (_, _, g) in enumerate(found) if g.shape[1] >= FEWEST]
+    harmonic = sum(1 / i for i in range(1, len(tested) + 1))
+    draws = max(999, math.ceil(4 / level * len(tested) * harmonic))
+    fits = {
+        at: fit_metric(
+            found[at][2].mean(axis=0), boundary=boundary, spacing="unit", draws=draws, seed=seed
+        )
+        for at in tested
+    }
+    ps = dict.fromkeys(range(len(found)), math.nan)
+    mean_ps = dict(ps)
+    if tested:
+        for to, name in ((ps, "order_p"), (mean_ps, "mean_p")):
+            raw = [getattr(fits[at], name) for at in tested]
+            to.update(zip(tested, false_discovery_control(raw, method="by").tolist(), strict=True))
+    layers = []
+    for at, (slot, _, g) in enumerate(found):
+        verdict: Verdict | None = None
+        if at in fits:
+            verdict = "exchangeable" if mean_ps[at] <= level / 2 else "none"
+            verdict = "ordered" if ps[at] <= level / 2 else verdict
+        weight = slot.parameter
+        assert weight is not None
+        layers.append(
+            _layer(
+                slot.name, tuple(weight.shape), g, verdict, ps[at],
+                fits[at].neighbours if at in fits else math.nan, boundary, training_batches,
+            )
+        )  # fmt: skip
+    return layers
+
+
+def _layer(
+    name: str,
+    shape: tuple[int, ...],
+    g: Array,
+    verdict: Verdict | None,
+    order_p: float,
+    neighbours: float,
+    boundary: Boundary,
+    training_batches: int,
+) -> LayerDiagnosis:
+    count, n, _ = g.shape
+    size = float(np.abs(g).max())
+    products = mode_products(g / size, boundary)
+    signal, noise = (moment * size**2 for moment in measured_moments(products))
+    # A mean that is nothing but rounding: that of a softmax head's gradient.
+    own = np.trace(products, axis1=1, axis2=2)
+    eps = float(np.finfo(np.float32).eps)
+    has_mean = bool(own[0] > (n * eps) ** 2 * own[1:].sum())
+    if not has_mean:
+        signal[0] = noise[0] = 0.0
+    left = [np.delete(np.delete(products, b, 1), b, 2) for b in range(count)]
+    error = math.nan
+    if count > 2:
+        sums = np.array([measured_moments(one)[0].sum() for one in left])
+        spread = (count - 1) / count * ((sums - sums.mean()) ** 2).sum()
+        error = float(spread**0.5) * size**2
+    seen = math.isnan(error) or signal.sum() > SIGNAL_ERRORS * error
+    ratios = None
+    if count >= HALVES and seen:
+        ratios = predicted(products, boundary, training_batches, has_mean=has_mean)
+    metric = length = gain = apart = h0_gain = stopping = None
+    if ratios is not None:
+        h0_gain = ratios.h0
+        if verdict == "ordered":
+            metric, length = ratios.metric, ratios.length
+            gain, apart, stopping = ratios.gain, ratios.apart, ratios.stopping
+    weight = mean_weight(signal, noise) if has_mean and seen else None
+    found = LayerDiagnosis(
+        name, shape, n, verdict, order_p, neighbours, tuple(signal.tolist()),
+        tuple(noise.tolist()), error, weight, metric, length, gain, apart, h0_gain, stopping, "",
+    )  # fmt: skip
+    return _advised(found, count, seen=bool(seen), has_mean=has_mean)
+
+
+def _advised(found: LayerDiagnosis, count: int, *, seen: bool, has_mean: bool) -> LayerDiagnosis:
+    """Return the diagnosis with its sentence."""
+    mean = "" if has_mean else "; its channels' mean is 0 (a softmax head?), so H⁰ is only a rate"
+    if not seen:
+        advice = "cannot tell: the signal is within the noise; give more or larger batches"
+    elif found.verdict is None:
+        advice = f"{found.channels} channels are too few to tell an order; leave it"
+    elif found.verdict != "ordered":
+        advice = "no order seen; leave it"
+        if found.mean_weight is not None and found.h0_gain is not None and found.h0_gain > 0.05:
+            advice += f" (H⁰ with λ = {found.mean_weight:.2g}: {found.h0_gain:.0%} less error)"
+    elif found.gain is None:
+        few = count < HALVES
+        advice = "ordered; " + (
+            f"{HALVES} or more batches predict what a metric gains"
+            if few
+            else "its gain cannot be told from these batches"
+        )
+    elif found.is_worthwhile:
+        metric, length = found.metric, found.length
+        assert metric is not None
+        assert found.length is not None
+        more = ', boundary="periodic"' if metric.boundary == "periodic" else ""
+        advice = (
+            f"ordered; try Rule(metric=Metric.of_length({length:.3g}, "
+            f'derivative_order={metric.derivative_order}{more}), name="{found.name}"): '
+            f"one batch's gradient should err by {found.gain:.0%} less"
+        )
+    else:
+        advice = "ordered, but no gain predicted over a learning rate of its own; leave it"
+    return replace(found, advice=advice + mean)

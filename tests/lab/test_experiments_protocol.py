@@ -7,7 +7,7 @@ import pytest
 
 from cdg_torch.lab.train.analysis import finding, summarise
 from cdg_torch.lab.train.data import load_dataset
-from cdg_torch.lab.train.protocol import Experiment, choose_rates
+from cdg_torch.lab.train.protocol import Experiment, choose
 from cdg_torch.lab.train.runs import Run
 from cdg_torch.lab.train.training import train_run
 from tests.tools import records
@@ -37,8 +37,13 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
         # Equal scores; the larger rate's loss is not finite.
         return record(run, 0.5, math.nan if run.lr > 0.05 else 2.0)
 
-    rates = choose_rates([outcome(run) for run in EXPERIMENT.select_runs()])
-    assert rates == {("SGD", 4): 0.1, ("SGD", 8): 0.01, ("H⁰", 4): 0.01, ("H⁰", 8): 0.01}
+    chosen = choose([outcome(run) for run in EXPERIMENT.select_runs()])
+    assert {cell: rate for cell, (_, rate) in chosen.items()} == {
+        ("SGD", 4): 0.1,
+        ("SGD", 8): 0.01,
+        ("H⁰", 4): 0.01,
+        ("H⁰", 8): 0.01,
+    }
 
 
 def test_selection_never_sees_the_test(monkeypatch) -> None:

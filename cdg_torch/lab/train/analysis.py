@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train.methods import Method
-from cdg_torch.lab.train.protocol import choose_rates
+from cdg_torch.lab.train.protocol import choose
 from cdg_torch.lab.train.statistics import (
     Comparison,
     Interval,
@@ -26,12 +26,23 @@ HEADER = ("method", "rate", "test", "difference", "p", "effect", "ms/step")
 
 LEGEND = (
     "rate: learning rate chosen on validation images; test: accuracy or mean intersection over "
-    "union in percent, or minus the Fréchet distance, mean ± 95 % interval over seeds; "
+    "union in percent, or minus the Fréchet distance, or minus the error of ordered outputs, mean ± 95 % interval over seeds; "
     "difference: to the baseline, in points, paired by seed, ± 95 % interval; p: sign flips, "
     "corrected over the table; effect: mean difference over its standard deviation; ms/step: "
     "median, with other trainings running beside it"
 )
 """What the columns mean."""
+
+
+SCALES = {
+    "shoe-angles": 1.0,
+    "digit-angles": 1.0,
+    "grey-levels": 100.0,
+    "row-profiles": 1000.0,
+    "noisy-spectra": 1000.0,
+    "sparse-curves": 1000.0,
+}
+"""Of ordered outputs: degrees, hundredths of a nat, thousandths of a squared error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,7 @@ class MethodScore:
     @property
     def scale(self) -> float:
         """What scores are multiplied by in tables: 100 for shares, 1 for minus a distance."""
-        return 1.0 if self.model == "dcgan" else 100.0
+        return 1.0 if self.model == "dcgan" else SCALES.get(self.data, 100.0)
 
 
 def _bare(records: Sequence[Record]) -> MethodScore:
@@ -80,16 +91,17 @@ def summarise(records: Iterable[Record]) -> list[MethodScore]:
 
     A method's baseline is the first one of the same optimizer, data, network and batch that has
     no metric; compared are the seeds that both have, so that an experiment can be looked at while
-    it runs. p-values are corrected over all comparisons of the table. Final runs at a learning
-    rate that is no longer the chosen one (more seeds may have changed the choice) do not count.
+    it runs. p-values are corrected over all comparisons of the table. Final runs with settings or a
+    rate that are no longer the chosen ones (more seeds may have changed the choice) do not count.
     """
     records = list(records)
-    chosen = choose_rates(records)
+    chosen = choose(records)
     cells: dict[tuple[object, ...], list[Record]] = defaultdict(list)
     for record in records:
         run = record["run"]
-        rate = chosen.get((run["method"]["name"], run["batch"]), run["lr"])
-        if run["stage"] == "final" and run["lr"] == rate:
+        own = Method.parse(run["method"]), run["lr"]
+        candidate = chosen.get((run["method"]["name"], run["batch"]), own)
+        if run["stage"] == "final" and own == candidate:
             place = (run["data"], run["model"], run["batch"], run["method"]["name"], run["lr"])
             cells[place].append(record)
     rows = [_bare(members) for members in cells.values() if len(members) > 1]

@@ -14,6 +14,7 @@ from cdg_theory.checks import described, one_of
 from cdg_torch.attachment import Rule, attach, attached
 from cdg_torch.lab.baselines import along_kernel, along_raster, gradient_centralization
 from cdg_torch.lab.train.directions import step_along
+from cdg_torch.lab.train.ordered.treatment import Treatment
 from cdg_torch.layers import convolution_weights
 from cdg_torch.schedules import CosineMetric, LinearMetric
 
@@ -74,6 +75,8 @@ class Method:
     ``centralize``    take off the mean over all but output channels; excludes a metric
     ``where``         smooth the ``"gradient"``, or the ``"update"`` the optimizer makes
     ``match_norm``    rescale to the norm before: comparison at equal update norm
+    ``ordered``       a :class:`~cdg_torch.lab.train.ordered.treatment.Treatment`, of
+                      networks with ordered outputs; excludes a metric of convolutions
     ================  ==================================================================
 
     Raises
@@ -99,6 +102,7 @@ class Method:
     centralize: bool = False
     layers: Layers = "all"
     schedule: str | None = None
+    ordered: Treatment | None = None
 
     def __post_init__(self) -> None:
         along_channels = self.direction in {"output", "input"} and self.metric is not None
@@ -113,6 +117,9 @@ class Method:
         if self.centralize and self.metric is not None:
             msg = f"{self.name}: centralize and a metric exclude each other; leave one out"
             raise ValueError(msg)
+        if self.ordered is not None and (self.metric is not None or self.centralize):
+            msg = f"{self.name}: ordered has a metric of its own; leave metric and centralize out"
+            raise ValueError(msg)
         for field, choices in (
             ("optimizer", tuple(OPTIMIZERS)),
             ("direction", get_args(Direction)),
@@ -126,7 +133,8 @@ class Method:
     @property
     def is_baseline(self) -> bool:
         """Whether the optimizer is fed the raw gradient."""
-        return self.metric is None and not self.centralize
+        plain = self.ordered is None or self.ordered.is_plain
+        return self.metric is None and not self.centralize and plain
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Method:
@@ -161,6 +169,8 @@ class Method:
                 msg = f"metric must be a table of {sorted(known)}, got {described(weights)}"
                 raise ValueError(msg)
             values["metric"] = Metric(**weights)
+        if values.get("ordered") is not None:
+            values["ordered"] = Treatment.parse(values["ordered"])
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -177,6 +187,8 @@ class Method:
             table["metric"] = asdict(self.metric)
             if not self.metric.curvature:
                 del table["metric"]["curvature"]
+        if self.ordered is not None:
+            table["ordered"] = self.ordered.as_dict()
         return table
 
     def make_optimizer(self, model: nn.Module, lr: float) -> Optimizer:

@@ -1,7 +1,9 @@
 """An experiment as data, and the protocol that all experiments follow.
 
 1. *Select*: each method is trained with each learning rate of one grid, on the same few seeds;
-   the rate with the best mean validation score is its own. The test images are not looked at.
+   the rate with the best mean validation score is its own. The test images are not looked at. A
+   method may have a grid of its own, of rates and of what else it has to choose; then every
+   method of the experiment tries equally many candidates.
 2. *Final*: each method is trained with its rate on fresh seeds, the same for every method, and
    meets the test images once, when its training is over.
 
@@ -22,7 +24,7 @@ from statistics import fmean
 from typing import Any
 
 from cdg_theory.checks import described, finite_number, one_of, whole_number
-from cdg_torch.lab.train.data import DATASETS, PACKAGES, check_options
+from cdg_torch.lab.train.data import DATASETS, ORDERED, PACKAGES, check_options
 from cdg_torch.lab.train.harness import execute, worker_pool
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.models import MODELS
@@ -30,6 +32,9 @@ from cdg_torch.lab.train.runs import Record, Run
 
 Cell = tuple[str, int]
 """A method's name and a batch size: what a learning rate is chosen for."""
+
+Candidate = tuple[Method, float]
+"""A method with all its settings, and a learning rate: what is chosen."""
 
 # Seeds of the two stages never meet.
 _SELECT_SEEDS_FROM = 10_000
@@ -41,6 +46,31 @@ def _rate(value: object) -> float:
         msg = f"rates must be > 0, got {rate}; a learning rate is a number > 0"
         raise ValueError(msg)
     return rate
+
+
+def _grid(table: Mapping[str, Any]) -> tuple[Method, tuple[Method, ...], tuple[float, ...]]:
+    """Return the first of a method's variants, all of them, and the factors of its rates."""
+    if not isinstance(table, Mapping) or not isinstance(table.get("grid"), Mapping):
+        if isinstance(table, Mapping) and "grid" in table:
+            msg = f"grid must be a table of lists, got {described(table['grid'])}"
+            raise TypeError(msg)
+        method = Method.parse(table)
+        return method, (method,), (1.0,)
+    grid = dict(table["grid"])
+    if not all(isinstance(values, list) and values for values in grid.values()):
+        msg = f"grid must be a table of lists that are not empty, got {described(table['grid'])}"
+        raise ValueError(msg)
+    factors = tuple(_rate(factor) for factor in grid.pop("factors", [1.0]))
+    rest = {key: value for key, value in table.items() if key != "grid"}
+    variants = tuple(
+        Method.parse(
+            rest if not grid else {**rest, "ordered": {**rest.get("ordered", {}), **settings}}
+        )
+        for settings in (
+            dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
+        )
+    )
+    return variants[0], variants, factors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +91,14 @@ class Experiment:
     ``final_seeds``       how many seeds the comparison is made on; 0 makes it a search
     ``first_seed``        the seed of both stages that the others are counted from
     ``augment``           shift and mirror the training images
+    ``grids``             candidates of the methods that have a grid of their own, by name
     ====================  ==============================================================
 
     Raises
     ------
     ValueError
-        If a list is empty, two methods share a name, or there is one final seed.
+        If a list is empty, two methods share a name, there is one final seed, or one method has
+        more candidates than another.
     """
 
     name: str
@@ -81,6 +113,7 @@ class Experiment:
     first_seed: int = 0
     augment: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    grids: Mapping[str, tuple[Candidate, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("methods", "rates", "batches"):
@@ -97,6 +130,13 @@ class Experiment:
             msg = (
                 "select_seeds and epochs must be >= 1 and final_seeds 0 or >= 2, got "
                 f"{self.select_seeds}, {self.epochs} and {self.final_seeds}"
+            )
+            raise ValueError(msg)
+        counts = {method.name: len(self.candidates(method)) for method in self.methods}
+        if len(set(counts.values())) > 1:
+            msg = (
+                f"methods of experiment {self.name!r} must have equally many candidates, got "
+                f"{counts}; lengthen the shorter grids"
             )
             raise ValueError(msg)
         reach = self.first_seed + max(self.select_seeds, self.final_seeds)
@@ -118,7 +158,7 @@ class Experiment:
         ValueError
             If a key is unknown, missing, or a value is none of the choices.
         """
-        known = {entry.name for entry in fields(cls)}
+        known = {entry.name for entry in fields(cls)} - {"grids"}
         unknown = sorted(set(table) - known)
         missing = sorted({"name", "data", "model", "methods", "rates"} - set(table))
         if unknown or missing:
@@ -136,8 +176,9 @@ class Experiment:
                 f"or + after the first; got {described(name)}"
             )
             raise ValueError(msg)
-        one_of("data", values["data"], tuple(DATASETS))
-        one_of("model", values["model"], (*MODELS, "dcgan"))
+        one_of("data", values["data"], (*DATASETS, *ORDERED))
+        ordered = values["data"] in ORDERED
+        one_of("model", values["model"], ("perceptron",) if ordered else (*MODELS, "dcgan"))
         for key in ("methods", "rates", "batches"):
             if not isinstance(values.get(key, []), list | tuple):
                 msg = f"{key} must be a list, got {described(values[key])}"
@@ -157,8 +198,16 @@ class Experiment:
             msg = f"options must be a table, got {described(values['options'])}"
             raise TypeError(msg)
         check_options(values["data"], values.get("options", {}))
-        values["methods"] = tuple(Method.parse(method) for method in values["methods"])
         values["rates"] = tuple(_rate(rate) for rate in values["rates"])
+        parsed = [_grid(method) for method in values["methods"]]
+        values["methods"] = tuple(method for method, _, _ in parsed)
+        values["grids"] = {
+            method.name: tuple(
+                (variant, rate * factor)
+                for variant, rate, factor in itertools.product(variants, values["rates"], factors)
+            )
+            for method, variants, factors in parsed
+        }
         if "batches" in values:
             values["batches"] = tuple(
                 whole_number("batches", batch, least=1) for batch in values["batches"]
@@ -182,50 +231,59 @@ class Experiment:
     @property
     def packages(self) -> set[str]:
         """The optional packages that its runs import."""
-        judged = {"torchmetrics"} if self.model != "dcgan" else set()
+        judged = set() if self.model in {"dcgan", "perceptron"} else {"torchmetrics"}
         return judged | PACKAGES.get(self.data, set())
+
+    def candidates(self, method: Method) -> tuple[Candidate, ...]:
+        """Return what a method chooses from."""
+        return self.grids.get(method.name) or tuple((method, rate) for rate in self.rates)
 
     def select_runs(self) -> list[Run]:
         """Return the runs that choose the learning rates."""
         first = _SELECT_SEEDS_FROM + self.first_seed
         seeds = range(first, first + self.select_seeds)
         return [
-            self._run(method, batch, rate, seed, "select")
-            for seed, batch, method, rate in itertools.product(
-                seeds, self.batches, self.methods, self.rates
-            )
+            self._run(variant, batch, rate, seed, "select")
+            for seed, batch, method in itertools.product(seeds, self.batches, self.methods)
+            for variant, rate in self.candidates(method)
         ]
 
-    def final_runs(self, rates: Mapping[Cell, float]) -> list[Run]:
+    def final_runs(self, chosen: Mapping[Cell, Candidate]) -> list[Run]:
         """Return the runs that the comparison is made on."""
         return [
-            self._run(method, batch, rates[method.name, batch], seed, "final")
+            self._run(variant, batch, rate, seed, "final")
             for seed, batch, method in itertools.product(
                 range(self.first_seed, self.first_seed + self.final_seeds),
                 self.batches,
                 self.methods,
             )
+            for variant, rate in [chosen[method.name, batch]]
         ]
 
     @property
     def run_count(self) -> int:
         """How many runs there are in both stages."""
-        cells = len(self.methods) * len(self.batches)
-        return cells * (len(self.rates) * self.select_seeds + self.final_seeds)
+        tried = len(self.candidates(self.methods[0])) * self.select_seeds
+        return len(self.methods) * len(self.batches) * (tried + self.final_seeds)
 
 
-def trials(records: Iterable[Record]) -> dict[Cell, dict[float, list[dict[str, Any]]]]:
-    """Return the results of the runs that choose learning rates, by method and batch, by rate."""
-    found: dict[Cell, dict[float, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+def trials(
+    records: Iterable[Record],
+) -> dict[Cell, dict[Candidate, list[dict[str, Any]]]]:
+    """Return the results of the runs that choose, by method and batch, by candidate."""
+    found: dict[Cell, dict[Candidate, list[dict[str, Any]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for record in records:
         run = record["run"]
         if run["stage"] == "select":
-            found[run["method"]["name"], run["batch"]][run["lr"]].append(record["results"])
+            candidate = Method.parse(run["method"]), run["lr"]
+            found[run["method"]["name"], run["batch"]][candidate].append(record["results"])
     return found
 
 
-def choose_rates(records: Iterable[Record]) -> dict[Cell, float]:
-    """Return the learning rate of each method and batch: best mean validation score.
+def choose(records: Iterable[Record]) -> dict[Cell, Candidate]:
+    """Return the candidate of each method and batch: best mean validation score.
 
     Equal scores are told apart by the validation loss, NaN being the worst.
     """
@@ -236,8 +294,8 @@ def choose_rates(records: Iterable[Record]) -> dict[Cell, float]:
         return score, -loss if loss == loss else float("-inf")
 
     return {
-        cell: max(by_rate, key=lambda rate: merit(by_rate[rate]))
-        for cell, by_rate in trials(records).items()
+        cell: max(tried, key=lambda candidate: merit(tried[candidate]))
+        for cell, tried in trials(records).items()
     }
 
 
@@ -258,5 +316,5 @@ def conduct(
     with worker_pool(workers) as pool:
         do = partial(execute, path=path, pool=pool, on_record=on_record, on_shared=on_shared)
         chosen = do(select)
-        records = do(final := experiment.final_runs(choose_rates(chosen.values())))
+        records = do(final := experiment.final_runs(choose(chosen.values())))
     return [chosen[run.key] for run in select] + [records[run.key] for run in final]

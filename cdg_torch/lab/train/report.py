@@ -13,8 +13,9 @@ from cdg_torch.lab.files import write_text
 from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train import store
 from cdg_torch.lab.train.analysis import LEGEND, MethodScore, finding, score_table, summarise
+from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.plots import draw_training
-from cdg_torch.lab.train.protocol import choose_rates, trials
+from cdg_torch.lab.train.protocol import choose, trials
 from cdg_torch.lab.train.statistics import corrected
 
 if TYPE_CHECKING:
@@ -67,14 +68,23 @@ def _bootstrap_line(row: MethodScore) -> str:
     return f"{finding(row)} Bootstrap interval: {low:+.2f} to {high:+.2f}."
 
 
+def _settings(method: Method) -> str:
+    """Return a method's name, with what it chose on ordered outputs."""
+    if method.ordered is None or method.ordered.is_plain:
+        return method.name
+    own = method.ordered.as_dict()
+    chosen = [f"{key} {value:g}" for key, value in own.items() if type(value) in {int, float}]
+    return ", ".join([method.name, *chosen])
+
+
 def _selection(records: Sequence[Record]) -> str:
     """Return the mean validation score of every method at every learning rate, as Markdown."""
-    found = trials(records)
+    found: dict[str, dict[float, str]] = defaultdict(dict)
+    for tried in trials(records).values():
+        for (method, rate), results in tried.items():
+            found[_settings(method)][rate] = f"{_validation(results):.4f}"
     rates = sorted({rate for by_rate in found.values() for rate in by_rate})
-    rows = [
-        [name, *(f"{_validation(by_rate[r]):.4f}" if r in by_rate else "–" for r in rates)]
-        for (name, _), by_rate in found.items()
-    ]
+    rows = [[name, *(by_rate.get(r, "–") for r in rates)] for name, by_rate in found.items()]
     return ResultTable(("method", *(f"{rate:g}" for rate in rates)), rows).markdown()
 
 
@@ -135,7 +145,7 @@ def _reach(rows: Sequence[MethodScore]) -> str:
 def _ranking(records: Sequence[Record]) -> str:
     """Return methods by their best mean validation score, as Markdown: what a search found."""
     found = trials(records)
-    best = {cell: (rate, found[cell][rate]) for cell, rate in choose_rates(records).items()}
+    best = {cell: (own[1], found[cell][own]) for cell, own in choose(records).items()}
     rows = [
         (name, str(batch), f"{rate:g}", f"{_validation(results):.4f}", str(len(results)))
         for (name, batch), (rate, results) in sorted(

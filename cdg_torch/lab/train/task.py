@@ -25,6 +25,7 @@ class Task:
     ``step``       one step on the images of these indices; the loss before it
     ``validate``   ``score``, the larger the better, and ``loss`` on validation images
     ``test``       what a final run reports once, ``test`` its score on the test images
+    ``keeps_best`` the network of the best epoch on validation is the one that counts
     =============  ===================================================================
     """
 
@@ -33,3 +34,4 @@ class Task:
     step: Callable[[Tensor], Tensor | float]
     validate: Callable[[], dict[str, float]]
     test: Callable[[], dict[str, Any]]
+    keeps_best: bool = False

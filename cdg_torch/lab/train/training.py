@@ -10,8 +10,11 @@ from typing import Any
 import torch
 
 from cdg_torch.lab.train.gan import gan_task
+from cdg_torch.lab.train.ordered.prepare import ordered_task
 from cdg_torch.lab.train.runs import Record, Run
 from cdg_torch.lab.train.supervised import supervised_task
+
+_TASKS = {"dcgan": gan_task, "perceptron": ordered_task}
 
 
 def train_run(run: Run, device: str = "cpu") -> Record:
@@ -21,7 +24,7 @@ def train_run(run: Run, device: str = "cpu") -> Record:
     the record's ``results`` are the same every time, to the last bit. A loss that is not finite
     ends the training: the run counts with the score it then has.
     """
-    task = (gan_task if run.model == "dcgan" else supervised_task)(run, device)
+    task = _TASKS.get(run.model, supervised_task)(run, device)
     images = len(task.dataset.train)
     steps = images // run.batch
     curve: list[dict[str, float]] = []
@@ -40,7 +43,8 @@ def train_run(run: Run, device: str = "cpu") -> Record:
         diverged = not math.isfinite(mean_loss)
         if diverged:
             break
-    results = {"curve": curve, "validation": curve[-1]["score"], "diverged": diverged}
+    score = max(row["score"] for row in curve) if task.keeps_best else curve[-1]["score"]
+    results = {"curve": curve, "validation": score, "diverged": diverged}
     if run.stage == "final":
         results |= task.test()
     return {

@@ -13,8 +13,19 @@ from cdg_torch.lab.train.data.dataset import Dataset, Split
 from cdg_torch.lab.train.data.digits import digits
 from cdg_torch.lab.train.data.fashion import fashion
 from cdg_torch.lab.train.data.folders import image_folder, mask_folder
+from cdg_torch.lab.train.data.ordered import ORDERED, OrderedData, load_ordered
 
-__all__ = ["DATASETS", "PACKAGES", "Dataset", "Split", "check_options", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "ORDERED",
+    "PACKAGES",
+    "Dataset",
+    "OrderedData",
+    "Split",
+    "check_options",
+    "load_dataset",
+    "load_ordered",
+]
 
 DATASETS: dict[str, Callable[..., Dataset]] = {
     "canvases": canvases,
@@ -26,7 +37,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "masks": mask_folder,
 }
 
-PACKAGES = {"digits": {"sklearn"}, "images": {"PIL"}, "masks": {"PIL"}}
+PACKAGES = {"digits": {"sklearn"}, "digit-angles": {"sklearn"}, "images": {"PIL"}, "masks": {"PIL"}}
 """The optional packages that their loaders import."""
 
 
@@ -40,7 +51,9 @@ def check_options(name: str, options: Mapping[str, object]) -> None:
     ValueError
         If an option is unknown or missing.
     """
-    taken = inspect.signature(DATASETS[name]).parameters
+    loader: Callable[..., object] = {**DATASETS, **ORDERED}[name]
+    # The seed of ordered data is that of the run.
+    taken = {k: p for k, p in inspect.signature(loader).parameters.items() if k != "seed"}
     unknown = sorted(set(options) - set(taken))
     missing = [key for key, p in taken.items() if p.default is p.empty and key not in options]
     if unknown or missing:

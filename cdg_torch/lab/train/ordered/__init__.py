@@ -1,0 +1,1 @@
+"""Networks whose outputs have an order: metrics on a layer, controls, rivals."""

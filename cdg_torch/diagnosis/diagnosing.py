@@ -99,15 +99,18 @@ def diagnose(
 
     Examples
     --------
+    >>> import torch
+    >>> from torch import nn
     >>> _ = torch.manual_seed(0)
     >>> head = nn.Linear(6, 24)
-    >>> wanted = torch.sin(torch.arange(24) / 4)[:, None] * torch.randn(24, 6).mean(0)
-    >>> batches = [torch.randn(20, 6) for _ in range(8)]
+    >>> wanted = torch.sin(torch.arange(24) / 4)[:, None] * torch.randn(6)
     >>> def loss(model, x):
-    ...     return (model(x) - x @ wanted.T - torch.randn(20, 24)).square().mean()
-    >>> found = diagnose(head, batches, loss)
-    >>> found.layers[0].verdict in ("ordered", "exchangeable", "none")
-    True
+    ...     noisy = x @ wanted.T + 3 * torch.randn(20, 24)
+    ...     return (model(x) - noisy).square().mean()
+    >>> batches = [torch.randn(20, 6) for _ in range(16)]
+    >>> found = diagnose(head, batches, loss).layers[0]
+    >>> found.verdict, found.metric.derivative_order, found.gain > 0.3
+    ('ordered', 2, True)
 
     Notes
     -----

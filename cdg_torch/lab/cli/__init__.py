@@ -6,6 +6,7 @@ import typer
 
 from cdg_torch.lab.cli.bench import bench
 from cdg_torch.lab.cli.correlation import correlation
+from cdg_torch.lab.cli.diagnose import diagnose
 from cdg_torch.lab.cli.ending import Commands
 from cdg_torch.lab.cli.experiments import demo, report, train
 from cdg_torch.lab.cli.verify import verify
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (verify, demo, train, report, correlation, bench):
+for command in (verify, demo, train, report, correlation, diagnose, bench):
     app.command()(command)
 
 

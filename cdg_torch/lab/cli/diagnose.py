@@ -1,0 +1,149 @@
+"""``cdg diagnose``: whether a network's layers have an order along their output channels."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import torch
+import typer
+from torch.nn import functional
+
+from cdg_torch.diagnosis import Diagnosis
+from cdg_torch.diagnosis import diagnose as diagnose_model
+from cdg_torch.diagnosis.findings import COLUMNS
+from cdg_torch.extras import optional
+from cdg_torch.lab.files import check_writable
+from cdg_torch.lab.output import ResultTable, Terminal, say_written
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Subject = tuple[nn.Module, Iterable[Any], Callable[[nn.Module, Any], Tensor]]
+
+#: Of the demonstrations' networks, the size of a batch.
+BATCH = 32
+
+
+def _digits(batches: int, seed: int) -> Subject:
+    """Return a convolutional network that tells digits apart: no layer has an order."""
+    from cdg_torch.lab.train.data.digits import digits
+    from cdg_torch.lab.train.models.cnn import tiny_cnn
+
+    data = digits().train
+    return _subject(tiny_cnn(1, 10), data.images, data.targets, batches, seed)
+
+
+def _angles(batches: int, seed: int) -> Subject:
+    """Return a perceptron whose outputs are angles by which a digit was turned, in order."""
+    from cdg_torch.lab.train.data import load_ordered
+    from cdg_torch.lab.train.ordered.prepare import perceptron
+
+    data = load_ordered("digit-angles", {"repeat": 1}, seed).dataset
+    model = perceptron(data.train.images[0].numel(), data.classes)
+    return _subject(model, data.train.images, data.train.targets.long(), batches, seed)
+
+
+def _subject(model: nn.Module, images: Tensor, targets: Tensor, batches: int, seed: int) -> Subject:
+    generator = torch.Generator().manual_seed(seed)
+    drawn = [torch.randint(len(images), (BATCH,), generator=generator) for _ in range(batches)]
+
+    def loss(network: nn.Module, batch: Tensor) -> Tensor:
+        return functional.cross_entropy(network(images[batch]), targets[batch])
+
+    return model, drawn, loss
+
+
+#: Name: what it is, what makes it, and the ends of its channels.
+DEMONSTRATIONS = {
+    "digits": ("a convolutional network for digits, untrained", _digits, "natural"),
+    "angles": ("a head that tells the angle of a turned digit, untrained", _angles, "periodic"),
+}
+
+
+def _loaded(source: str) -> Subject:
+    """Return what the function MODULE:FUNCTION of the user returns."""
+    module, _, name = source.partition(":")
+    if not module or not name:
+        msg = (
+            f"source must be {', '.join(DEMONSTRATIONS)} or MODULE:FUNCTION, got {source!r}; the "
+            "function takes nothing and returns (model, batches, loss)"
+        )
+        raise typer.BadParameter(msg)
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        msg = f"{source} cannot be loaded: {error}; is the module in this folder or installed?"
+        raise typer.BadParameter(msg) from error
+    finally:
+        sys.path.pop(0)
+    made = function()
+    if not isinstance(made, tuple) or len(made) != 3:
+        msg = f"{source} must return (model, batches, loss), got {type(made).__name__}"
+        raise typer.BadParameter(msg)
+    return made
+
+
+def _printed(console: Terminal, title: str, found: Diagnosis) -> None:
+    names = ("tensor", *COLUMNS)
+    console.print(ResultTable(names, found.rows(), title, left=(0, 1, 2, 7)))
+    for name, reason in found.left_out.items():
+        console.print(f"left out {name}: {reason}", style="dim")
+
+
+def _subjects(source: str, batches: int, seed: int) -> Iterator[tuple[str, Subject, str | None]]:
+    """Yield title, subject and boundary of everything that a source names."""
+    if source in {"demo", *DEMONSTRATIONS}:
+        for name, (title, make, boundary) in DEMONSTRATIONS.items():
+            if source in {"demo", name}:
+                torch.manual_seed(seed)
+                with optional():
+                    yield title, make(batches, seed), boundary
+    else:
+        yield source, _loaded(source), None
+
+
+def diagnose(
+    source: Annotated[
+        str,
+        typer.Argument(help="demo, digits, angles, or MODULE:FUNCTION that returns your own."),
+    ] = "demo",
+    batches: Annotated[int, typer.Option(min=2, help="Of the demonstrations.")] = 32,
+    seed: Annotated[int, typer.Option(help="Of the demonstrations and the permutations.")] = 0,
+    periodic: Annotated[
+        bool, typer.Option("--periodic", help="The last output channel is beside the first.")
+    ] = False,
+    level: Annotated[
+        float, typer.Option(help="Share of the layers called ordered in error.")
+    ] = 0.05,
+    json: Annotated[Path | None, typer.Option(help="Write everything there.")] = None,
+) -> None:
+    """Say for each layer whether its output channels have an order, and what a metric gains.
+
+    Looked at are the gradients of a handful of independent batches, at the present weights. A
+    function of yours, as in cdg diagnose mymodule:subject, returns (model, batches, loss), and
+    loss(model, batch) is a scalar tensor.
+    """
+    if json is not None:
+        check_writable(json)
+    console = Terminal()
+    everything = []
+    for title, (model, drawn, loss), ends in _subjects(source, batches, seed):
+        boundary: Any = "periodic" if periodic else ends or "natural"
+        found = diagnose_model(model, drawn, loss, boundary=boundary, level=level, seed=seed)
+        _printed(console, f"{title}: {found.batches} batches", found)
+        everything.append(found)
+    console.print(
+        "Channels: ordered, exchangeable or none, by permuting the mean gradient's channels; p "
+        "corrected over the layers. Neighbours: their correlation, the mean taken off. Signal: its "
+        "share of one batch's squared gradient. Predicted gain: less mean squared error of one "
+        "batch's gradient, chosen by one half of the batches, judged by the other.",
+        style="dim",
+    )
+    if json is not None:
+        json.write_text(f"[{','.join(one.to_json() for one in everything)}]\n", encoding="utf-8")
+        say_written(console, json)

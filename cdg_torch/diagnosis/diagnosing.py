@@ -58,9 +58,9 @@ def diagnose(
     symbol            argument               meaning
     ================  =====================  ====================================================
     (network)         ``model``              in the mode, train or eval, in which it trains
-    (B batches)       ``batches``            independent draws from the training data, >= 2; four
-                                             or more let a gain be predicted, eight or more are
-                                             good
+    (B batches)       ``batches``            independent draws, disjoint parts of fresh data, >= 2;
+                                             four or more let a gain be predicted, eight or more
+                                             are good
     (loss)            ``loss``               ``loss(model, batch)``, a scalar tensor; autocast and
                                              the like belong inside
     (end condition)   ``boundary``           of the metrics that are tried
@@ -80,10 +80,12 @@ def diagnose(
     **What it cannot tell.** It looks at the gradient at the present weights: at another time the
     answer may be another. A gradient that errs less is no promise about test error; for early
     stopping theorem 16 makes one, for a linear layer with squared loss alone. Channels of a hidden
-    layer have no order to see: ``"none"`` there is what the theory expects. Batches must be
-    independent given the weights. Parts of a data set that the weights were not trained on are; of
-    one that they were trained on, draw with replacement: else what the batches have in common is
-    what training has removed, and the signal comes out too small.
+    layer have no order to see: ``"none"`` there is what the theory expects.
+
+    **Which batches.** Disjoint parts of data that the weights were not trained on. Drawn with
+    replacement from a training set they have that set's gradient in common, the chance of its
+    samples included, and no smoother comes nearer to that. Parts of a set that was trained on
+    have in common what training has removed: the signal comes out too small.
 
     Nothing is changed: no weight, gradient, buffer, mode, or state of torch's random numbers. An
     iterator that draws from other random numbers moves these.
@@ -109,8 +111,8 @@ def diagnose(
     ...     return (model(x) - noisy).square().mean()
     >>> batches = [torch.randn(20, 6) for _ in range(16)]
     >>> found = diagnose(head, batches, loss).layers[0]
-    >>> found.verdict, found.metric.derivative_order, found.gain > 0.3
-    ('ordered', 2, True)
+    >>> found.verdict, found.is_worthwhile
+    ('ordered', True)
 
     Notes
     -----

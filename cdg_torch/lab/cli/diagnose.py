@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 BATCH = 32
 
 
-def _digits(batches: int, seed: int) -> Subject:
+def _digits(batches: int, _seed: int) -> Subject:
     """Return a convolutional network that tells digits apart: no layer has an order."""
     from cdg_torch.lab.train.data.digits import digits
     from cdg_torch.lab.train.models.cnn import tiny_cnn
 
     data = digits().train
-    return _subject(tiny_cnn(1, 10), data.images, data.targets, batches, seed)
+    most = len(data.images) // BATCH
+    if batches > most:
+        msg = f"{batches} batches of {BATCH} images are more than the digits have; {most} at most"
+        raise typer.BadParameter(msg)
+    return _subject(tiny_cnn(1, 10), data.images, data.targets, batches)
 
 
 def _angles(batches: int, seed: int) -> Subject:
@@ -42,19 +46,18 @@ def _angles(batches: int, seed: int) -> Subject:
     from cdg_torch.lab.train.data import load_ordered
     from cdg_torch.lab.train.ordered.prepare import perceptron
 
-    data = load_ordered("digit-angles", {"repeat": 1}, seed).dataset
+    samples = {"repeat": 1, "train": batches * BATCH}
+    data = load_ordered("digit-angles", samples, seed).dataset
     model = perceptron(data.train.images[0].numel(), data.classes)
-    return _subject(model, data.train.images, data.train.targets.long(), batches, seed)
+    return _subject(model, data.train.images, data.train.targets.long(), batches)
 
 
-def _subject(model: nn.Module, images: Tensor, targets: Tensor, batches: int, seed: int) -> Subject:
-    generator = torch.Generator().manual_seed(seed)
-    drawn = [torch.randint(len(images), (BATCH,), generator=generator) for _ in range(batches)]
-
+def _subject(model: nn.Module, images: Tensor, targets: Tensor, batches: int) -> Subject:
     def loss(network: nn.Module, batch: Tensor) -> Tensor:
         return functional.cross_entropy(network(images[batch]), targets[batch])
 
-    return model, drawn, loss
+    # Every image once: what the batches have in common is then the population's gradient.
+    return model, torch.randperm(len(images))[: batches * BATCH].split(BATCH), loss
 
 
 #: Name: what it is, what makes it, and the ends of its channels.
@@ -112,7 +115,7 @@ def diagnose(
         str,
         typer.Argument(help="demo, digits, angles, or MODULE:FUNCTION that returns your own."),
     ] = "demo",
-    batches: Annotated[int, typer.Option(min=2, help="Of the demonstrations.")] = 32,
+    batches: Annotated[int, typer.Option(min=2, help="Of the demonstrations.")] = 30,
     seed: Annotated[int, typer.Option(help="Of the demonstrations and the permutations.")] = 0,
     periodic: Annotated[
         bool, typer.Option("--periodic", help="The last output channel is beside the first.")

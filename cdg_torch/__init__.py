@@ -10,6 +10,7 @@
 ``LinearMetric``, …        metrics that move towards no smoothing during training
 ``inner_product``, …       lengths, dual lengths and powers of M
 ``matched_initialisation`` initial weights as smooth along channels as the metric wants them
+``ordered_head``           the recipe for a layer whose output channels have an order
 ``baselines``              what else is done to gradients, to compare with
 ``CDGWarning``             the category of every warning
 ``channel_correlation``    how alike a tensor's slices along an axis are
@@ -32,6 +33,7 @@ from cdg_torch.initialisation import matched_initialisation
 from cdg_torch.notices import CDGWarning
 from cdg_torch.operators import metric_operand
 from cdg_torch.optimizers import SGD, Adam, AdamW
+from cdg_torch.recipe import ordered_head
 from cdg_torch.schedules import (
     ConstantMetric,
     CosineMetric,
@@ -76,6 +78,7 @@ __all__ = [
     "metric_norm",
     "metric_operand",
     "metric_power",
+    "ordered_head",
     "riemannian_gradient",
     "riemannian_gradients_",
 ]

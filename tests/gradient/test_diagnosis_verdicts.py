@@ -71,14 +71,19 @@ def test_an_order_is_seen_and_the_predicted_gain_is_what_the_metric_gains() -> N
     assert np.std(apart) < 0.15
 
 
-def test_moments_are_those_of_signal_and_noise() -> None:
-    sums = np.zeros((2, 2))
+def test_moments_and_their_error_are_those_of_signal_and_noise() -> None:
+    apart, noise = [], []
     for seed in range(DRAWS):
         signal, found = diagnosed("ordered", seed)
-        modes = (discrete.to_modes(signal, "natural") ** 2).mean(axis=1)
-        sums += [[sum(found.signal), sum(found.noise)], [modes.sum(), N]]
-    # N·COLUMNS·BATCHES·DRAWS squares of white noise: a relative standard deviation of 0.003.
-    np.testing.assert_allclose(sums[0], sums[1], rtol=0.02)
+        true = (discrete.to_modes(signal, "natural") ** 2).mean(axis=1)
+        apart.append((sum(found.signal) - true.sum()) / found.signal_error)
+        noise.append(sum(found.noise) / N)
+    # In standard errors: mean 0 and deviation 1, give or take four times what 40 draws spread.
+    assert abs(np.mean(apart)) < 4 / DRAWS**0.5
+    assert abs(np.std(apart) - 1) < 4 / (2 * DRAWS) ** 0.5
+    # The mean of N·COLUMNS·(BATCHES − 1)·DRAWS squares of white noise.
+    spread = (2 / (N * COLUMNS * (BATCHES - 1) * DRAWS)) ** 0.5
+    assert abs(np.mean(noise) - 1) < 4 * spread
 
 
 def test_without_a_signal_it_cannot_tell() -> None:

@@ -29,7 +29,7 @@ cdg_torch.gradient
 cdg_torch.geometry cdg_torch.sharded
 cdg_torch.initialisation
 cdg_torch.attachment
-cdg_torch.diagnosis cdg_torch.optimizers cdg_torch.schedules
+cdg_torch.diagnosis cdg_torch.optimizers cdg_torch.recipe cdg_torch.schedules
 cdg_torch.lab cdg_torch.lab.baselines cdg_torch.lab.files cdg_torch.lab.output
 cdg_torch.lab.drawing
 cdg_torch

@@ -57,7 +57,7 @@ def _subject(model: nn.Module, images: Tensor, targets: Tensor, batches: int) ->
         return functional.cross_entropy(network(images[batch]), targets[batch])
 
     # Every image once: what the batches have in common is then the population's gradient.
-    return model, torch.randperm(len(images))[: batches * BATCH].split(BATCH), loss
+    return model, torch.randperm(len(images))[: batches * BATCH].chunk(batches), loss
 
 
 #: Name: what it is, what makes it, and the ends of its channels.

@@ -303,7 +303,7 @@ def fit_metric(
         If ``samples`` does not hold real numbers.
     ValueError
         If it has fewer than two channels, no such axis, an entry that is not finite, or nothing
-        but zeros; if ``level`` is not between 0 and 1 or ``draws`` not >= 1.
+        but zeros; if ``level`` is not between 0 and 1, ``draws`` not >= 1 or ``seed`` not >= 0.
 
     Examples
     --------
@@ -343,6 +343,7 @@ def fit_metric(
         msg = f"level must lie between 0 and 1, got {level}; 0.01 is usual"
         raise ValueError(msg)
     draws = whole_number("draws", draws, least=1)
+    seed = whole_number("seed", seed, least=0)
     columns = _Columns(y / largest, boundary)
     (S,) = columns.moments(np.arange(n)[None])
     seen = S[0] > n * 2.0**-52 * S[1:].sum()

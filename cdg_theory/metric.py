@@ -20,6 +20,8 @@ Spacing = Literal["normalized", "unit"]
 SMALLEST, LARGEST = 1e-150, 1e150
 #: The largest ratio of another term's weight to a curvature above 0: its square is a float64 too.
 STEEPEST = 1e100
+#: Between these lie all lengths in channels: fourth powers are weights of a curvature.
+SHORTEST, LONGEST = 1e-25, 1e37
 
 _TERMS = ("fluctuation", "derivative", "curvature")
 
@@ -266,7 +268,7 @@ class Metric:
         Raises
         ------
         TypeError, ValueError
-            If ``length`` is not a finite number > 0, ``derivative_order`` neither 1 nor 2, or
+            If ``length`` is no number from 1e-25 to 1e37, ``derivative_order`` neither 1 nor 2, or
             ``boundary`` is unknown.
 
         Examples
@@ -275,10 +277,13 @@ class Metric:
         True
         """
         ell = finite_number("length", length, cure="in channels, 4.0 for example")
-        if ell <= 0:
-            msg = f"length must be > 0, got {ell}; in channels, or use Metric.l2() for no smoothing"
+        if not SHORTEST <= ell <= LONGEST:
+            msg = (
+                f"length must lie between {SHORTEST:g} and {LONGEST:g} channels, got {ell}; 4.0 is "
+                "usual, Metric.l2() has no smoothing"
+            )
             raise ValueError(msg)
-        if derivative_order not in {1, 2}:
+        if not isinstance(derivative_order, int) or derivative_order not in {1, 2}:
             msg = f"derivative_order must be 1 or 2, got {described(derivative_order)}"
             raise ValueError(msg)
         weights = (ell**2, 0.0) if derivative_order == 1 else (0.0, ell**4)

@@ -24,7 +24,6 @@ from __future__ import annotations
 from cdg_theory.discrete.blocks import shard_plan, sharded_gradient
 from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.discrete.inverse import inverse_matrix
-from cdg_theory.discrete.moments import held_out_risk, measured_moments, mode_products
 from cdg_theory.discrete.noise import variance_kept
 from cdg_theory.discrete.operators import (
     gram_matrix,
@@ -61,12 +60,9 @@ __all__ = [
     "gram_operator",
     "gram_power",
     "graph_laplacian",
-    "held_out_risk",
     "inner_product",
     "inverse_matrix",
     "laplacian_eigenvalues",
-    "measured_moments",
-    "mode_products",
     "riemannian_gradient",
     "risk",
     "shard_plan",

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdg_theory import fit_metric
-from cdg_theory.checks import finite_number, one_of, whole_number
-from cdg_theory.discrete import measured_moments, mode_products
+from cdg_theory.checks import described, finite_number, one_of, whole_number
+from cdg_theory.discrete.moments import measured_moments, mode_products
 from cdg_torch.diagnosis.findings import Diagnosis, LayerDiagnosis
 from cdg_torch.diagnosis.measuring import check_model, columns, measured_gradients, reasons, weights
 from cdg_torch.diagnosis.predicting import mean_weight, predicted
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 FEWEST = 8
 #: Batches from which one half can choose a metric and the other half judge it.
 HALVES = 4
+#: Permutations grow with its reciprocal.
+LEAST_LEVEL = 1e-4
 #: What the signal must exceed its standard error by.
 SIGNAL_ERRORS = 2.0
 
@@ -121,9 +123,16 @@ def diagnose(
     check_model(model)
     one_of("boundary", boundary, ("natural", "periodic"))
     level = finite_number("level", level, cure="0.05 is usual")
-    if not 0 < level < 1:
-        msg = f"level must lie between 0 and 1, got {level}; 0.05 is usual"
+    if not LEAST_LEVEL <= level < 1:
+        msg = (
+            f"level must lie between {LEAST_LEVEL:g} and 1, got {level}; 0.05 is usual, and a "
+            "lower one asks for more permutations"
+        )
         raise ValueError(msg)
+    if not callable(loss):
+        msg = f"loss must be a function of model and batch, got {described(loss)}"
+        raise TypeError(msg)
+    seed = whole_number("seed", seed, least=0)
     if training_batches is not None:
         training_batches = whole_number("training_batches", training_batches, least=1)
     chosen, left_out = weights(model)

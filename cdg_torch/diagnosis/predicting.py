@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdg_theory import Metric
-from cdg_theory.discrete import eigenvalues, held_out_risk, measured_moments
+from cdg_theory.discrete.moments import held_out_risk, measured_moments
+from cdg_theory.discrete.spectrum import eigenvalues
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

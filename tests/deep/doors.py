@@ -94,6 +94,21 @@ def _assign_to_rule(handle: cdg_torch.Handle, metric: Any) -> None:
     handle.rules[0].metric = metric
 
 
+def _squared(model: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    return model(batch).square().mean()
+
+
+def _diagnose_arguments() -> dict[str, Any]:
+    given = {"model": nn.Linear(3, 9), "batches": list(torch.ones(2, 4, 3)), "loss": _squared}
+    return {**given, "boundary": "natural", "level": 0.05, "training_batches": 4, "seed": 0}
+
+
+def _head_arguments() -> dict[str, Any]:
+    model, optimizer = trained()
+    given = {"optimizer": optimizer, "model": model, "name": "0.weight", "length": 2.0}
+    return {**given, "derivative_order": 1, "boundary": "natural", "where": "gradient"}
+
+
 SOBOLEV = Metric.sobolev(1.0)
 GRAD, ROWS = torch.arange(24.0).reshape(4, 6), np.arange(6.0).reshape(3, 2)
 ENDS: dict[str, Any] = {"boundary": "natural", "spacing": "normalized"}
@@ -149,6 +164,8 @@ DOORS: dict[str, Door] = {
         cdg_torch.Rule,
         metric=SOBOLEV, name="*", types=nn.Linear, parameter="weight", when=None, **AXIS,
     ),
+    "diagnose": Door(cdg_torch.diagnose, _diagnose_arguments, theirs=("batches", "loss")),
+    "ordered_head": Door(cdg_torch.ordered_head, _head_arguments),
     "attach": Door(cdg_torch.attach, _attach_arguments),
     "attached": Door(cdg_torch.attached, lambda: {"optimizer": trained()[1]}),
     **{

@@ -197,7 +197,9 @@ def _without_door() -> set[str]:
     public |= {f"baselines.{name}" for name in cdg_torch.baselines.__all__}
     # Results, handles and warnings, which the library makes; a base class; a module.
     made = {
+        "Diagnosis",
         "Handle",
+        "LayerDiagnosis",
         "Report",
         "MetricSchedule",
         "discrete.SweepFactors",

@@ -67,7 +67,7 @@ WORDS = {
     "infinite gradient": "the gradient of weight is infinite or nan in batch 0",
     "other weights": "the loss does not depend on any of these weights",
     "DDP": "give model.module",
-    "level": "level must lie between 0 and 1, got 1.0",
+    "level": "level must lie between 0.0001 and 1, got 1.0",
     "boundary": "boundary must be",
     "training": "training_batches must be",
 }

@@ -1,4 +1,4 @@
-"""The command ``cdg``: every subcommand is the function of its name."""
+"""The command ``cdg``: every subcommand is a function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typer
 
 from cdg_torch.lab.cli.bench import bench
 from cdg_torch.lab.cli.correlation import correlation
-from cdg_torch.lab.cli.diagnose import diagnose
+from cdg_torch.lab.cli.diagnose import diagnose_layers
 from cdg_torch.lab.cli.ending import Commands
 from cdg_torch.lab.cli.experiments import demo, report, train
 from cdg_torch.lab.cli.verify import verify
@@ -34,8 +34,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (verify, demo, train, report, correlation, diagnose, bench):
+for command in (verify, demo, train, report, correlation, bench):
     app.command()(command)
+app.command("diagnose")(diagnose_layers)
 
 
 def main() -> None:

@@ -12,8 +12,7 @@ import torch
 import typer
 from torch.nn import functional
 
-from cdg_torch.diagnosis import Diagnosis
-from cdg_torch.diagnosis import diagnose as diagnose_model
+from cdg_torch.diagnosis import Diagnosis, diagnose
 from cdg_torch.diagnosis.findings import COLUMNS
 from cdg_torch.extras import optional
 from cdg_torch.lab.files import check_writable
@@ -110,7 +109,7 @@ def _subjects(source: str, batches: int, seed: int) -> Iterator[tuple[str, Subje
         yield source, _loaded(source), None
 
 
-def diagnose(
+def diagnose_layers(
     source: Annotated[
         str,
         typer.Argument(help="demo, digits, angles, or MODULE:FUNCTION that returns your own."),
@@ -137,7 +136,7 @@ def diagnose(
     everything = []
     for title, (model, drawn, loss), ends in _subjects(source, batches, seed):
         boundary: Any = "periodic" if periodic else ends or "natural"
-        found = diagnose_model(model, drawn, loss, boundary=boundary, level=level, seed=seed)
+        found = diagnose(model, drawn, loss, boundary=boundary, level=level, seed=seed)
         _printed(console, f"{title}: {found.batches} batches", found)
         everything.append(found)
     console.print(

@@ -60,6 +60,7 @@ def matched_initialisation(
     tensors that an attached metric acts on.
     """
     check_arguments(weight, metric, dim, groups, "weight")
+    check_memory(weight, "weight")
     if bad := int((~weight.isfinite()).sum()):
         msg = (
             f"weight must be finite, got {bad} of {weight.numel()} numbers infinite or nan; "
@@ -81,7 +82,7 @@ def matched_initialisation(
 
 def match_weights(weights: list[tuple[str, Tensor, Metric, int, int]]) -> None:
     """Match named weights in place: all are computed before one of them changes."""
-    for name, weight, _, _, _ in weights:
+    for name, weight, *_ in weights:
         check_memory(weight, name)
     matched = [
         matched_initialisation(weight.detach(), metric, dim=dim, groups=groups)

@@ -103,7 +103,7 @@ def test_nothing_changes_where_one_weight_cannot_be_matched() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"length": 0.0}, "length must lie between 1e-25 and 1e+37 channels, got 0.0"),
+        ({"length": 0.0}, "length must lie between 1e-25 and 1e.37 channels, got 0.0"),
         ({"length": float("nan")}, "length must be finite"),
         ({"length": 2.0, "derivative_order": 3}, "derivative_order must be 1 or 2, got 3"),
         ({"length": 2.0, "boundary": "open"}, "boundary must be one of"),

@@ -61,6 +61,9 @@ def matched_initialisation(
     """
     check_arguments(weight, metric, dim, groups, "weight")
     check_memory(weight, "weight")
+    if weight.is_meta:
+        msg = "weight must have numbers, got one on meta; give it memory, then initialise the layer"
+        raise ValueError(msg)
     if bad := int((~weight.isfinite()).sum()):
         msg = (
             f"weight must be finite, got {bad} of {weight.numel()} numbers infinite or nan; "

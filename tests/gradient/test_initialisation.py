@@ -122,3 +122,8 @@ def test_a_length_is_where_waves_are_halved(order) -> None:
     ell = (2 * torch.sin(torch.tensor(0.5 / length, dtype=torch.float64))).square().item()
     kept = 1 / (1 + (metric.stiffness(n) + metric.rigidity(n) * ell) * ell)
     assert abs(kept - 0.5) <= 0.5 * order * length**-2 / 12
+
+
+def test_weights_without_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="weight must have numbers, got one on meta"):
+        matched_initialisation(torch.ones(4, 2, device="meta"), Metric.l2())

@@ -39,6 +39,7 @@ extensions = [
     "api_docstrings",
     "explorer",
     "ledger_pages",
+    "notebooks",
     "promises",
 ]
 nitpicky = True

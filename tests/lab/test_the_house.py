@@ -33,7 +33,7 @@ cdg_torch.optimizers cdg_torch.schedules
 cdg_torch.lab cdg_torch.lab.baselines cdg_torch.lab.files cdg_torch.lab.output
 cdg_torch.lab.drawing
 cdg_torch
-cdg_torch.lab.train cdg_torch.lab.verify
+cdg_torch.lab.notebooks cdg_torch.lab.train cdg_torch.lab.verify
 cdg_torch.lab.bench
 cdg_torch.lab.cli
 """

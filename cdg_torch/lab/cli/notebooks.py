@@ -1,0 +1,38 @@
+"""``cdg notebooks DIR``: the pages of the documentation as notebooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cdg_torch.extras import require
+from cdg_torch.lab.files import check_writable, write_text
+from cdg_torch.lab.output import Terminal, progress_bar, say_written
+
+
+def notebooks(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made if it is not there.")],
+    site: Annotated[str, typer.Option(help="Address of the documentation, for links.")] = "",
+) -> None:
+    """Write every page of the documentation that has code as a Jupyter notebook.
+
+    Needs no network and no clone. Files of the same names are replaced: work on copies.
+    """
+    require("jupytext", "pybtex")
+    import nbformat
+
+    from cdg_torch.lab.notebooks import Library, pages_folder
+
+    library = Library(pages_folder(), site)
+    console = Terminal()
+    check_writable(folder / "index.ipynb", *(folder / page.file for page in library.notebooks))
+    with progress_bar(console) as progress:
+        for page in progress.track(library.notebooks, description="notebooks"):
+            write_text(folder / page.file, nbformat.writes(library.notebook(page)))
+    write_text(folder / "index.ipynb", nbformat.writes(library.contents()))
+    console.print(f"{len(library.notebooks)} notebooks, and a list of them:")
+    say_written(console, folder / "index.ipynb")
+    console.print(f"Read them:       jupyter lab {folder / 'index.ipynb'}", soft_wrap=True)
+    console.print(f"Run them all:    jupyter execute {folder}/*.ipynb", soft_wrap=True)

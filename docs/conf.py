@@ -89,6 +89,7 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["fit.js"]
 html_copy_source = True
 html_show_sourcelink = True
 html_theme_options = {

@@ -1,4 +1,4 @@
-"""How things show themselves in a notebook: tables in HTML, formulas in TeX, figures in one style."""
+"""How things look in a notebook: tables in HTML, formulas in TeX, figures in one style."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LINES = {
     "#4d4d4d": (0, (1, 1)),
 }
 
-FIGURES: dict[str, Any] = {
+FIGURES: dict[Any, Any] = {
     "figure.figsize": (8.0, 3.6),
     "figure.constrained_layout.use": True,
     "axes.spines.top": False,
@@ -43,9 +43,10 @@ def figure_style() -> None:
 
     mpl.rcParams.update(FIGURES)
     if "ipykernel" in sys.modules:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        from matplotlib_inline import backend_inline
 
-        set_matplotlib_formats("svg")
+        formats: Any = backend_inline.set_matplotlib_formats
+        formats("svg")
 
 
 def text(words: str) -> str:

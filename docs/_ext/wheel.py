@@ -1,7 +1,7 @@
 """The pages travel in the wheel: they are copied into it when it is built.
 
-``cdg notebooks`` makes notebooks of them where there is no clone. An editable install reads ``docs``
-itself, so there nothing is copied.
+``cdg notebooks`` makes notebooks of them where there is no clone. An editable install reads
+``docs`` itself, so there nothing is copied.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ def branch(axis: Any) -> None:
 
 def differences(axis: Any) -> None:
     axis.axvline(0, color=GREY, lw=1)
-    for row, (middle, half) in enumerate(((-0.01, 0.16), (-0.07, 0.24), (-0.78, 0.3), (-2.27, 0.36))):
+    found = ((-0.01, 0.16), (-0.07, 0.24), (-0.78, 0.3), (-2.27, 0.36))
+    for row, (middle, half) in enumerate(found):
         axis.errorbar(middle, -row, xerr=half, fmt="o", color=BLUE if row < 2 else ORANGE)
     axis.set(ylim=(-3.6, 0.6))
 
@@ -95,7 +96,8 @@ def differences(axis: Any) -> None:
 def four(axis: Any) -> None:
     axis.axis("off")
     x = np.linspace(0, 1, 80)
-    curves = (np.sin(7 * x) * x, np.exp(-((x - 0.5) ** 2) * 30), np.abs(x - 0.4), np.cos(20 * x) * (1 - x))
+    bump, wave = np.exp(-((x - 0.5) ** 2) * 30), np.cos(20 * x) * (1 - x)
+    curves = (np.sin(7 * x) * x, bump, np.abs(x - 0.4), wave)
     for place, (curve, colour) in enumerate(zip(curves, LINES, strict=False)):
         inner = axis.inset_axes([0.04 + 0.5 * (place % 2), 0.56 - 0.52 * (place // 2), 0.42, 0.4])
         inner.plot(curve, color=colour)
@@ -109,7 +111,7 @@ THUMBNAILS: dict[str, Callable[[Any], None]] = {
 
 
 def main() -> None:
-    with plt.rc_context({**FIGURES, "figure.constrained_layout.use": False, "font.family": "DejaVu Sans"}):
+    with plt.rc_context({**FIGURES, "figure.constrained_layout.use": False}):
         which_metric(STATIC / "which-metric.svg")
         for name, draw in THUMBNAILS.items():
             figure, axis = plt.subplots(figsize=(3.2, 1.5))

@@ -1,4 +1,4 @@
-"""In a real browser the pages are quiet, show their formulas whole, fit every screen, call nobody."""
+"""In a real browser the pages are quiet, show formulas whole, fit every screen, call nobody."""
 
 import time
 from collections.abc import Iterator
@@ -52,8 +52,8 @@ while (walker.nextNode()) {
 }
 return found;
 """
-# Formulas, outputs and pictures that end beyond their column, even if they can be scrolled there; and
-# formulas drawn so small, to fit, that nobody can read them.
+# Formulas, outputs and pictures that end beyond their column, even if they can be scrolled there;
+# and formulas drawn so small, to fit, that nobody can read them.
 CLIPPED = r"""
 const article = document.querySelector('article');
 const end = Math.min(window.innerWidth, article.getBoundingClientRect().right) + 1;
@@ -65,7 +65,8 @@ for (const e of article.querySelectorAll(
   if (folded || !box.width || e.closest('.explorer, mjx-math mjx-math')) continue;
   const inner = e.tagName === 'PRE' ? e.scrollWidth - e.clientWidth : 0;
   const words = `${e.tagName} ${(e.alt || e.textContent).trim().slice(0, 40)}`;
-  if (box.right > end || inner > 1) found.push(`${words}: ${Math.round(box.right - end + inner)}px`);
+  const over = Math.round(Math.max(box.right - end, inner));
+  if (over > 1) found.push(`${words}: ${over}px`);
   if (e.tagName === 'MJX-MATH' && parseFloat(getComputedStyle(e).fontSize) < 6.5) {
     found.push(`${words}: too small`);
   }

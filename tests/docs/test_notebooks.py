@@ -1,4 +1,4 @@
-"""Every page with cells is a notebook that opens, without a trace of Sphinx, as its page offers it."""
+"""Every page with cells is a notebook that opens, and that its page offers."""
 
 import json
 import re
@@ -84,7 +84,9 @@ def test_a_statement_is_a_box_with_the_number_that_the_site_gives() -> None:
 
 
 def test_references_become_links() -> None:
-    shown = converted("{doc}`noise`, {doc}`/howto/sharding`, {cite:t}`lao2020`, {prf:ref}`thm-best-h0`")
+    shown = converted(
+        "{doc}`noise`, {doc}`/howto/sharding`, {cite:t}`lao2020`, {prf:ref}`thm-best-h0`"
+    )
     assert "[Noise, and the best λ](noise.ipynb)" in shown
     assert "[Lao et al. (2020)](#lao2020)" in shown
     assert '<a id="lao2020"></a>' in shown
@@ -114,7 +116,9 @@ def test_the_command_writes_what_the_pages_offer(site, tmp_path) -> None:
         for label, proposition in LIBRARY.propositions.items():
             if proposition.page == page:
                 kind, number = proposition.words.split()
-                wanted = rf'id="{label}">\s*<p class="admonition-title"><span class="caption-number">'
-                assert re.search(rf"{wanted}{kind} {number} ", shown), (page.name, label)
+                title = (
+                    rf'<p class="admonition-title"><span class="caption-number">{kind} {number} '
+                )
+                assert re.search(rf'id="{label}">\s*{title}', shown), (page.name, label)
     listed = json.loads((tmp_path / "nb" / "index.ipynb").read_text())["cells"]
     assert all(page.file in "".join(listed[0]["source"]) for page in LIBRARY.notebooks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,12 +26,13 @@ def notebooks(
     from cdg_torch.lab.notebooks import Library, pages_folder
 
     library = Library(pages_folder(), site)
+    as_text: Any = nbformat.writes
     console = Terminal()
     check_writable(folder / "index.ipynb", *(folder / page.file for page in library.notebooks))
     with progress_bar(console) as progress:
         for page in progress.track(library.notebooks, description="notebooks"):
-            write_text(folder / page.file, nbformat.writes(library.notebook(page)))
-    write_text(folder / "index.ipynb", nbformat.writes(library.contents()))
+            write_text(folder / page.file, as_text(library.notebook(page)))
+    write_text(folder / "index.ipynb", as_text(library.contents()))
     console.print(f"{len(library.notebooks)} notebooks, and a list of them:")
     say_written(console, folder / "index.ipynb")
     console.print(f"Read them:       jupyter lab {folder / 'index.ipynb'}", soft_wrap=True)

@@ -56,6 +56,15 @@ _BOXES = {"note": "info", "tip": "success", "important": "warning", "warning": "
 _PICTURES = {".png": "image/png", ".svg": "image/svg+xml"}
 
 
+class NoFormError(ValueError):
+    """A page has something that no notebook can show as it stands there."""
+
+    def __init__(self, page: Page, what: str, name: str) -> None:
+        super().__init__(
+            f"{page.name}: the {what} {name!r} has no form in notebooks; {__name__} gives it one"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Proposition:
     """What a reference to a proposition needs."""
@@ -95,8 +104,10 @@ def _directives(text: str) -> Iterator[tuple[int, int, str, str, str]]:
 
     for token in MarkdownIt().use(colon_fence_plugin).parse(text):
         if token.type in {"fence", "colon_fence"} and token.map:
+            start, end = token.map
             match = _DIRECTIVE.fullmatch(token.info.strip())
-            yield *token.map, *(match.groups() if match else ("", "")), token.content
+            name, argument = match.groups() if match else ("", "")
+            yield start, end, name, argument, token.content
 
 
 @dataclass(frozen=True)
@@ -153,7 +164,7 @@ class Library:
 
         Raises
         ------
-        ValueError
+        NoFormError
             If the page has a directive, a role or a reference that is not known here.
         ModuleNotFoundError
             If jupytext or pybtex is missing.
@@ -204,6 +215,7 @@ class _Conversion:
 
     def notebook(self) -> NotebookNode:
         with optional():
+            import nbformat
             from jupytext import reads
 
         notebook = reads(self.page.text, fmt="md:myst")
@@ -216,17 +228,14 @@ class _Conversion:
                 cell.source = self.markdown(cell.source)
                 if self.pictures:
                     cell.attachments, self.pictures = self.pictures, {}
-        new = notebook.cells[0].__class__
         first = notebook.cells[0]
         title, _, rest = first.source.partition("\n")
         first.source = f"{title}\n\n{_imprint()}\n{rest}"
+        make: Any = nbformat.v4
         if any("matplotlib" in cell.source for cell in notebook.cells):
-            style = {"cell_type": "code", "source": STYLE, "metadata": {}, "outputs": [],
-                     "execution_count": None}  # fmt: skip
-            notebook.cells.insert(1, new(style))
+            notebook.cells.insert(1, make.new_code_cell(STYLE))
         if self.cited:
-            last = {"cell_type": "markdown", "source": self.references(), "metadata": {}}
-            notebook.cells.append(new(last))
+            notebook.cells.append(make.new_markdown_cell(self.references()))
         return _finished(notebook)
 
     def markdown(self, text: str) -> str:
@@ -257,9 +266,6 @@ class _Conversion:
 
         return _HEADING.sub(marked, text)
 
-    def unknown(self, what: str) -> ValueError:
-        return ValueError(f"{self.page.name}: {what} has no form in notebooks; see {__name__}")
-
     def directive(self, name: str, argument: str, content: str) -> str:
         options, body = _options(content)
         title = self.words(argument)
@@ -282,7 +288,7 @@ class _Conversion:
             return self.theorem(argument)
         if name in {"image", "figure"}:
             return self.picture(argument, options.get("alt", ""), self.markdown(body))
-        raise self.unknown(f"the directive {name!r}")
+        raise NoFormError(self.page, "directive", name)
 
     def theorem(self, name: str) -> str:
         """Return a theorem of the ledger in a box."""
@@ -315,13 +321,13 @@ class _Conversion:
         if kind == "py":
             return f"`{title or target.removeprefix('~')}`"
         if name not in known:
-            raise self.unknown(f"the role {name!r}")
+            raise NoFormError(self.page, "role", name)
         return known[name](title, target)
 
     def to_page(self, title: str, target: str) -> str:
         name = self.page.named(target)
         if name not in self.library.pages:
-            raise self.unknown(f"the reference to {target!r}")
+            raise NoFormError(self.page, "reference", target)
         page = self.library.pages[name]
         title = title or page.title
         if page.has_cells:
@@ -341,7 +347,7 @@ class _Conversion:
 
     def to_proposition(self, title: str, target: str) -> str:
         if target not in self.library.propositions:
-            raise self.unknown(f"the reference to {target!r}")
+            raise NoFormError(self.page, "reference", target)
         there = self.library.propositions[target]
         file = "" if there.page == self.page else there.page.file
         return f'[{title or there.words}]({file}#{target} "{there.title}")'

@@ -23,7 +23,7 @@ addEventListener("DOMContentLoaded", () => {
   }
 
   const goTo = () => {
-    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const target = document.getElementById(location.hash.slice(1) || "none");
     const section = target?.closest("section[id^='ledger-']");
     if (section) {
       open(section);

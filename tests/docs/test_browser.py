@@ -31,7 +31,8 @@ return {
   wanted: all.length,
   shown: all.filter((e) => e.querySelector('mjx-container mjx-math')).length,
   mathml: document.querySelectorAll('mjx-assistive-mml math').length,
-  errors: document.querySelectorAll('mjx-merror').length,
+  // What MathJax's parser refuses, and macros that it does not know: these it prints in red.
+  errors: document.querySelectorAll('mjx-merror, mjx-mtext[style*="red"]').length,
 };
 """
 # Text that ends beyond the screen and in no box of its own that scrolls. The theme hides what makes
@@ -61,8 +62,9 @@ const found = [];
 for (const e of article.querySelectorAll(
     'mjx-math, .cell_output pre, .cell_output table, .cell_output img, img, svg')) {
   const box = e.getBoundingClientRect();
-  const folded = e.closest('details:not([open])');
-  if (folded || !box.width || e.closest('.explorer, mjx-math mjx-math')) continue;
+  if (e.closest('details:not([open])') || !box.width || e.closest('.explorer')) continue;
+  // On a phone a table scrolls, and its formulas with it.
+  if (window.innerWidth < 600 && e.closest('.table-wrapper')) continue;
   const inner = e.tagName === 'PRE' ? e.scrollWidth - e.clientWidth : 0;
   const words = `${e.tagName} ${(e.alt || e.textContent).trim().slice(0, 40)}`;
   const over = Math.round(Math.max(box.right - end, inner));

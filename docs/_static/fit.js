@@ -1,6 +1,6 @@
-// A formula that is wider than its place is drawn smaller, down to two fifths of its size: nothing is cut.
+// A formula that is wider than its place is drawn smaller, down to a third of its size: nothing is cut.
 (() => {
-  const LEAST = 0.4;
+  const LEAST = 0.35;
 
   const room = (formula) => {
     let box = formula.parentElement;

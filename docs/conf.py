@@ -42,6 +42,7 @@ extensions = [
     "ledger_pages",
     "notebooks",
     "promises",
+    "sidebar",
 ]
 nitpicky = True
 exclude_patterns = ["_build", "_ext", "_ipython", "**/.ipynb_checkpoints"]

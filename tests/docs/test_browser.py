@@ -75,8 +75,11 @@ for (const e of article.querySelectorAll(
 }
 return found.map((words) => words.replace(/[^ -~]/gu, '?'));
 """
-NO_ALT = "return [...document.querySelectorAll('article img:not([alt]), article img[alt=\"\"]')]"
-NO_ALT += ".map((e) => e.src);"
+# Pictures without words; a path is none.
+NO_ALT = r"""
+const named = (e) => e.alt.includes(' ') && !/_images|\.(png|svg)/.test(e.alt);
+return [...document.querySelectorAll('article img')].filter((e) => !named(e)).map((e) => e.src);
+"""
 # An error from MathJax's parser is drawn in its own element; overflow is judged by the page, since
 # wide formulas and tables scroll inside their own boxes.
 OVERFLOW = "return document.documentElement.scrollWidth - window.innerWidth;"

@@ -41,6 +41,7 @@ extensions = [
     "gallery",
     "ledger_pages",
     "notebooks",
+    "plots",
     "promises",
     "sidebar",
 ]

@@ -33,7 +33,8 @@ def notebooks(
         for page in progress.track(library.notebooks, description="notebooks"):
             write_text(folder / page.file, as_text(library.notebook(page)))
     write_text(folder / "index.ipynb", as_text(library.contents()))
-    console.print(f"{len(library.notebooks)} notebooks, and a list of them:")
     say_written(console, folder / "index.ipynb")
-    console.print(f"Read them:       jupyter lab {folder / 'index.ipynb'}", soft_wrap=True)
-    console.print(f"Run them all:    jupyter execute {folder}/*.ipynb", soft_wrap=True)
+    console.print(
+        f"This is a list of {len(library.notebooks)} notebooks beside it. Open it with "
+        "`jupyter lab`, run them all with `jupyter execute`."
+    )

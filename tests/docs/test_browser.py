@@ -62,7 +62,7 @@ const found = [];
 for (const e of article.querySelectorAll(
     'mjx-math, .cell_output pre, .cell_output table, .cell_output img, img, svg')) {
   const box = e.getBoundingClientRect();
-  if (e.closest('details:not([open])') || !box.width || e.closest('.explorer, .scaling-plot')) continue;
+  if (!box.width || e.closest('details:not([open]), .explorer, .scaling-plot')) continue;
   // On a phone a table scrolls, and its formulas with it.
   if (window.innerWidth < 600 && e.closest('.table-wrapper')) continue;
   const inner = e.tagName === 'PRE' ? e.scrollWidth - e.clientWidth : 0;

@@ -65,6 +65,14 @@ def test_its_links_lead_somewhere(page) -> None:
         assert not anchor or f'<a id="{anchor}"></a>' in texts[file or page.file], anchor
 
 
+@by_page
+def test_its_figures_have_words_and_labels(page) -> None:
+    for cell in re.findall(r"```\{code-cell\}\n(.*?)```", page.text, re.DOTALL):
+        if "subplots(" in cell:
+            assert re.match(r":mystnb: \{image: \{alt: \"[^\"]{20,}\"\}\}\n", cell), cell
+            assert "xlabel" in cell, cell
+
+
 def converted(text: str) -> str:
     page = Page("theory/planted", f"---\nfile_format: mystnb\n---\n# Title\n\n{text}\n")
     return prose(LIBRARY.notebook(page))

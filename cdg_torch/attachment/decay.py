@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from cdg_torch.attachment.lists import are_plain
+
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from cdg_torch.attachment.selection import Selected
+    from cdg_torch.attachment.selection import Acting
 
 _COUPLED = ("SGD", "Adam", "NAdam", "RAdam", "Adagrad", "Adadelta", "Adamax", "ASGD", "RMSprop")
 _DECOUPLED = ("AdamW", "Muon", "Adafactor")
@@ -76,7 +78,7 @@ def coupled_decay(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
 
 def plus_decay(
     optimizer: Optimizer,
-    selected: Sequence[Selected],
+    acting: Acting,
     tensors: Sequence[Tensor],
     sign: int,
     *,
@@ -84,8 +86,8 @@ def plus_decay(
 ) -> list[Tensor]:
     """Return t ± cw for every tensor t of a parameter w, with the coupled decay c of its group."""
     results = []
-    for s, t in zip(selected, tensors, strict=True):
-        c, w = coupled_decay(optimizer, s.group), s.parameter
+    for w, group, t in zip(acting.parameters, acting.groups, tensors, strict=True):
+        c = coupled_decay(optimizer, group)
         # A float 0.0 means none; a tensor is never asked, which would wait for the device.
         if not (isinstance(c, float) and c == 0):
             t = t.add_(sign * c * w) if inplace else t + sign * c * w
@@ -123,10 +125,16 @@ def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
     return torch.where(overflow > 0, torch.ones_like(overflow), kept)
 
 
-def _norm(tensor: Tensor) -> Tensor:
+def norms_of(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return the Euclidean norms of the tensors, on their devices."""
     # Half types: a norm rounded to 8 or 11 bits would be the largest error of all.
-    narrow = tensor.dtype in {torch.float16, torch.bfloat16}
-    return torch.linalg.vector_norm(tensor, dtype=torch.float32 if narrow else None)
+    narrow = [t.dtype in {torch.float16, torch.bfloat16} for t in tensors]
+    if not tensors or torch.is_grad_enabled() or any(narrow) or not are_plain(tensors):
+        return [
+            torch.linalg.vector_norm(t, dtype=torch.float32 if half else None)
+            for t, half in zip(tensors, narrow, strict=True)
+        ]
+    return [*torch._foreach_norm(tensors)]
 
 
 def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor]) -> list[Tensor]:
@@ -136,15 +144,10 @@ def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor]) -> list[Tens
     of its other columns. No number leaves the device.
     """
     matched = []
-    for result, wanted in zip(results, norms, strict=True):
-        ratio = wanted / _norm(result)
+    for result, wanted, norm in zip(results, norms, norms_of(results), strict=True):
+        ratio = wanted / norm
         usable = torch.isfinite(ratio) & (ratio > 0)
         factor = torch.where(usable, ratio, torch.ones_like(ratio)).to(result.real.dtype)
         # What is part of a graph is needed there as it is.
         matched.append(result * factor if result.requires_grad else result.mul_(factor))
     return matched
-
-
-def norms_of(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the Euclidean norms of the tensors, on their devices."""
-    return [_norm(tensor) for tensor in tensors]

@@ -13,6 +13,6 @@ Numba and Triton are imported when a kernel first runs, and neither is required.
 
 from __future__ import annotations
 
-from cdg_torch.solve.plan import Job, solve
+from cdg_torch.solve.plan import Job, Planned, solve
 
-__all__ = ["Job", "solve"]
+__all__ = ["Job", "Planned", "solve"]

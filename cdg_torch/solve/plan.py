@@ -28,6 +28,7 @@ from cdg_torch.checks import (
     check_tensor,
 )
 from cdg_torch.devices import has_float64
+from cdg_torch.likeness import Likeness
 from cdg_torch.solve.backends import Backend, choose, forced
 from cdg_torch.solve.columns import Part, check_no_overlap, is_injective
 from cdg_torch.solve.reference import from_rows, solve_gram, to_rows
@@ -200,11 +201,28 @@ class Plan:
         for kernels, members in self.by_kernels:
             of = sources[members]
             kernels.run(of if in_place else targets[members], of)
-        torch.autograd.graph.increment_version([out for out in outs if not out.is_inference()])
+        _count_writes(outs)
+
+    def revalued(self, metrics: Sequence[Metric]) -> Plan | None:
+        """Return the plan for the same tensors with other metrics; None if all is to be redone.
+
+        Tensors of equal metrics must have equal ones now.
+        """
+        kernels = []
+        for own, members in self.by_kernels:
+            other = own.revalued([metrics[i] for i in members.tolist()])
+            if other is None:
+                return None
+            kernels.append((other, members))
+        reference, elsewhere = (
+            tuple((i, metrics[i], dim, groups) for i, _, dim, groups in served)
+            for served in (self.by_reference, self.elsewhere)
+        )
+        return Plan(self.moved, reference, elsewhere, tuple(kernels))
 
     def _addresses(self, tensors: Sequence[Tensor]) -> NDArray[np.int64]:
         try:
-            addresses = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
+            addresses = np.fromiter(map(Tensor.data_ptr, tensors), np.int64, len(tensors))
         except RuntimeError:  # it only stands for others
             for i, tensor in enumerate(tensors):
                 check_memory(tensor, f"tensors[{i}]")
@@ -213,6 +231,14 @@ class Plan:
             for i in members[addresses[members] == 0]:
                 check_memory(tensors[i], f"tensors[{i}]")
         return addresses
+
+
+def _count_writes(tensors: Sequence[Tensor]) -> None:
+    """Tell autograd that the tensors have been written to."""
+    try:
+        torch.autograd.graph.increment_version(tensors)
+    except RuntimeError:  # those of inference mode count nothing
+        torch.autograd.graph.increment_version([t for t in tensors if not t.is_inference()])
 
 
 def make_plan(signature: Signature) -> Plan:
@@ -292,3 +318,59 @@ def solve(jobs: Sequence[Job]) -> None:
     plan = (kept_plan if plain else make_plan)(_signature(outs, *rest))
     with torch.no_grad():
         plan.run(outs, rest[0])
+
+
+class Planned:
+    """A list of jobs that has been solved once: for lists like it, no more is checked than that.
+
+    ===========  ==========================================================================
+    ``metrics``  the metric of each job
+    ``grads``    what the gradients were like
+    ``plan``     the plan
+    ``under``    the backend that was asked for then, and the number of threads
+    ===========  ==========================================================================
+    """
+
+    def __init__(
+        self, metrics: Columns, grads: Likeness, plan: Plan, under: tuple[Backend | None, int]
+    ) -> None:
+        self.metrics = metrics
+        self.grads = grads
+        self.plan = plan
+        self.under = under
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job]) -> Planned | None:
+        """Keep the plan of a list that :func:`solve` has just served, if it can be kept."""
+        outs, grads, metrics, dims, groups = zip(*jobs, strict=True)
+        if not _is_plain(outs, grads, metrics, dims, groups):
+            return None
+        signature = _signature(outs, grads, metrics, dims, groups)
+        under = signature.backend, signature.threads
+        return cls(metrics, Likeness(grads), kept_plan(signature), under)
+
+    def serves(self, grads: Sequence[Tensor]) -> bool:
+        """Whether these gradients are what this plan was made for."""
+        return self.grads.holds(grads) and self.under == (forced(), torch.get_num_threads())
+
+    def with_metrics(self, metrics: Columns) -> Planned | None:
+        """Return the same for other metrics; None if the plan has to be made anew."""
+        pairs = {
+            (id(old), id(new)): (old, new) for old, new in zip(self.metrics, metrics, strict=True)
+        }
+        follows: dict[Metric, Metric] = {}
+        if any(follows.setdefault(old, new) != new for old, new in pairs.values()):
+            return None  # what had one set of coefficients needs two
+        plan = self.plan.revalued(metrics)
+        return None if plan is None else Planned(metrics, self.grads, plan, self.under)
+
+    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """Write M⁻¹g of every gradient, into buffers like those that it was made for.
+
+        Raises
+        ------
+        WithoutMemoryError
+            As :func:`solve`.
+        """
+        with torch.no_grad():
+            self.plan.run(outs, grads)

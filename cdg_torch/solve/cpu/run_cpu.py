@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from cdg_theory import Metric
 
 # The 16-bit types travel as integers.
 _STORED = {
@@ -93,6 +95,13 @@ class TilePlan:
     threads: int
     rows: int
     record: NDArray[Any]
+
+    def revalued(self, metrics: Sequence[Metric]) -> TilePlan | None:
+        """Return the plan for the same tensors with other metrics, if it is much the same."""
+        blocks = self.blocks.revalued(metrics)
+        if blocks is None:
+            return None
+        return replace(self, blocks=blocks, record=_record(blocks, self.tiles, self.edges))
 
     def run(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
         """Write M⁻¹g of every tensor, given where they begin: each result in place or apart."""

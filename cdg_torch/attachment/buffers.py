@@ -73,6 +73,12 @@ def _uses(storage: torch.UntypedStorage) -> int:
     return count
 
 
+def _call(reference: weakref.WeakMethod[Any], block: NDArray[np.uint8]) -> None:
+    take_back = reference()
+    if take_back is not None:
+        take_back(block)
+
+
 class Buffers:
     """The last results, and at most one block that is not in use, for the next :meth:`like`."""
 
@@ -90,13 +96,15 @@ class Buffers:
             block = np.empty(length + CACHE_LINE, np.uint8)
         start = -block.ctypes.data % CACHE_LINE
         lease = block[start : start + length].view(_Lease)
-        weakref.finalize(lease, self._take_back, block).atexit = False
+        # Not the method itself, which would keep what keeps the lease.
+        taking_back = weakref.WeakMethod(self._take_back)
+        weakref.finalize(lease, _call, taking_back, block).atexit = False
         return torch.from_numpy(lease).untyped_storage()
 
     def _take_back(self, block: NDArray[np.uint8]) -> None:
         self._block = block
 
-    def _serve_again(self, tensors: Sequence[Tensor]) -> bool:
+    def _serve_again(self, tensors: Sequence[Tensor], known: Likeness | None) -> bool:
         """Whether the last results are like these tensors, and nobody else has any of them."""
         return (
             self._likeness is not None
@@ -104,13 +112,16 @@ class Buffers:
             and _uses(self._storage) == self._uses
             and max(map(sys.getrefcount, self._results)) == _ALONE
             and max([result._use_count() for result in self._results]) == 1
-            and self._likeness.holds(tensors)
+            and (known is self._likeness or self._likeness.holds(tensors))
             and self._likeness.holds(self._results)
         )
 
-    def like(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Return an uninitialised tensor for each, as ``torch.empty_like`` does."""
-        if self._serve_again(tensors):
+    def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> list[Tensor]:
+        """Return an uninitialised tensor for each, as ``torch.empty_like`` does.
+
+        ``known`` is what they are known to be like.
+        """
+        if self._serve_again(tensors, known):
             return self._results[:]
         self._results, self._likeness, self._storage = [], None, None
         lengths = [tensor.numel() * tensor.itemsize if _fits(tensor) else 0 for tensor in tensors]
@@ -125,7 +136,7 @@ class Buffers:
             own = torch.empty(0, dtype=tensor.dtype, device="cpu")
             results.append(own.set_(storage, start, tensor.shape, tensor.stride()))
         if storage is not None and all(lengths):
-            self._likeness = Likeness(tensors)
+            self._likeness = known or Likeness(tensors)
             if self._likeness.holds(results):
                 self._results, self._storage, self._uses = results[:], storage, _uses(storage)
         return results

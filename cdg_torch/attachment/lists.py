@@ -11,8 +11,11 @@ from cdg_torch.solve.plan import PLAIN
 
 
 def are_plain(*lists: Sequence[Tensor]) -> bool:
-    """Whether all tensors are torch's own: a subclass may not know what to do with a list."""
-    return all({*map(type, tensors)} <= PLAIN for tensors in lists)
+    """Whether all tensors are torch's own: a subclass may not know what to do with a list.
+
+    Nor does torch with an empty one.
+    """
+    return all(tensors and {*map(type, tensors)} <= PLAIN for tensors in lists)
 
 
 def subtract_(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> None:

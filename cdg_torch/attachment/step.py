@@ -356,13 +356,13 @@ def transformed(
 
     A result has the norm of its tensor, if that was asked for.
     """
-    metrics = attachment.selection.metrics_of(acting)
     buffers = None if inplace else attachment.buffers
     norms = norms_of(tensors) if attachment.options.match_norm else None
     if planned is not None and not torch.is_grad_enabled():
-        results = tensors if buffers is None else buffers.like(tensors)
+        results = tensors if buffers is None else buffers.like(tensors, planned.grads)
         planned.run(results, tensors)
     else:
+        metrics = attachment.selection.metrics_of(acting)
         results, jobs = in_metric(acting, metrics, tensors, noun, buffers)
         # What is a job as it is, and all of it.
         if jobs and all(map(is_, tensors, [job.grad for job in jobs])):

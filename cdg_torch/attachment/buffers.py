@@ -15,7 +15,8 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ class _Lease(np.ndarray):
 
 
 @lru_cache(maxsize=4096)
-def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> bool:
+def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> bool:
+    """Whether a tensor of so many numbers fills a stretch of memory, without gaps or overlaps."""
     span = 1 + sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
     return span == size and is_injective(shape, strides)
 
@@ -48,7 +50,7 @@ def _fits(tensor: Tensor) -> bool:
         and tensor.device.type == "cpu"
         and tensor.layout is torch.strided
         and tensor.numel() > 0
-        and _is_dense(tensor.shape, tensor.stride(), tensor.numel())
+        and is_dense(tensor.shape, tensor.stride(), tensor.numel())
     )
 
 
@@ -73,6 +75,14 @@ def _uses(storage: torch.UntypedStorage) -> int:
     return count
 
 
+@cache
+def _python_knows() -> bool:
+    """Whether Python's count of a tensor tells if C++ holds it, too."""
+    holder, held = torch.zeros(1, requires_grad=True), [torch.zeros(1)]
+    holder.grad = held[0]
+    return max(map(sys.getrefcount, held)) > _ALONE
+
+
 def _call(reference: weakref.WeakMethod[Any], block: NDArray[np.uint8]) -> None:
     take_back = reference()
     if take_back is not None:
@@ -85,7 +95,8 @@ class Buffers:
     def __init__(self) -> None:
         self._block: NDArray[np.uint8] | None = None
         self._results: list[Tensor] = []
-        self._likeness: Likeness | None = None
+        self._wanted: Likeness | None = None  # what they were to be like
+        self._found: Likeness | None = None  # and what they are like
         self._storage: torch.UntypedStorage | None = None
         self._uses = 0
 
@@ -107,13 +118,14 @@ class Buffers:
     def _serve_again(self, tensors: Sequence[Tensor], known: Likeness | None) -> bool:
         """Whether the last results are like these tensors, and nobody else has any of them."""
         return (
-            self._likeness is not None
+            self._wanted is not None
+            and self._found is not None
             and self._storage is not None
             and _uses(self._storage) == self._uses
             and max(map(sys.getrefcount, self._results)) == _ALONE
-            and max([result._use_count() for result in self._results]) == 1
-            and (known is self._likeness or self._likeness.holds(tensors))
-            and self._likeness.holds(self._results)
+            and (_python_knows() or max([k._use_count() for k in self._results]) == 1)
+            and (known is self._wanted or self._wanted.holds(tensors))
+            and self._found.holds(self._results)
         )
 
     def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> list[Tensor]:
@@ -123,20 +135,37 @@ class Buffers:
         """
         if self._serve_again(tensors, known):
             return self._results[:]
-        self._results, self._likeness, self._storage = [], None, None
+        self._results, self._storage = [], None
         lengths = [tensor.numel() * tensor.itemsize if _fits(tensor) else 0 for tensor in tensors]
-        ends = np.cumsum([-(-length // CACHE_LINE) * CACHE_LINE for length in lengths]).tolist()
-        storage = self._lease(ends[-1]) if any(lengths) else None
+        # Those of one length lie side by side, so that they can be treated as one tensor.
+        order = np.argsort(lengths, kind="stable")
+        starts = np.zeros(len(lengths), np.int64)
+        starts[order[1:]] = np.cumsum(-(-np.array(lengths)[order] // CACHE_LINE) * CACHE_LINE)[:-1]
+        size = max(
+            (start + n for start, n in zip(starts.tolist(), lengths, strict=True)), default=0
+        )
+        storage = self._lease(size) if size else None
         results = []
-        for tensor, length, end in zip(tensors, lengths, ends, strict=True):
+        for tensor, length, start in zip(tensors, lengths, starts.tolist(), strict=True):
             if storage is None or length == 0:
                 results.append(_empty_like(tensor))
                 continue
-            start = (end - -(-length // CACHE_LINE) * CACHE_LINE) // tensor.itemsize
             own = torch.empty(0, dtype=tensor.dtype, device="cpu")
-            results.append(own.set_(storage, start, tensor.shape, tensor.stride()))
+            place = start // tensor.itemsize
+            results.append(own.set_(storage, place, tensor.shape, tensor.stride()))
         if storage is not None and all(lengths):
-            self._likeness = known or Likeness(tensors)
-            if self._likeness.holds(results):
-                self._results, self._storage, self._uses = results[:], storage, _uses(storage)
+            self._wanted, self._found = known or Likeness(tensors), Likeness(results)
+            self._results, self._storage, self._uses = results[:], storage, _uses(storage)
         return results
+
+    def as_one(self, results: Sequence[Tensor]) -> Tensor | None:
+        """Return the memory of the last results as one tensor, if they are of one dtype.
+
+        What lies between them is not theirs: any number may be there.
+        """
+        if self._storage is None or len({t.dtype for t in results}) != 1:
+            return None
+        if len(results) != len(self._results) or not all(map(is_, results, self._results)):
+            return None
+        whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
+        return whole.set_(self._storage, 0, (self._storage.nbytes() // whole.itemsize,))

@@ -1,4 +1,4 @@
-"""Weight decay and norms: how the transform meets what the optimizer adds.
+"""Weight decay: how the transform meets what the optimizer adds.
 
 =========  ==========================================================  ==========================
 decay      what the base optimizer does                                by default, it enters
@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-
-from cdg_torch.attachment.lists import are_plain
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -123,31 +121,3 @@ def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
     if overflow is None:
         return kept
     return torch.where(overflow > 0, torch.ones_like(overflow), kept)
-
-
-def norms_of(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the Euclidean norms of the tensors, on their devices."""
-    # Half types: a norm rounded to 8 or 11 bits would be the largest error of all.
-    narrow = [t.dtype in {torch.float16, torch.bfloat16} for t in tensors]
-    if not tensors or torch.is_grad_enabled() or any(narrow) or not are_plain(tensors):
-        return [
-            torch.linalg.vector_norm(t, dtype=torch.float32 if half else None)
-            for t, half in zip(tensors, narrow, strict=True)
-        ]
-    return [*torch._foreach_norm(tensors)]
-
-
-def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor]) -> list[Tensor]:
-    """Rescale every result to the Euclidean norm that its tensor had before, in place if it can be.
-
-    A tensor that is zero, or holds a NaN or an infinity, keeps its scale: its norm says nothing
-    of its other columns. No number leaves the device.
-    """
-    matched = []
-    for result, wanted, norm in zip(results, norms, norms_of(results), strict=True):
-        ratio = wanted / norm
-        usable = torch.isfinite(ratio) & (ratio > 0)
-        factor = torch.where(usable, ratio, torch.ones_like(ratio)).to(result.real.dtype)
-        # What is part of a graph is needed there as it is.
-        matched.append(result * factor if result.requires_grad else result.mul_(factor))
-    return matched

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import chain
+from itertools import chain, repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -257,9 +257,10 @@ class _Held:
 
     def with_gradient(self, acting: Acting) -> Acting:
         """Return those that have a gradient."""
-        keep = [p.grad is not None for p in acting.parameters]
-        if all(keep):
+        grads = [p.grad for p in acting.parameters]
+        if not any(map(is_, grads, repeat(None))):
             return acting
+        keep = [grad is not None for grad in grads]
         if self.present is None or self.present[0] != keep:
             self.present = keep, acting.those(keep)
         return self.present[1]

@@ -30,14 +30,13 @@ from cdg_torch.attachment.acting import check_acts
 from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.attachment.decay import (
     kept_fraction,
-    match_norms,
-    norms_of,
     plus_decay,
     steps_as_torch,
 )
 from cdg_torch.attachment.guard import Guard, lifted
 from cdg_torch.attachment.hooks import hooks_on_raw_gradients
 from cdg_torch.attachment.lists import are_plain, multiply_, subtract_
+from cdg_torch.attachment.norms import Places, alike, match_norms, norms_of
 from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.selection import Acting, Entry, Selection
 from cdg_torch.attachment.statistics import Statistics
@@ -68,7 +67,9 @@ class Routine(NamedTuple):
     """What was transformed in the last step, and how."""
 
     acting: Acting
+    rules: list[Metric | None]
     planned: Planned
+    places: Places
 
 
 class Attachment:
@@ -322,7 +323,11 @@ def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved
             for p, d, k in zip(parameters, moves, results, strict=True):
                 p.sub_(d - k)
         else:
-            subtract_(results, moves)
+            whole, moved = attachment.buffers.as_one(results), attachment.copies.as_one(moves)
+            if whole is not None and moved is not None and len(whole) == len(moved):
+                whole.sub_(moved)
+            else:
+                subtract_(results, moves)
             subtract_(parameters, results)
 
 
@@ -331,15 +336,14 @@ def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]
 
     Metrics may be others.
     """
-    if attachment.routine is None or attachment.routine.acting is not acting:
+    routine = attachment.routine
+    if routine is None or routine.acting is not acting or not routine.planned.serves(tensors):
         return None
-    planned: Planned | None = attachment.routine.planned
-    if not planned.serves(tensors):
-        return None
-    metrics = attachment.selection.metrics_of(acting)
-    if metrics != planned.metrics:
-        planned = planned.with_metrics(metrics)
-        attachment.routine = None if planned is None else Routine(acting, planned)
+    rules = attachment.selection.metrics
+    if rules == routine.rules:
+        return routine.planned
+    planned = routine.planned.with_metrics(attachment.selection.metrics_of(acting))
+    attachment.routine = None if planned is None else routine._replace(rules=rules, planned=planned)
     return planned
 
 
@@ -357,8 +361,12 @@ def transformed(
     A result has the norm of its tensor, if that was asked for.
     """
     buffers = None if inplace else attachment.buffers
-    norms = norms_of(tensors) if attachment.options.match_norm else None
-    if planned is not None and not torch.is_grad_enabled():
+    known = planned is not None and not torch.is_grad_enabled()
+    places: Places = []
+    if attachment.options.match_norm:
+        places = attachment.routine.places if known and attachment.routine else alike(tensors)
+    norms = norms_of(tensors, places)
+    if planned is not None and known:
         results = tensors if buffers is None else buffers.like(tensors, planned.grads)
         planned.run(results, tensors)
     else:
@@ -367,8 +375,9 @@ def transformed(
         # What is a job as it is, and all of it.
         if jobs and all(map(is_, tensors, [job.grad for job in jobs])):
             planned = Planned.of(jobs)
-            attachment.routine = None if planned is None else Routine(acting, planned)
-    return results if norms is None else match_norms(results, norms)
+            rules = attachment.selection.metrics
+            attachment.routine = planned and Routine(acting, rules, planned, places)
+    return match_norms(results, norms, places) if places else results
 
 
 def in_metric(

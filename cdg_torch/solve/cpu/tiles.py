@@ -52,7 +52,8 @@ _FIELDS = (
     "targets", "tiles", "states", "rows", "tile", "places", "scratch",
 )  # fmt: skip
 CALL = np.dtype([(name, np.int64) for name in _FIELDS])
-_PART, _THREAD = (_FIELDS.index(name) * 8 for name in ("part", "thread"))
+COUNTERS = ("part", "thread")  # the first fields, 0 before every call
+_PART, _THREAD = (_FIELDS.index(name) * 8 for name in COUNTERS)
 
 
 def tile_count(outer: int, inner: int, inner_stride: int) -> int:
@@ -141,7 +142,7 @@ def _tiles(
             run, within = start // tail, start % tail
             first_place = run * outer_stride + (in_place * LANES + within) * inner_stride
             if inner_stride == 1 and within + count <= tail:
-                # Neighbours: rows are copied as they lie.
+                # Neighbours: rows are copied as they lie, and the empty lanes repeat the first.
                 for i in range(n):
                     for j in range(count):
                         move(tag, src, first_place + i * stride + j, tile, i * LANES + j)

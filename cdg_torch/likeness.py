@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 from torch._C._dynamo.guards import TensorGuards
@@ -26,8 +27,8 @@ class Likeness:
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self.count = len(tensors)
         # Otherwise it would take shapes and strides for what may change.
-        shapes = [[*tensor.shape] for tensor in tensors]
-        strides = [[*tensor.stride()] for tensor in tensors]
+        shapes: Any = [[*tensor.shape] for tensor in tensors]
+        strides: Any = [[*tensor.stride()] for tensor in tensors]
         self._guards = TensorGuards(
             *tensors, dynamic_dims_sizes=shapes, dynamic_dims_strides=strides
         )

@@ -94,7 +94,7 @@ class Buffers:
 
     def __init__(self) -> None:
         self._block: NDArray[np.uint8] | None = None
-        self._results: list[Tensor] = []
+        self._results: list[Any] = []
         self._wanted: Likeness | None = None  # what they were to be like
         self._found: Likeness | None = None  # and what they are like
         self._storage: torch.UntypedStorage | None = None
@@ -168,4 +168,4 @@ class Buffers:
         if len(results) != len(self._results) or not all(map(is_, results, self._results)):
             return None
         whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
-        return whole.set_(self._storage, 0, (self._storage.nbytes() // whole.itemsize,))
+        return whole.set_(self._storage, 0, (self._storage.nbytes() // whole.itemsize,), (1,))

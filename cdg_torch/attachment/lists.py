@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from cdg_torch.solve.plan import PLAIN
 
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
-def are_plain(*lists: Sequence[Tensor]) -> bool:
+
+def are_plain(*lists: Tensors) -> bool:
     """Whether all tensors are torch's own: a subclass may not know what to do with a list.
 
     Nor does torch with an empty one.
@@ -18,7 +18,7 @@ def are_plain(*lists: Sequence[Tensor]) -> bool:
     return all(tensors and {*map(type, tensors)} <= PLAIN for tensors in lists)
 
 
-def subtract_(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> None:
+def subtract_(tensors: Tensors, others: Tensors) -> None:
     """Subtract other tensors, one from each."""
     if are_plain(tensors, others):
         torch._foreach_sub_(tensors, others)
@@ -27,19 +27,10 @@ def subtract_(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> None:
         tensor.sub_(other)
 
 
-def multiply_(tensors: Sequence[Tensor], factor: float | Tensor) -> None:
+def multiply_(tensors: Tensors, factor: float | Tensor) -> None:
     """Multiply all by one number, which may lie on a device."""
     if are_plain(tensors):
         torch._foreach_mul_(tensors, factor)
         return
     for tensor in tensors:
-        tensor.mul_(factor)
-
-
-def scale_(tensors: Sequence[Tensor], factors: Sequence[Tensor]) -> None:
-    """Multiply by numbers on the device, one for each tensor."""
-    if are_plain(tensors, factors):
-        torch._foreach_mul_(tensors, factors)
-        return
-    for tensor, factor in zip(tensors, factors, strict=True):
         tensor.mul_(factor)

@@ -17,7 +17,7 @@ SMALL = 1 << 15
 Places = list[list[int]]
 
 
-def alike(tensors: Sequence[Tensor]) -> Places:
+def alike(tensors: list[Tensor]) -> Places:
     """Return the places of small tensors of one shape, dtype and device, and of each other one."""
     groups: defaultdict[object, list[int]] = defaultdict(list)
     plain = are_plain(tensors) and not torch.is_grad_enabled()

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import chain, repeat
+from functools import cached_property
+from itertools import chain, compress, repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -192,7 +193,7 @@ class Selected(NamedTuple):
     metric: Metric
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Acting:
     """The tensors to act on, as columns: the same object, as long as it is the same tensors.
 
@@ -207,10 +208,18 @@ class Acting:
     groups: tuple[Mapping[str, Any], ...]
     entries: tuple[Entry, ...]
 
+    @cached_property
+    def own_groups(self) -> dict[int, Mapping[str, Any]]:
+        """The groups that some of them are in, by their ``id``."""
+        return {id(group): group for group in self.groups}
+
     def those(self, keep: Sequence[bool]) -> Acting:
         """Return some of them."""
-        columns = (self.parameters, self.groups, self.entries)
-        return Acting(*(tuple(x for x, k in zip(c, keep, strict=True) if k) for c in columns))
+        return Acting(
+            tuple(compress(self.parameters, keep)),
+            tuple(compress(self.groups, keep)),
+            tuple(compress(self.entries, keep)),
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -273,11 +273,14 @@ def select(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool 
 
 
 class Saved(NamedTuple):
-    """Selected parameters w before the step, and the fraction 1 − ηλ of each that decay keeps."""
+    """Selected parameters w before the step, and the fraction 1 − ηλ that decay keeps.
+
+    The fraction is the group's, by the group's ``id``.
+    """
 
     acting: Acting
     before: list[Tensor]
-    kept: list[float | Tensor]
+    kept: dict[int, float | Tensor]
 
 
 @_disable_dynamo
@@ -285,7 +288,7 @@ def save(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool) -
     """Copy the selected parameters."""
     acting = select(attachment, optimizer, with_gradient=with_gradient)
     whole = attachment.options.transform_decay
-    groups = {id(group): group for group in acting.groups}
+    groups = {id(group): group for group in optimizer.param_groups}
     kept = {key: 1.0 if whole else kept_fraction(optimizer, group) for key, group in groups.items()}
     with torch.set_grad_enabled(records(optimizer, [])):
         if torch.is_grad_enabled() or not are_plain(acting.parameters):
@@ -293,7 +296,7 @@ def save(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool) -
         else:
             before = attachment.copies.like(acting.parameters)
             torch._foreach_copy_(before, acting.parameters)
-    return Saved(acting, before, [kept[id(group)] for group in acting.groups])
+    return Saved(acting, before, kept)
 
 
 @_disable_dynamo
@@ -305,13 +308,15 @@ def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved
     recorded = records(optimizer, [])
     with torch.set_grad_enabled(recorded):
         if recorded:
-            moves = [p - c * w for p, w, c in zip(parameters, before, kept, strict=True)]
+            each = zip(parameters, before, acting.groups, strict=True)
+            moves = [p - kept[id(group)] * w for p, w, group in each]
         else:
             # (1−ηλ)w − w⁺ = −d, in the memory of w: the transform is odd, also when it rounds.
             moves = before
-            for c in {id(c): c for c in kept}.values():
+            for key, c in kept.items():
                 if isinstance(c, Tensor) or c != 1:
-                    multiply_([w for w, own in zip(moves, kept, strict=True) if own is c], c)
+                    pairs = zip(moves, acting.groups, strict=True)
+                    multiply_([w for w, group in pairs if id(group) == key], c)
             subtract_(moves, parameters)
         planned = known_plan(attachment, acting, moves)
         results = transformed(attachment, acting, moves, "update", planned)
@@ -376,7 +381,8 @@ def transformed(
         if jobs and all(map(is_, tensors, [job.grad for job in jobs])):
             planned = Planned.of(jobs)
             rules = attachment.selection.metrics
-            attachment.routine = planned and Routine(acting, rules, planned, places)
+            if planned is not None:
+                attachment.routine = Routine(acting, rules, planned, places)
     return match_norms(results, norms, places) if places else results
 
 

@@ -15,6 +15,7 @@ from cdg_torch import Metric
 from cdg_torch.solve import plan
 
 FEW, MANY = 20, 60
+METRIC = Metric.ordinary_sobolev(1.0)  # on its way to no smoothing, the same kernel serves it
 
 
 def convolutions(count):
@@ -69,7 +70,7 @@ def third_step(count, others, options, *, schedule=False) -> Counter:
     optimizer = torch.optim.SGD(parameters, lr=0.1, momentum=0.9, foreach=True)
     moving = None
     if options is not None:
-        handle = cdg_torch.attach(optimizer, model, Metric.sobolev(1.0), **options)
+        handle = cdg_torch.attach(optimizer, model, METRIC, **options)
         moving = cdg_torch.LinearMetric(handle, steps=9) if schedule else None
     for _ in range(3):
         for p in parameters:
@@ -80,27 +81,39 @@ def third_step(count, others, options, *, schedule=False) -> Counter:
     return found
 
 
+# Of C, for each tensor: looks into tables, and addresses. None of them makes a tensor.
+CHEAP = {"get", "values", "len", "id", "data_ptr"}
+
+
+@pytest.mark.filterwarnings("ignore::cdg_torch.CDGWarning")  # another model's convolutions
 @pytest.mark.parametrize("others", OTHERS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("schedule", [False, True], ids=["", "schedule"])
 def test_calls_do_not_grow_with_the_tensors(kind, others, schedule, monkeypatch) -> None:
     made = []
     monkeypatch.setattr(plan, "kept_plan", lambda s: made.append(s) or plan.make_plan(s))
-    add = OTHERS[others]
-    plain = third_step(MANY, add, None) - third_step(FEW, add, None)
-    few, many = (third_step(n, add, KINDS[kind], schedule=schedule) for n in (FEW, MANY))
-    # Of 40 more tensors: no Python function more, of C but the look into each module's table.
-    grown = many - few
-    grown.subtract(plain)
-    assert grown.pop("Python", 0) == 0
-    assert {name for name, more in grown.items() if more > 8} <= {"get"}
-    assert grown["get"] <= 2 * (MANY - FEW)
-    # Two optimizers, each planned once for all its steps (the list that solves, and its record).
-    assert len(made) <= 4
+    add, more = OTHERS[others], MANY - FEW
+    third_step(FEW, add, KINDS[kind], schedule=schedule)  # coefficients, and what is imported late
+    made.clear()
+    grown = third_step(MANY, add, KINDS[kind], schedule=schedule)
+    grown.subtract(third_step(FEW, add, KINDS[kind], schedule=schedule))
+    grown.subtract(third_step(MANY, add, None))
+    grown.update(third_step(FEW, add, None))
+    assert grown["Python"] <= 0
+    assert {name for name, count in grown.items() if count > 0} <= CHEAP
+    assert sum(grown[name] for name in CHEAP) <= 6 * more
+    # Two optimizers, each planned at its first step: once by who solves, once by who keeps it.
+    assert len(made) == 4
 
 
-def test_an_outside_parameter_costs_a_look_at_the_modules() -> None:
-    within, outside = (third_step(MANY, OTHERS[name], {}) for name in ("", "one outside"))
-    more = outside - within
-    assert more["Python"] <= 3
-    assert sum(more.values()) <= 6 * MANY
+def test_another_models_parameters_cost_no_call() -> None:
+    def more(count):
+        return lambda _, parameters: parameters.extend(
+            nn.Parameter(torch.ones(2, 3)) for _ in range(count)
+        )
+
+    grown = third_step(FEW, more(MANY), {})
+    grown.subtract(third_step(FEW, more(FEW), {}))
+    grown.subtract(third_step(FEW, more(MANY), None))
+    grown.update(third_step(FEW, more(FEW), None))
+    assert not {name: count for name, count in grown.items() if count > 0}

@@ -20,7 +20,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from cdg_torch.attachment.selection import Acting
+    from cdg_torch.attachment.held import Acting
 
 _COUPLED = ("SGD", "Adam", "NAdam", "RAdam", "Adagrad", "Adadelta", "Adamax", "ASGD", "RMSprop")
 _DECOUPLED = ("AdamW", "Muon", "Adafactor")

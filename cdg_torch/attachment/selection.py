@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
-from itertools import chain, compress, repeat
-from operator import is_
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 
 from cdg_theory.checks import described
 from cdg_theory.metric import check_metric
+from cdg_torch.attachment.held import Acting, Entry, Held, inside
 from cdg_torch.layers import CONVOLUTIONS, Slot, output_axis, parameter_slots
 
 if TYPE_CHECKING:
@@ -162,28 +161,6 @@ class Rule:
 _CONDITIONS = ("name", "types", "parameter", "when", "")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """A parameter with the rule that acts on it, or the reason why none does.
-
-    ``rule`` is an index: the rule's metric is read at every step.
-    """
-
-    name: str
-    parameter: nn.Parameter
-    slots: tuple[Slot, ...]
-    rule: int | None = None
-    dim: int = 0
-    groups: int = 1
-    reason: str = ""
-    provisional: bool = False
-
-    def successors(self) -> list[Tensor]:
-        """Return what stands in its places now, other than itself."""
-        found = (slot.owner._parameters.get(slot.key) for slot in self.slots)
-        return [p for p in found if p is not None and p is not self.parameter]
-
-
 class Selected(NamedTuple):
     """A tensor to act on in this step: the metric in force, and what the optimizer knows of it."""
 
@@ -191,97 +168,6 @@ class Selected(NamedTuple):
     group: Mapping[str, Any]
     entry: Entry
     metric: Metric
-
-
-@dataclass(frozen=True, eq=False)
-class Acting:
-    """The tensors to act on, as columns: the same object, as long as it is the same tensors.
-
-    ===============  =========================================================
-    ``parameters``   the tensors
-    ``groups``       of each, the optimizer's group
-    ``entries``      of each, what the model says
-    ===============  =========================================================
-    """
-
-    parameters: tuple[Tensor, ...]
-    groups: tuple[Mapping[str, Any], ...]
-    entries: tuple[Entry, ...]
-
-    @cached_property
-    def own_groups(self) -> dict[int, Mapping[str, Any]]:
-        """The groups that some of them are in, by their ``id``."""
-        return {id(group): group for group in self.groups}
-
-    def those(self, keep: Sequence[bool]) -> Acting:
-        """Return some of them."""
-        return Acting(
-            tuple(compress(self.parameters, keep)),
-            tuple(compress(self.groups, keep)),
-            tuple(compress(self.entries, keep)),
-        )
-
-
-@dataclass(slots=True, eq=False)
-class _Held:
-    """What an optimizer holds of a model, and all that it was read from.
-
-    =============  ====================================================================
-    ``groups``     the optimizer's groups
-    ``all``        their parameters, one after the other
-    ``places``     where the model had them: module, key, parameter
-    ``modules``    all modules, if some are outside: they might come into the model
-    ``inside``     and what was inside each of these
-    ``ruled``      those that a rule selects
-    ``acting``     those of them whose rule has a metric, by which rules have one
-    ``present``    those of them that have a gradient, and which they are
-    =============  ====================================================================
-    """
-
-    groups: list[Any]
-    all: list[Tensor]
-    places: list[tuple[nn.Module, str, nn.Parameter]]
-    modules: list[nn.Module]
-    inside: list[int]
-    ruled: Acting
-    acting: tuple[list[bool], Acting] | None = None
-    present: tuple[list[bool], Acting] | None = None
-
-    def is_current(self, groups: Sequence[Any], parameters: Sequence[Tensor]) -> bool:
-        """Whether optimizer and model are as they were. It is asked at every step: loops."""
-        if not (_same(groups, self.groups) and _same(parameters, self.all)):
-            return False
-        for module, key, parameter in self.places:
-            if module._parameters.get(key) is not parameter:
-                return False
-        return not self.modules or _inside(self.modules) == self.inside
-
-    def having(self, metrics: Sequence[Metric | None]) -> Acting:
-        """Return the tensors whose rule has a metric."""
-        keep = [metric is not None for metric in metrics]
-        if self.acting is None or self.acting[0] != keep:
-            ruled = [keep[entry.rule or 0] for entry in self.ruled.entries]
-            self.acting = keep, self.ruled if all(ruled) else self.ruled.those(ruled)
-        return self.acting[1]
-
-    def with_gradient(self, acting: Acting) -> Acting:
-        """Return those that have a gradient."""
-        grads = [p.grad for p in acting.parameters]
-        if not any(map(is_, grads, repeat(None))):
-            return acting
-        keep = [grad is not None for grad in grads]
-        if self.present is None or self.present[0] != keep:
-            self.present = keep, acting.those(keep)
-        return self.present[1]
-
-
-def _same(some: Sequence[object], others: Sequence[object]) -> bool:
-    return len(some) == len(others) and all(map(is_, some, others))
-
-
-def _inside(modules: Sequence[nn.Module]) -> list[int]:
-    """Return how many parameters each module has, and which modules it is made of."""
-    return [x for m in modules for x in (len(m._parameters), *map(id, m._modules.values()))]
 
 
 def parameters_of(optimizer: Optimizer) -> set[int]:
@@ -299,7 +185,7 @@ class Selection:
         self.model = model
         self.rules = tuple(rules)
         self._by_id: dict[int, Entry] | None = None
-        self._held: _Held | None = None
+        self._held: Held | None = None
 
     def __getstate__(self) -> tuple[Any, ...]:
         return self.model, self.rules
@@ -400,9 +286,7 @@ class Selection:
         self._by_id = by_id
         return by_id
 
-    def _hold(
-        self, optimizer: Optimizer, parameters: list[Tensor], *, with_gradient: bool
-    ) -> _Held:
+    def _hold(self, optimizer: Optimizer, parameters: list[Tensor], *, with_gradient: bool) -> Held:
         by_id = self._check(optimizer, parameters, with_gradient=with_gradient)
         groups = optimizer.param_groups
         each = [(p, group, by_id.get(id(p))) for group in groups for p in group["params"]]
@@ -416,7 +300,7 @@ class Selection:
         modules = [*self.model.modules()] if outside else []
         ruled = [(p, group, e) for p, group, e in each if e is not None and e.rule is not None]
         columns = map(tuple, zip(*ruled, strict=True)) if ruled else ((), (), ())
-        held = _Held([*groups], parameters, places, modules, _inside(modules), Acting(*columns))
+        held = Held([*groups], parameters, places, modules, inside(modules), Acting(*columns))
         # Read again each time: lazy layers, and frozen parameters that the model no longer has.
         if all(map(_is_current, known)):
             self._held = held

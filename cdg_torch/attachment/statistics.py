@@ -14,7 +14,7 @@ from cdg_torch.devices import widened
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cdg_torch.attachment.selection import Acting
+    from cdg_torch.attachment.held import Acting
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,12 @@ from cdg_torch.attachment.decay import (
     steps_as_torch,
 )
 from cdg_torch.attachment.guard import Guard, lifted
+from cdg_torch.attachment.held import Acting, Entry
 from cdg_torch.attachment.hooks import hooks_on_raw_gradients
 from cdg_torch.attachment.lists import are_plain, multiply_, subtract_
 from cdg_torch.attachment.norms import Places, alike, match_norms, norms_of
 from cdg_torch.attachment.refusals import check_gradients
-from cdg_torch.attachment.selection import Acting, Entry, Selection
+from cdg_torch.attachment.selection import Selection
 from cdg_torch.attachment.statistics import Statistics
 from cdg_torch.attachment.swaps import Swaps
 from cdg_torch.checks import check_tensor, is_dtensor

@@ -9,7 +9,7 @@ sweep down ended before it, Y, and what the sweep up found after it, X:
 
 .. math::
 
-    x = U h T\,r \;+\; U h\,T_{\cdot 0}\,p_{sb-1}\,Y_{s-1} \;+\; U_{\cdot,b-1}\,p_{sb+b-1}\,X_{s+1} .
+    x = U h T\,r + U h\,T_{\cdot 0}\,p_{sb-1}\,Y_{s-1} + U_{\cdot,b-1}\,p_{sb+b-1}\,X_{s+1} .
 
 The last row of the sweep down and the first row of x are two more products with r, and Y and X
 follow from them by sweeps over the m segments: products with two triangular matrices. Four

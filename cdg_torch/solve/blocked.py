@@ -134,9 +134,11 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
         weights, parts = torch.cat([weights, seam], 1), torch.cat([off, release @ (flows - start)])
     weights = torch.cat([weights, torch.ones_like(weights[:, :1])], 1)
     parts = torch.cat([parts, level[None]])
-    return x[:, :size].baddbmm_(
-        weights.view(count, size, -1), parts.expand(count, *parts.shape)
-    ).reshape(-1, columns)[:n]
+    return (
+        x[:, :size]
+        .baddbmm_(weights.view(count, size, -1), parts.expand(count, *parts.shape))
+        .reshape(-1, columns)[:n]
+    )
 
 
 def _sum(rows: Tensor) -> Tensor:

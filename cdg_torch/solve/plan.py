@@ -30,6 +30,7 @@ from cdg_torch.checks import (
 from cdg_torch.devices import has_float64
 from cdg_torch.likeness import Likeness
 from cdg_torch.solve.backends import Backend, choose, forced
+from cdg_torch.solve.blocked import write_blocked
 from cdg_torch.solve.columns import Part, check_no_overlap, is_injective
 from cdg_torch.solve.reference import from_rows, solve_gram, to_rows
 
@@ -167,6 +168,7 @@ class Plan:
     ================  =====================================================================
     ``moved``         gradients to be copied first, since the buffer's strides are not theirs
     ``by_reference``  index, metric, axis and groups of what the reference serves
+    ``by_torch``      the same of what plain PyTorch in blocks serves
     ``elsewhere``     the same of what lies where float64 does not exist: solved in main memory
     ``by_kernels``    for each dtype and device: the kernels' own plan, and what it serves
     ================  =====================================================================
@@ -174,6 +176,7 @@ class Plan:
 
     moved: tuple[int, ...]
     by_reference: tuple[tuple[int, Metric, int, int], ...]
+    by_torch: tuple[tuple[int, Metric, int, int], ...]
     elsewhere: tuple[tuple[int, Metric, int, int], ...]
     by_kernels: tuple[tuple[Any, NDArray[np.int64]], ...]
 
@@ -194,6 +197,8 @@ class Plan:
         for i, metric, dim, groups in self.by_reference:
             k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
+        for i, *arguments in self.by_torch:
+            write_blocked(outs[i], grads[i], *arguments)
         for i, metric, dim, groups in self.elsewhere:
             k = grads[i].to("cpu", copy=True)
             solve([Job(k, k, metric, dim, groups)])
@@ -214,11 +219,11 @@ class Plan:
             if other is None:
                 return None
             kernels.append((other, members))
-        reference, elsewhere = (
+        others = (
             tuple((i, metrics[i], dim, groups) for i, _, dim, groups in served)
-            for served in (self.by_reference, self.elsewhere)
+            for served in (self.by_reference, self.by_torch, self.elsewhere)
         )
-        return Plan(self.moved, reference, elsewhere, tuple(kernels))
+        return Plan(self.moved, *others, tuple(kernels))
 
     def _addresses(self, tensors: Sequence[Tensor]) -> NDArray[np.int64]:
         try:
@@ -265,14 +270,18 @@ def make_plan(signature: Signature) -> Plan:
 
     moved: list[int] = []
     by_reference: list[tuple[int, Metric, int, int]] = []
+    by_torch: list[tuple[int, Metric, int, int]] = []
     elsewhere: list[tuple[int, Metric, int, int]] = []
     batches: defaultdict[tuple[Backend, torch.dtype, torch.device], list[int]] = defaultdict(list)
     for i, memory in enumerate(memories):
         if 0 in memory.shape:
             continue
         chosen = choose(memory)
-        if chosen == "reference" or not is_injective(memory.shape, memory.out_strides):
-            served = by_reference if has_float64(memory.device) else elsewhere
+        plain = chosen in {"reference", "torch"}
+        if plain or not is_injective(memory.shape, memory.out_strides):
+            served = by_reference if chosen == "reference" else by_torch
+            if not has_float64(memory.device):
+                served = elsewhere
             served.append((i, *parts[i][2:]))
             continue
         if memory.strides != memory.out_strides:
@@ -285,7 +294,8 @@ def make_plan(signature: Signature) -> Plan:
         plan = getattr(import_module(module), planner)
         own = plan([parts[i] for i in members], dtype, device, signature.threads)
         by_kernels.append((own, np.array(members)))
-    return Plan(tuple(moved), tuple(by_reference), tuple(elsewhere), tuple(by_kernels))
+    plain_ones = map(tuple, (by_reference, by_torch, elsewhere))
+    return Plan(tuple(moved), *plain_ones, tuple(by_kernels))
 
 
 # The latest of them: a metric schedule brings a new signature at every step, and the plan of 160

@@ -49,10 +49,9 @@ class Blocks:
     ``sweeps``                  the products
     ``start``     (q, mb)       what the sweep down starts from, of the loads (cycle only)
     ``closure``   (mb, q)       the levels of the solution that is taken off
-    ``first``     (q, q)        of pairs on the cycle: the same in the first row,
-    ``last``      (q, q)        in the last row,
-    ``seam``      (mb, q)       the levels' response to a flux over the seam,
-    ``release``   (q, q)        and the flux that is missing for one that is found
+    ``cycle``                   of pairs on the cycle: that solution in the first row and in
+                                the last (2, 2 each), what turns a missing flux into that over
+                                the seam (2, 2), and the levels that it causes (mb, 2)
     ============  ============  ==========================================================
     """
 
@@ -95,8 +94,8 @@ def _blocks(metric: Metric, n: int, device: torch.device) -> Blocks:
         return Blocks(own, None, filled(closure[0].T))
     response, release = (element_matrix(known.ring, e) for e in (known.seam, known.release))
     start = filled(-(release @ response[:, 1]).T).T
-    ends = closure[..., 0], closure[..., -1], release
-    cycle = (*map(tensor, ends), filled(response[0].T))
+    first, last = tensor(closure[..., 0]), tensor(closure[..., -1])
+    cycle = (first, last, tensor(release), filled(response[0].T))
     return Blocks(own, start, filled(closure[0].T), cycle)
 
 

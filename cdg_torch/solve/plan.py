@@ -105,6 +105,8 @@ class Signature(NamedTuple):
 
 
 PLAIN = {Tensor, torch.nn.Parameter}
+# Index in the list, metric, axis and groups.
+Served = tuple[tuple[int, Metric, int, int], ...]
 # One field of every job.
 Columns = tuple[Any, ...]
 
@@ -175,9 +177,9 @@ class Plan:
     """
 
     moved: tuple[int, ...]
-    by_reference: tuple[tuple[int, Metric, int, int], ...]
-    by_torch: tuple[tuple[int, Metric, int, int], ...]
-    elsewhere: tuple[tuple[int, Metric, int, int], ...]
+    by_reference: Served
+    by_torch: Served
+    elsewhere: Served
     by_kernels: tuple[tuple[Any, NDArray[np.int64]], ...]
 
     def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
@@ -197,8 +199,8 @@ class Plan:
         for i, metric, dim, groups in self.by_reference:
             k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
-        for i, *arguments in self.by_torch:
-            write_blocked(outs[i], grads[i], *arguments)
+        for i, metric, dim, groups in self.by_torch:
+            write_blocked(outs[i], grads[i], metric, dim, groups)
         for i, metric, dim, groups in self.elsewhere:
             k = grads[i].to("cpu", copy=True)
             solve([Job(k, k, metric, dim, groups)])
@@ -219,11 +221,17 @@ class Plan:
             if other is None:
                 return None
             kernels.append((other, members))
-        others = (
-            tuple((i, metrics[i], dim, groups) for i, _, dim, groups in served)
-            for served in (self.by_reference, self.by_torch, self.elsewhere)
+
+        def with_theirs(served: Served) -> Served:
+            return tuple((i, metrics[i], dim, groups) for i, _, dim, groups in served)
+
+        return Plan(
+            self.moved,
+            with_theirs(self.by_reference),
+            with_theirs(self.by_torch),
+            with_theirs(self.elsewhere),
+            tuple(kernels),
         )
-        return Plan(self.moved, *others, tuple(kernels))
 
     def _addresses(self, tensors: Sequence[Tensor]) -> NDArray[np.int64]:
         try:
@@ -294,8 +302,13 @@ def make_plan(signature: Signature) -> Plan:
         plan = getattr(import_module(module), planner)
         own = plan([parts[i] for i in members], dtype, device, signature.threads)
         by_kernels.append((own, np.array(members)))
-    plain_ones = map(tuple, (by_reference, by_torch, elsewhere))
-    return Plan(tuple(moved), *plain_ones, tuple(by_kernels))
+    return Plan(
+        tuple(moved),
+        tuple(by_reference),
+        tuple(by_torch),
+        tuple(elsewhere),
+        tuple(by_kernels),
+    )
 
 
 # The latest of them: a metric schedule brings a new signature at every step, and the plan of 160

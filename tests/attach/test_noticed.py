@@ -16,7 +16,7 @@ FIRST, SECOND = Metric.sobolev(0.5), Metric.sobolev(3.0)
 def network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 6, 3, groups=2), nn.Linear(6, 4)
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 16, 3, groups=2), nn.Linear(16, 4)
     )
 
 

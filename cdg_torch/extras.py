@@ -19,6 +19,8 @@ CURES = {
     "safetensors": _EXTRA.format("experiments"),
     "sklearn": _EXTRA.format("experiments"),
     "torchmetrics": _EXTRA.format("experiments"),
+    "jupytext": _EXTRA.format("notebooks"),
+    "pybtex": _EXTRA.format("notebooks"),
 }
 """What to do about each package that may be missing, by the name it is imported by."""
 

@@ -107,10 +107,22 @@ def torchmetrics(_folder) -> None:
     evaluate(build("unet", 1, data.classes), data.test, data)
 
 
+def notebooks(_folder, needed: str) -> None:
+    from cdg_torch.lab.notebooks import Library, pages_folder
+
+    library = Library(pages_folder())
+    if needed == "jupytext":
+        library.contents()
+    else:
+        assert library.works
+
+
 FEATURES = {
     "PIL": pillow,
+    "jupytext": partial(notebooks, needed="jupytext"),
     "matplotlib": matplotlib,
     "numba": partial(kernels, "cpu"),
+    "pybtex": partial(notebooks, needed="pybtex"),
     "safetensors": safetensors,
     "sklearn": sklearn,
     "torchmetrics": torchmetrics,

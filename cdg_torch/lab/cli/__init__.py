@@ -9,6 +9,7 @@ from cdg_torch.lab.cli.correlation import correlation
 from cdg_torch.lab.cli.diagnose import diagnose_layers
 from cdg_torch.lab.cli.ending import Commands
 from cdg_torch.lab.cli.experiments import demo, report, train
+from cdg_torch.lab.cli.notebooks import notebooks
 from cdg_torch.lab.cli.verify import verify
 
 __all__ = ["app", "main"]
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (verify, demo, train, report, correlation, bench):
+for command in (verify, demo, train, report, correlation, bench, notebooks):
     app.command()(command)
 app.command("diagnose")(diagnose_layers)
 

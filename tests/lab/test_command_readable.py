@@ -82,7 +82,7 @@ def given(tmp_path_factory) -> Path:
     torch.save(build("tiny-cnn", 1, 10).state_dict(), folder / "net.pt")
     small = replace(records.EXPERIMENT, select_seeds=1, final_seeds=2)
     rates = {("SGD", 8): 0.1, ("H⁰", 8): 0.01}
-    for one in small.select_runs() + small.final_runs(rates):
+    for one in small.select_runs() + small.final_runs(records.chosen(small, rates)):
         store.append(folder / "records.jsonl", records.record(one, 0.5))
     return folder
 

@@ -26,7 +26,8 @@ HEADER = ("method", "rate", "test", "difference", "p", "effect", "ms/step")
 
 LEGEND = (
     "rate: learning rate chosen on validation images; test: accuracy or mean intersection over "
-    "union in percent, or minus the Fréchet distance, or minus the error of ordered outputs, mean ± 95 % interval over seeds; "
+    "union in percent, minus the Fréchet distance, or minus the error of ordered outputs, "
+    "mean ± 95 % interval over seeds; "
     "difference: to the baseline, in points, paired by seed, ± 95 % interval; p: sign flips, "
     "corrected over the table; effect: mean difference over its standard deviation; ms/step: "
     "median, with other trainings running beside it"

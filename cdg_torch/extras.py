@@ -18,6 +18,7 @@ CURES = {
     "PIL": _EXTRA.format("experiments"),
     "safetensors": _EXTRA.format("experiments"),
     "sklearn": _EXTRA.format("experiments"),
+    "distributed": _EXTRA.format("cluster"),
     "torchmetrics": _EXTRA.format("experiments"),
 }
 """What to do about each package that may be missing, by the name it is imported by."""

@@ -67,6 +67,9 @@ def train(
     ],
     output: Annotated[Path, typer.Option(help="Folder for the records.")] = Path("results"),
     workers: Workers = None,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, whose workers train.")
+    ] = None,
 ) -> None:
     """Do the training runs of specs that are not done yet; safe to kill and start again.
 
@@ -79,7 +82,10 @@ def train(
 
     console = Terminal()
     experiments = read_specs(specs)
-    require(*sorted({package for experiment in experiments for package in experiment.packages}))
+    require(
+        *sorted({package for experiment in experiments for package in experiment.packages}),
+        *(["distributed"] if dask else []),
+    )
     check_writable(*(output / f"{experiment.name}.jsonl" for experiment in experiments))
     for experiment in experiments:
         path = output / f"{experiment.name}.jsonl"
@@ -88,6 +94,7 @@ def train(
                 experiment,
                 path,
                 workers=workers,
+                cluster=dask,
                 on_record=advance,
                 on_shared=lambda path=path: console.print(  # type: ignore[misc]
                     f"another process writes to {path}: the runs it has under way are left to it, "

@@ -24,6 +24,7 @@ from statistics import fmean
 from typing import Any
 
 from cdg_theory.checks import described, finite_number, one_of, whole_number
+from cdg_torch.lab.train.cluster import cluster_pool
 from cdg_torch.lab.train.data import DATASETS, ORDERED, PACKAGES, check_options
 from cdg_torch.lab.train.harness import execute, worker_pool
 from cdg_torch.lab.train.methods import Method
@@ -304,6 +305,7 @@ def conduct(
     path: Path,
     *,
     workers: int | None = None,
+    cluster: str | None = None,
     on_record: Callable[[Record], None] | None = None,
     on_shared: Callable[[], None] | None = None,
 ) -> list[Record]:
@@ -311,9 +313,10 @@ def conduct(
 
     Records that ``path`` holds already are taken from there: after a kill, the same call goes on.
     Two such calls at a time share the work, see :func:`~cdg_torch.lab.train.harness.execute`.
+    Runs are done by ``workers`` processes here, or by the Dask ``cluster`` at an address.
     """
     select = experiment.select_runs()
-    with worker_pool(workers) as pool:
+    with cluster_pool(cluster) if cluster else worker_pool(workers) as pool:
         do = partial(execute, path=path, pool=pool, on_record=on_record, on_shared=on_shared)
         chosen = do(select)
         records = do(final := experiment.final_runs(choose(chosen.values())))

@@ -97,6 +97,19 @@ class Treatment:
         """Whether this is the optimizer and the loss as they come."""
         return self == Treatment()
 
+    @property
+    def role(self) -> str:
+        """``"base"``; ``"metric"`` if one acts; ``"rival"``, another prior; else ``"control"``."""
+        if self.is_plain:
+            return "base"
+        if self.metric != "none" and self.acts:
+            return "metric"
+        return (
+            "rival"
+            if self.penalty or self.spread or self.coarse > 1 or self.parametric
+            else "control"
+        )
+
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Treatment:
         """Return the treatment that a table of plain values describes.

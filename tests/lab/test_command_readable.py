@@ -33,6 +33,10 @@ SMALL = replace(
     demo.DEMO, options={"train": 16, "validation": 8}, epochs=1, rates=(0.1,), select_seeds=1,
     final_seeds=2,
 )  # fmt: skip
+SMALL_ORDERED = replace(
+    demo.ORDERED_DEMO, options={"train": 32, "repeat": 1}, epochs=1, rates=(0.1,), select_seeds=1,
+    final_seeds=2,
+)  # fmt: skip
 
 
 def draw(*arguments: object) -> bool:
@@ -53,6 +57,7 @@ def brief(monkeypatch) -> None:
     theorems = ledger.theorems()[:2]
     monkeypatch.setattr(ledger, "theorems", lambda: theorems)
     monkeypatch.setattr(demo, "DEMO", SMALL)
+    monkeypatch.setattr(demo, "ORDERED_DEMO", SMALL_ORDERED)
     monkeypatch.setattr(experiments, "verify", lambda **_: True)
     monkeypatch.setattr(run, "measure", measure)
     monkeypatch.setattr(measurements, "_cores_busy", lambda: 0.0)

@@ -72,7 +72,7 @@ def duel_table(rows: Sequence[MethodScore]) -> ResultTable | None:
     if not lines:
         return None
     names = (f"{HEADLINE}, against", "role", "difference", "p (Holm)", "it is")
-    return ResultTable(names, lines, left=(1,))
+    return ResultTable(names, lines, left=(0, 1, 4))
 
 
 def _against(rows: Sequence[MethodScore], role: str) -> tuple[str, str]:

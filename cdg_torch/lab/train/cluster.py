@@ -54,7 +54,8 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     with optional():
         from distributed import Client
 
-    with Client(address, timeout=10, set_as_default=False) as client:
+    make: Any = Client  # untyped
+    with make(address, timeout=10, set_as_default=False) as client:
         threads = client.nthreads()
         if not threads:
             msg = f"the cluster at {address} has no worker; start some: dask worker {address}"

@@ -60,8 +60,11 @@ def matched_initialisation(
     tensors that an attached metric acts on.
     """
     check_arguments(weight, metric, dim, groups, "weight")
-    if not bool(weight.isfinite().all()):
-        msg = "weight must be finite, got an infinity or NaN; initialise the layer first"
+    if bad := int((~weight.isfinite()).sum()):
+        msg = (
+            f"weight must be finite, got {bad} of {weight.numel()} numbers infinite or nan; "
+            "initialise the layer first"
+        )
         raise ValueError(msg)
     with torch.no_grad():
         wide = widened(weight)

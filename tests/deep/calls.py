@@ -75,7 +75,13 @@ def draw_metric(rng: np.random.Generator, *, decades: float = 12.0) -> Metric:
     fluctuation, derivative = pairs[rng.choice(5, p=(0.04, 0.16, 0.25, 0.4, 0.15))]
     boundary = "periodic" if rng.random() < 0.5 else "natural"
     spacing = "unit" if rng.random() < 0.5 else "normalized"
-    return Metric(mean, fluctuation, derivative, boundary=boundary, spacing=spacing)
+    curvature = 0.0
+    if rng.random() < 0.3:
+        # The double root, where γ² = 4βδ, is among them.
+        curvature = 10.0 ** rng.uniform(-decades, decades)
+        if derivative and fluctuation and rng.random() < 0.3:
+            curvature = derivative**2 / (4 * fluctuation)
+    return Metric(mean, fluctuation, derivative, curvature, boundary=boundary, spacing=spacing)
 
 
 def _draw_length(rng: np.random.Generator) -> int:

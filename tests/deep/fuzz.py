@@ -137,7 +137,8 @@ def examine(call: Call, tally: Tally, *, interpreted: bool) -> None:
 
 
 def _is_interpreted(call: Call) -> bool:
-    sweeps = call.metric.derivative > 0 and call.metric.fluctuation > 0
+    metric = call.metric
+    sweeps = metric.curvature > 0 or (metric.derivative > 0 and metric.fluctuation > 0)
     every = INTERPRETED_SWEEPS if sweeps else INTERPRETED_EVERY
     return call.number % every == 0 and call.grad.numel() <= INTERPRETED_NUMBERS
 

@@ -66,9 +66,8 @@ class Judge:
 
         n, count = len(self.g), len(self.columns)
         entries = [rational(x) for x in self.g[:, self.columns].ravel()]
-        # γs is not rounded, other than in the library.
-        c = rational(self.metric.derivative) * (n * n if self.metric.spacing == "normalized" else 1)
-        k = exact_gram(self.metric, n, c).solve(flint.fmpq_mat(n, count, entries))
+        # γs and δs² are not rounded, other than in the library.
+        k = exact_gram(self.metric, n, rounded=False).solve(flint.fmpq_mat(n, count, entries))
         scaled = flint.fmpq(2) ** self.exact.scale
         return all(
             abs(k[i, j] * scaled - int(self.exact.center[i, j])) <= int(self.exact.radius[j])

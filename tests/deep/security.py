@@ -67,7 +67,8 @@ RULES = (
         "os.execv os.execl os.execve os.execvp os.spawnv os.spawnl os.startfile",
         "import os\nos.system('true')",
         allowed={
-            "cdg_torch/lab/bench/memory.py": "this same Python, to measure the memory of a process"
+            "cdg_torch/lab/bench/memory.py": "this same Python, to measure the memory of a process",
+            "cdg_theory/formal/kernel.py": "Coq, when `cdg verify --formal` asks for it",
         },
     ),
     Rule(
@@ -157,7 +158,7 @@ def read_off() -> Iterator[Figure]:
         found = f"{len(files)} files, none; the planted one caught"
         if rule.allowed:
             reasons = ", ".join(f"{path} ({why})" for path, why in rule.allowed.items())
-            found = f"{len(files)} files, one use: {reasons}; the planted one caught"
+            found = f"{len(files)} files, allowed in {reasons}; the planted one caught"
         yield judged("security", f"{rule.what} (read off the sources)", found, wrong, seconds())
 
 

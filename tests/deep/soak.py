@@ -43,7 +43,7 @@ from cdg_theory.discrete.sweeps import _sweep_factors
 from cdg_theory.rounding.bounds import forward_error_bound
 from cdg_theory.rounding.functionals import functional_error_bound
 from tests.deep.figures import Figure, Report, elsewhere, judged, timed
-from tests.tools.exact_oracle import exact_gram, rational
+from tests.tools.exact_oracle import exact_gram
 
 STEPS, ROUNDS = 100_000, 10_000
 METRIC, RATE = Metric(1.0, 0.5, 0.02), 0.25
@@ -189,7 +189,7 @@ def _both(
     factors, minimum = (torch.from_numpy(a).to(dtype)[:, :, None] for a in (h, goal))
     optimizer = torch.optim.SGD(layer.parameters(), lr=RATE)
     cdg_torch.attach(optimizer, layer, METRIC)
-    inverse = exact_gram(METRIC, n, rational(METRIC.derivative) * n * n).inv()
+    inverse = exact_gram(METRIC, n, rounded=False).inv()
     with mpmath.workdps(200):
         # The distance to the minimum: w − w* = Tᵗ(0 − w*), with T = 1 − ηM⁻¹H.
         size = n * columns

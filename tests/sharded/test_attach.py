@@ -20,6 +20,7 @@ from tests.tools.needs_torch import needs_fsdp2_on_cpus
 from tests.tools.ranks import on_ranks
 
 METRIC = Metric(1.0, 0.5, 0.2)
+CURVED = Metric(1.0, 0.5, 0.2, 0.01, boundary="periodic")
 STEPS = 3
 # Two trainings that differ by the order of float64 sums: fewer than 10⁴ roundings a step, each
 # 2⁻⁵³ of numbers of order 1, and three steps of length 0.3 that hardly amplify them.
@@ -104,11 +105,12 @@ def distance(a: list[torch.Tensor], b: list[torch.Tensor]) -> float:
     return max(float((x - y).abs().max()) for x, y in zip(a, b, strict=True))
 
 
-def compare(model, wrapped, kind, options, expected, *, flat=False, shares=True, rules=()) -> list:
+def compare(model, wrapped, kind, options, expected, *, metric=METRIC, **how) -> list:
     """Train ``wrapped`` on all ranks and ``model`` on one; return what differs."""
-    rank, ranks = (dist.get_rank(), dist.get_world_size()) if shares else (0, 1)
+    flat, rules = how.get("flat", False), how.get("rules", ())
+    rank, ranks = (dist.get_rank(), dist.get_world_size()) if how.get("shares", True) else (0, 1)
     many = optimizer_of(wrapped, kind)
-    metric = None if rules else METRIC
+    metric = None if rules else metric
     handle = cdg_torch.attach(many, wrapped, metric, rules=rules, **options)
     collectives, changed = fit(wrapped, many, rank, ranks, flat)
     alone = optimizer_of(model, kind)
@@ -137,6 +139,9 @@ def train_fsdp2(world: int) -> dict[str, list]:
         failures[f"FSDP2, {name}"] = compare(
             network(), fully_shard(model, mesh=mesh), kind, options, expected
         )
+    failures["FSDP2, with a curvature"] = compare(
+        network(), fully_shard(network(), mesh=mesh), "SGD", {}, cuts, metric=CURVED
+    )
     model = network()
     for layer in (model[0], model[2], model[4]):
         fully_shard(layer, mesh=mesh)

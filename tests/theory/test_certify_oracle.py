@@ -18,9 +18,8 @@ from tests.tools.strategies import channel_counts, gradients, metrics
 def exact_solution(g: np.ndarray, metric: Metric) -> flint.fmpq_mat:
     """Dense rational solve of the system as defined, with γn² not rounded."""
     n, columns = g.shape
-    c = rational(metric.derivative) * (n * n if metric.spacing == "normalized" else 1)
     right = flint.fmpq_mat(n, columns, [rational(value) for value in g.ravel()])
-    return exact_gram(metric, n, c).solve(right)
+    return exact_gram(metric, n, rounded=False).solve(right)
 
 
 def assert_enclosed(g: np.ndarray, metric: Metric, enclosure) -> None:

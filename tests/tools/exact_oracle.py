@@ -27,10 +27,13 @@ def rational(value: float) -> flint.fmpq:
     return flint.fmpq(*float(value).as_integer_ratio())
 
 
-def exact_gram(metric: Metric, n: int, c: flint.fmpq | None = None) -> flint.fmpq_mat:
-    """M = αP + β(I−P) + cL + dL², from the definition, edge by edge; c is the rounded γs."""
+def exact_gram(metric: Metric, n: int, *, rounded: bool = True) -> flint.fmpq_mat:
+    """M = αP + β(I−P) + cL + dL², from the definition, edge by edge; γs, δs² rounded or not."""
     alpha, beta = rational(metric.mean), rational(metric.fluctuation)
-    c = rational(metric.stiffness(n)) if c is None else c
+    c, d = rational(metric.stiffness(n)), rational(metric.rigidity(n))
+    if not rounded:
+        s = n * n if metric.spacing == "normalized" else 1
+        c, d = rational(metric.derivative) * s, rational(metric.curvature) * s * s
     rows = [[(alpha - beta) / n + (beta if i == j else 0) for j in range(n)] for i in range(n)]
     edges = [(i, i + 1) for i in range(n - 1)]
     if metric.boundary == "periodic":
@@ -42,7 +45,7 @@ def exact_gram(metric: Metric, n: int, c: flint.fmpq | None = None) -> flint.fmp
         L[i][j] -= 1
         L[j][i] -= 1
     laplacian = flint.fmpq_mat(L)
-    smooth = c * laplacian + rational(metric.rigidity(n)) * laplacian * laplacian
+    smooth = c * laplacian + d * laplacian * laplacian
     return flint.fmpq_mat(rows) + smooth
 
 

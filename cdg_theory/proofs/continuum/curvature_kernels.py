@@ -93,7 +93,7 @@ def _complex_roots(sign: int = 1) -> bool:
     third, most = sp.Rational(1, 3), sp.Rational(7, 8)
     for boundary in BOUNDARIES:
         for k, t in ((3, 1), (2, 2)):
-            k, t = map(sp.sympify, (k, t))
+            k, t = sp.Integer(k), sp.Integer(t)
             inner = InnerProduct.with_roots(2, k + sp.I * t, k - sp.I * t, 3, boundary)
             kernel, beta = green_function(inner), 3 * (k**2 + t**2) ** 2
             for low, high in ((third, most), (third, third), (0, 1)):

@@ -91,6 +91,26 @@ def _definition(own: int = 1) -> bool:
     return all(sp.expand(form(h, k) - claimed) == 0 for form in forms)
 
 
+def _length(kept: int = 2) -> bool:
+    r"""Compare :meth:`Metric.of_length` with the member that halves waves of 2πℓ channels.
+
+    One channel is the unit of length, so the eigenvalue of a wave of frequency ω on a line is
+    β + γω² + δω⁴. On channels ω is 2 sin(θ/2) for a wave that turns by θ per channel, at most θ.
+    """
+    omega, theta = sp.symbols("omega theta", positive=True)
+    right = sp.limit(2 * sp.sin(theta / 2) / theta, theta, 0) == 1
+    for order, boundary, length in product((1, 2), BOUNDARIES, (0.5, 3.0)):
+        metric = Metric.of_length(length, derivative_order=order, boundary=boundary)
+        weights = (metric.fluctuation, metric.derivative, metric.curvature)
+        beta, gamma, delta = map(sp.Rational, weights)
+        eigenvalue = beta + gamma * omega**2 + delta * omega**4
+        right &= eigenvalue.subs(omega, 1 / sp.Rational(length)) == kept
+        right &= (metric.boundary, metric.spacing) == (boundary, "unit")
+        right &= (metric.mean, metric.derivative_order) == (1, order)
+        right &= weights[3 - order] == 0  # one term alone: the wave above fixes its weight
+    return right and Metric.of_length(3.0) == Metric.of_length(3.0, derivative_order=2)
+
+
 def _arrangements(length: Any = ell) -> bool:
     r"""Compare other arrangements of the terms with their integrals over :math:`[0,\ell]`.
 
@@ -148,6 +168,21 @@ THEOREMS = (
         check=_members,
         variant=partial(_members, ordinary=(1, 0, lam, 0)),
         perturbed="Ordinary H¹ is (1, 0, λ, 0).",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T1.length",
+        title="the member of a correlation length",
+        statement="The member of length ℓ keeps the mean and halves a wave of 2πℓ channels, for "
+        "the first order and the second.",
+        tex=r"\beta+\gamma\omega^2+\delta\omega^4\big|_{\omega=1/\ell}=2,\qquad "
+        r"(\gamma,\delta)=(\ell^2,0)\ \text{or}\ (0,\ell^4)",
+        scope="two lengths, both orders and boundaries; on a line: on channels ω is 2 sin(θ/2), "
+        "so that more than half is kept, and half in the limit of long waves",
+        kind="exact",
+        check=_length,
+        variant=partial(_length, kept=3),
+        perturbed="A third is kept.",
         page=PAGE,
     ),
     Theorem(

@@ -7,7 +7,7 @@ import pytest
 
 from cdg_torch.lab.train.analysis import finding, summarise
 from cdg_torch.lab.train.data import load_dataset
-from cdg_torch.lab.train.protocol import Experiment, choose
+from cdg_torch.lab.train.protocol import Experiment, choose_candidates
 from cdg_torch.lab.train.runs import Run
 from cdg_torch.lab.train.training import train_run
 from tests.tools import records
@@ -38,7 +38,7 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
         # Equal scores; the larger rate's loss is not finite.
         return record(run, 0.5, math.nan if run.lr > 0.05 else 2.0)
 
-    found = choose([outcome(run) for run in EXPERIMENT.select_runs()])
+    found = choose_candidates([outcome(run) for run in EXPERIMENT.select_runs()])
     assert {cell: rate for cell, (_, rate) in found.items()} == {
         ("SGD", 4): 0.1,
         ("SGD", 8): 0.01,

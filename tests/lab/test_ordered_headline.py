@@ -10,7 +10,7 @@ from cdg_torch.lab.train import headline
 from cdg_torch.lab.train.analysis import summarise
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.ordered.treatment import Treatment
-from cdg_torch.lab.train.protocol import Experiment, choose
+from cdg_torch.lab.train.protocol import Experiment, choose_candidates
 from cdg_torch.lab.train.statistics import holm
 from tests.tools.records import chosen, record
 
@@ -111,7 +111,7 @@ def test_settings_are_chosen_with_the_rate_and_others_do_not_count() -> None:
         return -1.0 if (run.method, run.lr) == (best, 0.2) else -2.0
 
     select = [record(run, score(run)) for run in experiment.select_runs()]
-    found = choose(select)
+    found = choose_candidates(select)
     assert found["smooth", 8] == (best, 0.2)
     final = [record(run, -1.0) for run in experiment.final_runs(found)]
     stale = dict(found)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train.methods import Method
-from cdg_torch.lab.train.protocol import choose
+from cdg_torch.lab.train.protocol import choose_candidates
 from cdg_torch.lab.train.statistics import (
     Comparison,
     Interval,
@@ -96,7 +96,7 @@ def summarise(records: Iterable[Record]) -> list[MethodScore]:
     rate that are no longer the chosen ones (more seeds may have changed the choice) do not count.
     """
     records = list(records)
-    chosen = choose(records)
+    chosen = choose_candidates(records)
     cells: dict[tuple[object, ...], list[Record]] = defaultdict(list)
     for record in records:
         run = record["run"]

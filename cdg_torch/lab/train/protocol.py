@@ -283,7 +283,7 @@ def trials(
     return found
 
 
-def choose(records: Iterable[Record]) -> dict[Cell, Candidate]:
+def choose_candidates(records: Iterable[Record]) -> dict[Cell, Candidate]:
     """Return the candidate of each method and batch: best mean validation score.
 
     Equal scores are told apart by the validation loss, NaN being the worst.
@@ -319,5 +319,5 @@ def conduct(
     with cluster_pool(cluster) if cluster else worker_pool(workers) as pool:
         do = partial(execute, path=path, pool=pool, on_record=on_record, on_shared=on_shared)
         chosen = do(select)
-        records = do(final := experiment.final_runs(choose(chosen.values())))
+        records = do(final := experiment.final_runs(choose_candidates(chosen.values())))
     return [chosen[run.key] for run in select] + [records[run.key] for run in final]

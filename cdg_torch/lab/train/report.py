@@ -16,7 +16,7 @@ from cdg_torch.lab.train.analysis import LEGEND, MethodScore, finding, score_tab
 from cdg_torch.lab.train.headline import duel_table, overview
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.plots import draw_training
-from cdg_torch.lab.train.protocol import choose, trials
+from cdg_torch.lab.train.protocol import choose_candidates, trials
 from cdg_torch.lab.train.statistics import corrected
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _reach(rows: Sequence[MethodScore]) -> str:
 def _ranking(records: Sequence[Record]) -> str:
     """Return methods by their best mean validation score, as Markdown: what a search found."""
     found = trials(records)
-    best = {cell: (own[1], found[cell][own]) for cell, own in choose(records).items()}
+    best = {cell: (own[1], found[cell][own]) for cell, own in choose_candidates(records).items()}
     rows = [
         (name, str(batch), f"{rate:g}", f"{_validation(results):.4f}", str(len(results)))
         for (name, batch), (rate, results) in sorted(

@@ -13,6 +13,7 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results"
 # Against whom the full method is not better: by task, where it is worse, and where undecided.
 NOT_BETTER = {
     "ordered-shoes": ({"soft targets"}, {"penalty, first order", "penalty, second order"}),
+    "ordered-jitter": (set(), {"soft targets", "parametric head"}),
     "ordered-digits": (
         set(),
         {"penalty, first order", "penalty, second order", "soft targets"},

@@ -107,8 +107,16 @@ def torchmetrics(_folder) -> None:
     evaluate(build("unet", 1, data.classes), data.test, data)
 
 
+def distributed(_folder) -> None:
+    from cdg_torch.lab.train.cluster import cluster_pool
+
+    with cluster_pool("tcp://127.0.0.1:1"):
+        pass
+
+
 FEATURES = {
     "PIL": pillow,
+    "distributed": distributed,
     "matplotlib": matplotlib,
     "numba": partial(kernels, "cpu"),
     "safetensors": safetensors,

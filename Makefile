@@ -29,7 +29,7 @@ lint: $(VENV)/.installed-test
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
 
-docs: $(VENV)/.installed-test
+docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -W -n --keep-going -b html docs docs/_build/html
 
 verify: $(VENV)/.installed-demo
@@ -52,6 +52,10 @@ $(VENV)/.torch: constraints.txt
 
 $(VENV)/.installed-demo: $(VENV)/.torch pyproject.toml
 	$(PIP) --editable '.[fast,experiments]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.torch pyproject.toml
+	$(PIP) --editable '.[docs]'
 	touch $@
 
 # timm asks for torchvision, whose wheels do not fit every torch; its optimizers do without.

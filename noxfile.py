@@ -216,6 +216,13 @@ def package(session: nox.Session) -> None:
             session.run(python, "-c", ten_lines(), external=True)
             session.run(str(fresh / "bin" / "cdg"), "verify", "--quick", external=True)
 
+    # The notebooks run from the wheel, in Jupyter as its extra installs it.
+    session.run(*pip, "install", f"{wheel}[notebooks]", external=True)
+    with session.chdir(made):
+        session.run(str(fresh / "bin" / "cdg"), "notebooks", "notebooks", external=True)
+        files = sorted(map(str, (made / "notebooks").glob("*.ipynb")))
+        session.run(str(fresh / "bin" / "jupyter"), "execute", *files, external=True)
+
     # The sdist has its tests with it.
     with tarfile.open(sdist) as archive:
         archive.extractall(made, filter="data")

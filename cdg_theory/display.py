@@ -1,9 +1,52 @@
-"""How objects show themselves in a notebook: a table in HTML, its formulas in TeX."""
+"""How things look in a notebook: tables in HTML, formulas in TeX, figures in one style."""
 
 from __future__ import annotations
 
 import html
+import sys
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+#: Told apart by the colour-blind (Okabe and Ito's, yellow left out), and by the line besides.
+LINES = {
+    "#0072b2": "-",
+    "#d55e00": "--",
+    "#009e73": "-.",
+    "#cc79a7": ":",
+    "#56b4e9": (0, (6, 1, 1, 1, 1, 1)),
+    "#4d4d4d": (0, (1, 1)),
+}
+
+FIGURES: dict[Any, Any] = {
+    "figure.figsize": (8.0, 3.6),
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": f"cycler(color={[*LINES]}, linestyle={[*LINES.values()]})",
+    "font.size": 11.0,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "svg.hashsalt": "channel-directed gradients",  # the same figure, byte for byte
+}
+"""The style of all figures on the pages, as matplotlib's parameters."""
+
+
+def figure_style() -> None:
+    """Let the figures of this process look like those on the pages; in notebooks, be SVG.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If matplotlib is missing.
+    """
+    import matplotlib as mpl
+
+    mpl.rcParams.update(FIGURES)
+    if "ipykernel" in sys.modules:
+        from matplotlib_inline import backend_inline
+
+        formats: Any = backend_inline.set_matplotlib_formats
+        formats("svg")
 
 
 def text(words: str) -> str:

@@ -20,6 +20,8 @@ CURES = {
     "sklearn": _EXTRA.format("experiments"),
     "distributed": _EXTRA.format("cluster"),
     "torchmetrics": _EXTRA.format("experiments"),
+    "jupytext": _EXTRA.format("notebooks"),
+    "pybtex": _EXTRA.format("notebooks"),
 }
 """What to do about each package that may be missing, by the name it is imported by."""
 

@@ -38,7 +38,10 @@ extensions = [
     # Of this project, in _ext/.
     "api_docstrings",
     "explorer",
+    "gallery",
     "ledger_pages",
+    "notebooks",
+    "plots",
     "promises",
     "sidebar",
 ]
@@ -89,6 +92,7 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["fit.js"]
 html_copy_source = True
 html_show_sourcelink = True
 html_theme_options = {

@@ -154,20 +154,28 @@ class Certificate:
             raise ValueError(msg) from error
         return certificate
 
+    @property
+    def _head(self) -> str:
+        verdict = "holds" if self.holds else "FAILS"
+        return (
+            f"Certificate {verdict}: n = {self.n}, {self.dtype} ({self.accumulator} inside), "
+            f"{self.algorithm}, {self.columns} columns, seed {self.seed}"
+        )
+
     def _repr_html_(self) -> str:
         rows = [
-            (f"{mark(f.holds)} {text(f.kind)}", f"{f.error_ulp:.4g}", f"{f.bound_ulp:.4g}")
+            (
+                f"{mark(f.holds)} {text(f.kind)}",
+                *(f"{ulp:.3g}" for ulp in (f.error_ulp, f.bound_ulp, f.max_ulp)),
+                str(f.row),
+            )
             for f in self.findings
         ]
-        return table(("gradients", "error in ulp", "bound in ulp"), rows)
+        names = ("gradients", "error in ulp", "bound in ulp", "largest error", "row")
+        return f"<p>{text(self._head)}<br>{text(str(self.metric))}</p>{table(names, rows)}"
 
     def __str__(self) -> str:
-        verdict = "holds" if self.holds else "FAILS"
-        lines = [
-            f"Certificate {verdict}: n = {self.n}, {self.dtype} ({self.accumulator} inside), "
-            f"{self.algorithm}, {self.columns} columns, seed {self.seed}",
-            f"  {self.metric}",
-        ]
+        lines = [self._head, f"  {self.metric}"]
         for finding in self.findings:
             mark = " " if finding.holds else "!"
             lines.append(f"{mark} {finding}")

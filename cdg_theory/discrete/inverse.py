@@ -17,9 +17,9 @@ into them and the matrices numbers. With :math:`r + 1/r = 2 + \beta/c`, ``power(
   \frac{r^d+r^{n-d}}{c(1/r-r)(1-r^n)} - \frac1{n\beta}`
 
 For small β the resolvents and :math:`1/n\beta` are nearly equal, and their difference is lost to
-rounding. The matrix is therefore filled from what the cycle of N nodes has *less* at distance u
-than at distance 0, a positive number with no cancellation in it, whatever β ≥ 0
-(:func:`cycle_drop`):
+rounding. The matrix is therefore filled from a drop: how much smaller the entry of a cycle of N
+nodes is at distance u than at distance 0. This is a positive number, computed without
+cancellation for every β ≥ 0 (:func:`cycle_drop`):
 
 .. math:: b_N(u) = \frac{(1-r^u)(1-r^{N-u})}{c(1/r-r)(1-r^N)} \;\xrightarrow{\beta\to0}\;
     \frac{u(N-u)}{2Nc}, \qquad G_{ij} = \frac1n\sum_u b_n(u) - b_n(d).

@@ -1,4 +1,7 @@
-"""Where executed notebooks are kept, and how their figures look."""
+"""Notebooks: where executed ones are kept, and a download for each on its page.
+
+The files are those that ``cdg notebooks`` writes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,20 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+from cdg_torch.lab.notebooks import Library
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+FOLDER = "_notebooks"
+_BUTTON = """
+<p class="notebook-download"><a href="{address}" download>Download this page as a notebook</a>
+<span>and <a href="{help}">run it</a></span></p>
+"""
 
 
 def sources_digest(root: Path) -> str:
@@ -41,3 +58,37 @@ def prepare(docs: Path) -> Path:
     # The debugger that ships with the kernel warns about frozen modules on standard error.
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     return cache
+
+
+def add_button(
+    app: Sphinx, page: str, _template: str, context: dict[str, Any], _doctree: object
+) -> None:
+    """Put the link to the notebook under the title of a page that is one."""
+    found = app.cdg_library.pages.get(page)
+    if found is not None and found.has_cells:
+        to = context["pathto"]
+        button = _BUTTON.format(address=to(f"{FOLDER}/{found.file}", 1), help=to("howto/notebooks"))
+        title, end, rest = context["body"].partition("</h1>")
+        context["body"] = f"{title}{end}{button}{rest}"
+
+
+def write_notebooks(app: Sphinx, error: Exception | None) -> None:
+    """Write the notebooks beside the pages."""
+    if error is None and app.builder.format == "html":
+        folder = Path(app.outdir, FOLDER)
+        folder.mkdir(parents=True, exist_ok=True)
+        for page in app.cdg_library.notebooks:
+            nbformat.write(app.cdg_library.notebook(page), folder / page.file)
+
+
+def start(app: Sphinx) -> None:
+    """Read the pages."""
+    app.cdg_library = Library(Path(app.srcdir), app.config.html_baseurl)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register what happens to pages."""
+    app.connect("builder-inited", start)
+    app.connect("html-page-context", add_button)
+    app.connect("build-finished", write_notebooks)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

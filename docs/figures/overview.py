@@ -12,6 +12,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from cdg_theory import Metric, discrete
+from cdg_theory.display import LINES
 
 N = 64
 METRICS = {
@@ -19,7 +20,8 @@ METRICS = {
     "channel-directed Sobolev, λ = 0.1": Metric.sobolev(0.1),
     "ordinary Sobolev, λ = 0.01": Metric.ordinary_sobolev(0.01),
 }
-INK, GREY, HUES = "#1b1b1f", "#b4b4bd", ("#2f6fde", "#d1495b", "#3a7d44")
+INK, GREY = "#1b1b1f", "#b4b4bd"
+STYLES = [*LINES.items()][:3]
 
 
 def main() -> None:
@@ -33,19 +35,22 @@ def main() -> None:
         figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
         left, right = axes
         left.plot(channel, gradient, color=GREY, lw=1, marker=".", label="ordinary (L²) gradient")
-        for (label, metric), hue in zip(METRICS.items(), HUES, strict=True):
+        for (label, metric), (hue, dash) in zip(METRICS.items(), STYLES, strict=True):
             smooth = discrete.riemannian_gradient(gradient, metric)
-            left.plot(channel, smooth, color=hue, lw=2, label=label)
+            left.plot(channel, smooth, color=hue, ls=dash, lw=2, label=label)
             # The response to one channel's gradient is a row of M⁻¹: the smoothing kernel.
-            right.plot(channel, discrete.riemannian_gradient(impulse, metric), color=hue, lw=2)
-        left.set(xlabel="output channel", title="one column of a gradient, in four metrics")
+            response = discrete.riemannian_gradient(impulse, metric)
+            right.plot(channel, response, color=hue, ls=dash, lw=2)
+        title = "one column of a gradient, in four metrics"
+        left.set(xlabel="output channel", ylabel="gradient", title=title)
         right.set(
             xlabel="output channel",
+            ylabel="response",
             title="what a gradient on one channel does to the others",
             ylim=(-0.012, 0.09),
         )
         peak = discrete.riemannian_gradient(impulse, METRICS["re-weighted H⁰, λ = 4"]).max()
-        right.annotate(f"{peak:.2f}", (N // 3, 0.09), (N // 3 + 2, 0.084), color=HUES[0])
+        right.annotate(f"{peak:.2f}", (N // 3, 0.09), (N // 3 + 2, 0.084), color=STYLES[0][0])
         right.axhline(0, color=INK, lw=0.5)
         left.legend(frameon=False, fontsize=9)
         figure.savefig(Path(__file__).parents[1] / "_static" / "overview.png", dpi=130)

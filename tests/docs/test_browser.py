@@ -1,4 +1,4 @@
-"""In a real browser the pages are quiet, show their formulas, fit a phone, and call nobody."""
+"""In a real browser the pages are quiet, show formulas whole, fit every screen, call nobody."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.tools import browser, pages
 
 # The API pages share one template: these stand for them.
 SAMPLES = {"cdg_theory.metric.html", "cdg_theory.discrete.sweeps.html", "cdg_torch.html"}
-WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+WIDTHS = {390: 844, 768: 1024, 1280: 900, 1440: 900}
 
 # Text that a reader sees and that looks like TeX. Code and what MathJax keeps for screen readers
 # are left out.
@@ -31,7 +31,8 @@ return {
   wanted: all.length,
   shown: all.filter((e) => e.querySelector('mjx-container mjx-math')).length,
   mathml: document.querySelectorAll('mjx-assistive-mml math').length,
-  errors: document.querySelectorAll('mjx-merror').length,
+  // What MathJax's parser refuses, and macros that it does not know: these it prints in red.
+  errors: document.querySelectorAll('mjx-merror, mjx-mtext[style*="red"]').length,
 };
 """
 # Text that ends beyond the screen and in no box of its own that scrolls. The theme hides what makes
@@ -51,6 +52,33 @@ while (walker.nextNode()) {
   if (box.tagName === 'ARTICLE') found.push(node.data.trim().slice(0, 60));
 }
 return found;
+"""
+# Formulas, outputs and pictures that end beyond their column, even if they can be scrolled there;
+# and formulas drawn so small, to fit, that nobody can read them.
+CLIPPED = r"""
+const article = document.querySelector('article');
+const end = Math.min(window.innerWidth, article.getBoundingClientRect().right) + 1;
+const found = [];
+for (const e of article.querySelectorAll(
+    'mjx-math, .cell_output pre, .cell_output table, .cell_output img, img, svg')) {
+  const box = e.getBoundingClientRect();
+  if (!box.width || e.closest('details:not([open]), .explorer, .scaling-plot')) continue;
+  // On a phone a table scrolls, and its formulas with it.
+  if (window.innerWidth < 600 && e.closest('.table-wrapper')) continue;
+  const inner = e.tagName === 'PRE' ? e.scrollWidth - e.clientWidth : 0;
+  const words = `${e.tagName} ${(e.alt || e.textContent).trim().slice(0, 40)}`;
+  const over = Math.round(Math.max(box.right - end, inner));
+  if (over > 1) found.push(`${words}: ${over}px`);
+  if (e.tagName === 'MJX-MATH' && parseFloat(getComputedStyle(e).fontSize) < 6.5) {
+    found.push(`${words}: too small`);
+  }
+}
+return found.map((words) => words.replace(/[^ -~]/gu, '?'));
+"""
+# Pictures without words; a path is none.
+NO_ALT = r"""
+const named = (e) => e.alt.includes(' ') && !/_images|\.(png|svg)/.test(e.alt);
+return [...document.querySelectorAll('article img')].filter((e) => !named(e)).map((e) => e.src);
 """
 # An error from MathJax's parser is drawn in its own element; overflow is judged by the page, since
 # wide formulas and tables scroll inside their own boxes.
@@ -73,10 +101,10 @@ def visited(site: Path) -> list[Path]:
     ]
 
 
-def cut_off(driver: Any) -> list[str]:
-    """Return what is cut off once the page has settled: figures follow a new width in a moment."""
+def settled(driver: Any, script: str) -> list[str]:
+    """Return what a script finds once the page has settled: it follows a new width in a moment."""
     for _ in range(40):
-        found = driver.execute_script(CUT_OFF)
+        found = driver.execute_script(script)
         if not found:
             break
         time.sleep(0.05)
@@ -85,11 +113,12 @@ def cut_off(driver: Any) -> list[str]:
 
 def test_every_page(site: Path, driver: Any) -> None:
     formulas = 0
+    faults = []
     paths = visited(site)
     assert len(paths) >= 15
     for path in paths:
         name = path.relative_to(site).as_posix()
-        browser.set_width(driver, *WIDTHS["desktop"])
+        browser.set_width(driver, 1280, WIDTHS[1280])
         browser.open_page(driver, path)
         counts = driver.execute_script(FORMULAS)
         assert counts["shown"] == counts["wanted"], f"{name}: {counts}"
@@ -97,15 +126,18 @@ def test_every_page(site: Path, driver: Any) -> None:
         assert counts["errors"] == 0, f"{name}: MathJax marks an error"
         assert driver.execute_script(RAW_TEX) == [], name
         formulas += counts["wanted"]
-        for label, size in WIDTHS.items():
-            browser.set_width(driver, *size)
-            assert driver.execute_script(OVERFLOW) <= 0, f"{name} is wider than a {label}"
-            assert cut_off(driver) == [], f"{name} is cut off on a {label}"
+        for width, height in WIDTHS.items():
+            browser.set_width(driver, width, height)
+            assert driver.execute_script(OVERFLOW) <= 0, f"{name} is wider than {width} px"
+            for script in (CUT_OFF, CLIPPED):
+                faults += [f"{name} at {width} px: {found}" for found in settled(driver, script)]
+        faults += [f"{name}: no words for {found}" for found in driver.execute_script(NO_ALT)]
         assert browser.complaints(driver) == [], name
         strangers = [
             url for url in browser.requests(driver) if not url.startswith(("file:", "data:"))
         ]
         assert strangers == [], name
+    assert faults == []
     assert formulas >= 100
 
 
@@ -119,8 +151,22 @@ def test_every_page(site: Path, driver: Any) -> None:
             CUT_OFF,
             [],
         ),
+        (
+            "<article><div class='cell_output' style='overflow: auto; width: 300px'>"
+            "<pre style='width: 200px; overflow: auto'>"
+            + "verdict " * 90
+            + "</pre></div></article>",
+            CLIPPED,
+            [],
+        ),
+        (
+            "<article style='width: 300px'><mjx-math style='font-size: 4px'>x</mjx-math></article>",
+            CLIPPED,
+            [],
+        ),
+        ("<article><img src='data:,' alt=''></article>", NO_ALT, []),
     ],
-    ids=["raw TeX", "too wide", "cut off"],
+    ids=["raw TeX", "too wide", "cut off", "clipped", "too small", "no words"],
 )
 def test_a_planted_fault_is_seen(
     driver: Any, tmp_path: Path, planted: str, script: str, healthy: object

@@ -116,7 +116,7 @@ def check(command: list[str]) -> None:
     elif program == "timeit":
         # Nothing but statements to run: so they run, once.
         assert timeit.main(["-n", "1", "-r", "1", *words]) is None, f"timeit refuses {words}"
-    elif program in {"ruff", "mypy", "pytest", "venv", "sphinx", "git", "cd", "nox"}:
+    elif program in {"ruff", "mypy", "pytest", "venv", "sphinx", "git", "cd", "nox", "jupyter"}:
         pass
     elif program in {"torchrun", "python", "python3"}:
         script = next(word for word in words if word.endswith(".py"))

@@ -1,5 +1,6 @@
 """The ledger page has every theorem: status, refused variant, links to proof, tests and code."""
 
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -32,11 +33,36 @@ def test_every_theorem_has_its_entry(site: Path, ledger_pages: ModuleType) -> No
     for theorem in ledger.theorems():
         entry = found[ledger_pages.label(theorem.id)]
         assert theorem.id in entry
-        assert "statement holds, variant refused" in entry
         assert f'href="../{theorem.page.removesuffix(".md")}.html"' in entry
         assert f"{theorem.proof.__module__}.html" in entry
         for name in ledger_pages.tests_of(theorem):
             assert f"claims.html#{ledger_pages.test_label(name)}" in entry
+
+
+def test_an_entry_says_what_the_check_said(
+    ledger_pages: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theorem = ledger.theorem("T5.pivots")
+    monkeypatch.setattr(
+        ledger_pages, "verdicts", lambda: {theorem.id: ledger_pages.Verdict(True, True, 0.123)}
+    )
+    assert ": statement holds, variant refused (0.12 s)" in ledger_pages.entry(theorem)
+    monkeypatch.setenv(ledger_pages.NOT_RUN, "1")
+    assert ": not run; see `tests/theory/test_ledger_holds.py`" in ledger_pages.entry(theorem)
+
+
+@pytest.mark.parametrize("row", [[False, 0.1, False], [True, 0.1, True]])
+def test_a_ledger_that_does_not_hold_stops_the_build(
+    ledger_pages: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, row: list[object]
+) -> None:
+    kept = tmp_path / "docs" / "_build" / "ledger" / "digest.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps({"T5.pivots": row}))
+    monkeypatch.setattr(ledger_pages, "ROOT", tmp_path)
+    monkeypatch.setattr(ledger_pages, "sources_digest", lambda _: "digest")
+    ledger_pages.verdicts.cache_clear()
+    with pytest.raises(RuntimeError, match="does not hold"):
+        ledger_pages.verdicts()
 
 
 def test_tests_are_those_of_the_theorem(ledger_pages: ModuleType) -> None:

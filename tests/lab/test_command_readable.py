@@ -15,6 +15,7 @@ from cdg_torch import extras
 from cdg_torch.lab.bench import figures, measurements, run
 from cdg_torch.lab.bench.measurements import Cost
 from cdg_torch.lab.cli import app, experiments
+from cdg_torch.lab.notebooks import Library
 from cdg_torch.lab.train import demo, plots, report, store
 from cdg_torch.lab.train.models import build
 from tests.tools import records
@@ -61,6 +62,8 @@ def brief(monkeypatch) -> None:
     monkeypatch.setattr(experiments, "verify", lambda **_: True)
     monkeypatch.setattr(run, "measure", measure)
     monkeypatch.setattr(measurements, "_cores_busy", lambda: 0.0)
+    page = property(lambda library: [library.pages["theory/conversions"]])  # names no theorem
+    monkeypatch.setattr(Library, "notebooks", page)
     for module, name in (
         (figures, "draw_cost"), (figures, "draw_scaling"), (plots, "draw_training"),
         (demo, "draw_training"), (report, "draw_training"), (report, "draw_differences"),
@@ -76,6 +79,7 @@ COMMANDS = {
     "report": ("{input} --output {out}", "report.md"),
     "correlation": ("{input}/net.pt --figure {out}/net.png", "net.png"),
     "bench": ("--quick --output {out}", "cost.json"),
+    "notebooks": ("{out}", "index.ipynb"),
 }
 
 

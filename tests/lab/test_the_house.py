@@ -21,7 +21,7 @@ cdg_theory.certificates
 cdg_theory.ledger
 cdg_theory.proofs
 cdg_theory
-cdg_torch.devices cdg_torch.notices
+cdg_torch.devices cdg_torch.likeness cdg_torch.notices
 cdg_torch.checks cdg_torch.checkpoints cdg_torch.extras cdg_torch.layers cdg_torch.placements
 cdg_torch.correlation cdg_torch.solve
 cdg_torch.operators
@@ -33,7 +33,7 @@ cdg_torch.optimizers cdg_torch.schedules
 cdg_torch.lab cdg_torch.lab.baselines cdg_torch.lab.files cdg_torch.lab.output
 cdg_torch.lab.drawing
 cdg_torch
-cdg_torch.lab.train cdg_torch.lab.verify
+cdg_torch.lab.notebooks cdg_torch.lab.train cdg_torch.lab.verify
 cdg_torch.lab.bench
 cdg_torch.lab.cli
 """

@@ -11,6 +11,12 @@ from cdg_torch.lab.verify import matrix
 from tests.tools.commands import cdg
 
 
+@pytest.fixture(autouse=True)
+def _no_interpreter(monkeypatch) -> None:
+    """Triton's interpreter would take most of the time, and has tests of its own."""
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+
+
 def _halve_last_row(path):
     """Return the path with k's last output channel halved, in float32 only."""
 

@@ -68,5 +68,7 @@ def test_a_certificate_is_a_table_of_its_findings() -> None:
     right = certify(lambda g: discrete.riemannian_gradient(g, metric), metric, 8)
     wrong = certify(lambda g: g, metric, 8)
     assert "✗" not in right._repr_html_()
+    assert "Certificate holds: n = 8, float64" in right._repr_html_()
+    assert "Certificate FAILS: n = 8, float64" in wrong._repr_html_()
     for finding in wrong.findings:
         assert f">{'✓' if finding.holds else '✗'} {finding.kind}<" in wrong._repr_html_()

@@ -114,11 +114,23 @@ def distributed(_folder) -> None:
         pass
 
 
+def notebooks(_folder, needed: str) -> None:
+    from cdg_torch.lab.notebooks import Library, pages_folder
+
+    library = Library(pages_folder())
+    if needed == "jupytext":
+        library.contents()
+    else:
+        assert library.works
+
+
 FEATURES = {
     "PIL": pillow,
     "distributed": distributed,
+    "jupytext": partial(notebooks, needed="jupytext"),
     "matplotlib": matplotlib,
     "numba": partial(kernels, "cpu"),
+    "pybtex": partial(notebooks, needed="pybtex"),
     "safetensors": safetensors,
     "sklearn": sklearn,
     "torchmetrics": torchmetrics,

@@ -244,7 +244,7 @@ THEOREMS = (
         statement="The fourth term is δ∫h″k″; over an interval of length ℓ a weight e of second "
         "derivatives is δ = e/ℓ³; biharmonic is (1, 0, 0, λ) and spline (1, 1, 0, λ), for metrics "
         "and inner products.",
-        tex=r"\langle h,k\rangle=\dots+\delta\int_0^1h''k'',\qquad"
+        tex=r"\langle h,k\rangle=\dots+\delta\int_0^1h''k'',\qquad "
         r"e\int_0^\ell\ddot h\ddot k\,dt=\frac e{\ell^3}\int_0^1h''k''\,do",
         scope="all functions, all weights, both boundaries",
         kind="symbolic",
@@ -318,7 +318,7 @@ THEOREMS = (
         statement="For the metric (1, 1, 0, λ) the gradient is the only minimiser of "
         "∫(k − g)² + λ∫k″² among functions of slope 0 at natural ends (or periodic): any other "
         "k + h costs ∫h² + λ∫h″² more.",
-        tex=r"E(k+h)=E(k)+\int h^2+\lambda\int h''^2,\qquad"
+        tex=r"E(k+h)=E(k)+\int h^2+\lambda\int h''^2,\qquad "
         r"E(u)=\int(u-g)^2+\lambda\int u''^2",
         scope="all g, all h, all λ > 0, both boundaries",
         kind="symbolic",

@@ -332,7 +332,7 @@ THEOREMS = (
             "and the code's rows solve its problem."
         ),
         tex=(
-            r"x_{\text{first}}=\tau\ell+n\kappa o+\langle u,f\rangle+\rho\varphi_{b-1},\quad"
+            r"x_{\text{first}}=\tau\ell+n\kappa o+\langle u,f\rangle+\rho\varphi_{b-1},\quad "
             r"x_{\text{last}}=\tau\ell+n\kappa o+\langle\overleftarrow u,f\rangle-\rho\varphi_b"
         ),
         scope="all f, o, fluxes, β, c; the code for n ≤ 3, and all n by the symmetry of S",
@@ -351,7 +351,7 @@ THEOREMS = (
             "interface's equation and the mean constraint."
         ),
         tex=(
-            r"\beta n_b\ell_b=n_bo_b+\varphi_{b-1}-\varphi_b,\quad"
+            r"\beta n_b\ell_b=n_bo_b+\varphi_{b-1}-\varphi_b,\quad "
             r"\varphi_b=C_b(\tau_b\ell_b-\tau_{b+1}\ell_{b+1}+J_b),\quad\textstyle\sum n_b\ell_b=0"
         ),
         scope="any number of blocks, by one step of the elimination; all coefficients and data",

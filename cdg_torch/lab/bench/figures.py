@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cdg_torch.lab.drawing import figure_of
+from cdg_theory.display import LINES
+from cdg_torch.lab.drawing import HUES, figure_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +34,14 @@ def draw_cost(found: Measurements, path: Path) -> None:
 
 def draw_scaling(found: Measurements, path: Path) -> None:
     """Draw time per number against n."""
-    with figure_of(7, 4.5, path) as figure:
+    with figure_of(8, 5.6, path) as figure:
         axes = figure.subplots()
-        for name, by_n in found.scaling.items():
-            style = "o-" if name.startswith("ours") else "s--"
-            axes.plot(list(by_n), list(by_n.values()), style, label=name, markersize=4)
+        lines = zip(found.scaling.items(), [*LINES, *HUES], "osD^v<>PX*hp", strict=False)
+        for (name, by_n), hue, marker in lines:
+            look = {"color": hue, "marker": marker, "ls": "-" if name.startswith("ours") else "--"}
+            axes.plot(list(by_n), list(by_n.values()), label=name, markersize=5, **look)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set(xlabel="n, output channels (size fixed)", ylabel="ns per number")
         axes.grid(visible=True, which="major", alpha=0.3)
-        axes.legend(fontsize=8)
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)

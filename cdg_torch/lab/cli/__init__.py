@@ -8,6 +8,7 @@ from cdg_torch.lab.cli.bench import bench
 from cdg_torch.lab.cli.correlation import correlation
 from cdg_torch.lab.cli.ending import Commands
 from cdg_torch.lab.cli.experiments import demo, report, train
+from cdg_torch.lab.cli.notebooks import notebooks
 from cdg_torch.lab.cli.verify import verify
 
 __all__ = ["app", "main"]
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (verify, demo, train, report, correlation, bench):
+for command in (verify, demo, train, report, correlation, bench, notebooks):
     app.command()(command)
 
 

@@ -18,6 +18,7 @@ CURES = {
     "PIL": _EXTRA.format("experiments"),
     "safetensors": _EXTRA.format("experiments"),
     "sklearn": _EXTRA.format("experiments"),
+    "distributed": _EXTRA.format("cluster"),
     "torchmetrics": _EXTRA.format("experiments"),
     "jupytext": _EXTRA.format("notebooks"),
     "pybtex": _EXTRA.format("notebooks"),

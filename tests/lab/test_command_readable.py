@@ -34,6 +34,10 @@ SMALL = replace(
     demo.DEMO, options={"train": 16, "validation": 8}, epochs=1, rates=(0.1,), select_seeds=1,
     final_seeds=2,
 )  # fmt: skip
+SMALL_ORDERED = replace(
+    demo.ORDERED_DEMO, options={"train": 32, "repeat": 1}, epochs=1, rates=(0.1,), select_seeds=1,
+    final_seeds=2,
+)  # fmt: skip
 
 
 def draw(*arguments: object) -> bool:
@@ -54,6 +58,7 @@ def brief(monkeypatch) -> None:
     theorems = ledger.theorems()[:2]
     monkeypatch.setattr(ledger, "theorems", lambda: theorems)
     monkeypatch.setattr(demo, "DEMO", SMALL)
+    monkeypatch.setattr(demo, "ORDERED_DEMO", SMALL_ORDERED)
     monkeypatch.setattr(experiments, "verify", lambda **_: True)
     monkeypatch.setattr(run, "measure", measure)
     monkeypatch.setattr(measurements, "_cores_busy", lambda: 0.0)
@@ -86,7 +91,7 @@ def given(tmp_path_factory) -> Path:
     torch.save(build("tiny-cnn", 1, 10).state_dict(), folder / "net.pt")
     small = replace(records.EXPERIMENT, select_seeds=1, final_seeds=2)
     rates = {("SGD", 8): 0.1, ("H⁰", 8): 0.01}
-    for one in small.select_runs() + small.final_runs(rates):
+    for one in small.select_runs() + small.final_runs(records.chosen(small, rates)):
         store.append(folder / "records.jsonl", records.record(one, 0.5))
     return folder
 

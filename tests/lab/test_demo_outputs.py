@@ -10,6 +10,7 @@ from rich.console import Console
 from cdg_torch.lab.cli.experiments import demo
 from cdg_torch.lab.train import demo as demonstration
 from cdg_torch.lab.train.analysis import cells, score_table
+from cdg_torch.lab.train.headline import duels
 
 SMALL = replace(
     demonstration.DEMO,
@@ -47,3 +48,19 @@ def test_a_failed_verification_stops_before_training(tmp_path, monkeypatch) -> N
     monkeypatch.setattr(sys.modules[demo.__module__], "verify", lambda **_: False)
     assert not demo(tmp_path, workers=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ordered_head_is_trained_too_and_meets_its_rival(tmp_path) -> None:
+    small = replace(
+        demonstration.ORDERED_DEMO,
+        options={"train": 64, "repeat": 1},
+        epochs=1,
+        rates=(0.1,),
+        select_seeds=1,
+        final_seeds=2,
+    )
+    rows, paths = demonstration.run_demo(small, tmp_path, workers=0)
+    assert all(path.exists() for path in paths)
+    assert [row.method.name for row in rows] == [method.name for method in small.methods]
+    found = {duel.other.method.name: duel.role for duel in duels(rows)}
+    assert found == {"SGD": "base", "weight decay": "control", "soft targets": "rival"}

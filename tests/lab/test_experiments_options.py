@@ -13,7 +13,7 @@ from cdg_torch.lab.train.methods import SCHEDULES, Method
 from cdg_torch.lab.train.models import build
 from cdg_torch.lab.train.protocol import conduct
 from cdg_torch.lab.train.training import train_run
-from tests.tools.records import EXPERIMENT, RUN, SMOOTH, evaluations
+from tests.tools.records import EXPERIMENT, RUN, SMOOTH, chosen, evaluations
 
 METRIC = SMOOTH.metric
 
@@ -98,7 +98,13 @@ def test_seeds_of_a_confirmation_are_its_own() -> None:
     first = replace(EXPERIMENT, final_seeds=12, select_seeds=3)
     second = replace(first, first_seed=100)
     seeds = [
-        {run.seed for run in [*experiment.select_runs(), *experiment.final_runs(rates)]}
+        {
+            run.seed
+            for run in [
+                *experiment.select_runs(),
+                *experiment.final_runs(chosen(experiment, rates)),
+            ]
+        }
         for experiment in (first, second)
     ]
     assert [len(own) for own in seeds] == [15, 15]

@@ -7,18 +7,19 @@ import pytest
 
 from cdg_torch.lab.train.analysis import finding, summarise
 from cdg_torch.lab.train.data import load_dataset
-from cdg_torch.lab.train.protocol import Experiment, choose
+from cdg_torch.lab.train.protocol import Experiment, choose_candidates
 from cdg_torch.lab.train.runs import Run
 from cdg_torch.lab.train.training import train_run
 from tests.tools import records
-from tests.tools.records import SGD, SMOOTH, record
+from tests.tools.records import SGD, SMOOTH, chosen, record
 
 EXPERIMENT = replace(records.EXPERIMENT, name="protocol", batches=(4, 8), final_seeds=10)
+RATES = {(method, batch): 0.1 for method in ("SGD", "H⁰") for batch in (4, 8)}
 
 
 def test_every_method_has_the_same_grid_budget_and_seeds() -> None:
     select = EXPERIMENT.select_runs()
-    final = EXPERIMENT.final_runs({(m, b): 0.1 for m in ("SGD", "H⁰") for b in (4, 8)})
+    final = EXPERIMENT.final_runs(chosen(EXPERIMENT, RATES))
     assert len(select) + len(final) == EXPERIMENT.run_count
     for runs in (select, final):
         plans = [
@@ -37,8 +38,8 @@ def test_rates_are_chosen_per_cell_by_validation_and_ties_by_loss() -> None:
         # Equal scores; the larger rate's loss is not finite.
         return record(run, 0.5, math.nan if run.lr > 0.05 else 2.0)
 
-    chosen = choose([outcome(run) for run in EXPERIMENT.select_runs()])
-    assert {cell: rate for cell, (_, rate) in chosen.items()} == {
+    found = choose_candidates([outcome(run) for run in EXPERIMENT.select_runs()])
+    assert {cell: rate for cell, (_, rate) in found.items()} == {
         ("SGD", 4): 0.1,
         ("SGD", 8): 0.01,
         ("H⁰", 4): 0.01,
@@ -65,10 +66,9 @@ def test_selection_never_sees_the_test(monkeypatch) -> None:
 )
 def test_findings_say_what_the_numbers_say(shift, words) -> None:
     wobble = [0.001 * (-1) ** seed * (1 + seed) for seed in range(10)]
-    rates = {(m, b): 0.1 for m in ("SGD", "H⁰") for b in (4, 8)}
     found = [
         record(run, 0.9 + (run.method == SMOOTH) * (shift + wobble[run.seed]))
-        for run in EXPERIMENT.final_runs(rates)
+        for run in EXPERIMENT.final_runs(chosen(EXPERIMENT, RATES))
     ]
     rows = summarise(found)
     assert [row.comparison is None for row in rows] == [True, False, True, False]
@@ -81,7 +81,7 @@ def test_a_gain_in_few_seeds_is_not_called_one() -> None:
     small = replace(EXPERIMENT, final_seeds=4, batches=(8,))
     found = [
         record(run, 0.9 + 0.05 * (run.method == SMOOTH) + 1e-4 * run.seed * (run.method == SGD))
-        for run in small.final_runs({("SGD", 8): 0.1, ("H⁰", 8): 0.1})
+        for run in small.final_runs(chosen(small, {("SGD", 8): 0.1, ("H⁰", 8): 0.1}))
     ]
     assert "undecided" in finding(summarise(found)[1])
 

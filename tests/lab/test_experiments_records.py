@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cdg_torch.lab.train import report, store
-from cdg_torch.lab.train.protocol import choose_rates
+from cdg_torch.lab.train.protocol import choose_candidates
 from cdg_torch.lab.train.specs import read_specs
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
@@ -20,7 +20,7 @@ def test_every_file_of_records_has_a_spec_and_every_spec_a_file() -> None:
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda experiment: experiment.name)
 def test_no_run_is_missing_and_none_was_added(experiment) -> None:
     records = store.read(RESULTS / "records" / f"{experiment.name}.jsonl")
-    chosen = choose_rates(records.values())
+    chosen = choose_candidates(records.values())
     runs = [*experiment.select_runs(), *experiment.final_runs(chosen)]
     assert {run.key: run.as_dict() for run in runs} == {
         key: record["run"] for key, record in records.items()

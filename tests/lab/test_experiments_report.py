@@ -13,7 +13,7 @@ from cdg_torch.lab.train.protocol import Experiment
 from cdg_torch.lab.train.report import write_report
 from cdg_torch.lab.train.runs import Run
 from tests.tools import records
-from tests.tools.records import record
+from tests.tools.records import chosen, record
 
 EXPERIMENT = replace(records.EXPERIMENT, select_seeds=2, final_seeds=6)
 RATES = {("SGD", 8): 0.1, ("H⁰", 8): 0.01}
@@ -26,7 +26,7 @@ def score_of(run: Run) -> float:
 
 
 def records_of(experiment: Experiment) -> list[dict]:
-    runs = experiment.select_runs() + experiment.final_runs(RATES)
+    runs = experiment.select_runs() + experiment.final_runs(chosen(experiment, RATES))
     return [record(run, score_of(run)) for run in runs]
 
 
@@ -71,7 +71,10 @@ def test_seeds_that_both_have_are_compared_while_runs_are_missing() -> None:
 
 
 def test_runs_at_a_rate_that_is_no_longer_chosen_do_not_count() -> None:
-    stale = [record(run, 0.1) for run in EXPERIMENT.final_runs({("SGD", 8): 0.01, ("H⁰", 8): 0.1})]
+    stale = [
+        record(run, 0.1)
+        for run in EXPERIMENT.final_runs(chosen(EXPERIMENT, {("SGD", 8): 0.01, ("H⁰", 8): 0.1}))
+    ]
     rows = summarise([*stale, *records_of(EXPERIMENT)])
     assert [row.lr for row in rows] == [0.1, 0.01]
     assert all(row.score.mean > 0.8 for row in rows)
@@ -87,7 +90,7 @@ def test_every_method_is_drawn_however_many(tmp_path, monkeypatch) -> None:
     class Interval:
         mean = low = high = 0.5
 
-    records = [record(run, 0.9) for run in experiment.final_runs(rates)]
+    records = [record(run, 0.9) for run in experiment.final_runs(chosen(experiment, rates))]
     plots.draw_training(records, "many", tmp_path / "many.png")
     assert len(drawn) == 2 * len(many)
 

@@ -4,7 +4,7 @@ from cdg_theory import Metric
 from cdg_torch.lab.train import supervised
 from cdg_torch.lab.train.data import Dataset, Split
 from cdg_torch.lab.train.methods import Method
-from cdg_torch.lab.train.protocol import Experiment
+from cdg_torch.lab.train.protocol import Candidate, Cell, Experiment
 from cdg_torch.lab.train.runs import Run
 
 SGD = Method(name="SGD")
@@ -21,6 +21,12 @@ RUN = Run(
     seed=3,
     epochs=2,
 )
+
+
+def chosen(experiment: Experiment, rates: dict[Cell, float]) -> dict[Cell, Candidate]:
+    """Return the methods of an experiment with these rates, as the first stage chooses them."""
+    methods = {method.name: method for method in experiment.methods}
+    return {(name, batch): (methods[name], rate) for (name, batch), rate in rates.items()}
 
 
 def evaluations(monkeypatch) -> list[tuple[Split, Dataset]]:

@@ -107,6 +107,13 @@ def torchmetrics(_folder) -> None:
     evaluate(build("unet", 1, data.classes), data.test, data)
 
 
+def distributed(_folder) -> None:
+    from cdg_torch.lab.train.cluster import cluster_pool
+
+    with cluster_pool("tcp://127.0.0.1:1"):
+        pass
+
+
 def notebooks(_folder, needed: str) -> None:
     from cdg_torch.lab.notebooks import Library, pages_folder
 
@@ -119,6 +126,7 @@ def notebooks(_folder, needed: str) -> None:
 
 FEATURES = {
     "PIL": pillow,
+    "distributed": distributed,
     "jupytext": partial(notebooks, needed="jupytext"),
     "matplotlib": matplotlib,
     "numba": partial(kernels, "cpu"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train.methods import Method
-from cdg_torch.lab.train.protocol import choose
+from cdg_torch.lab.train.protocol import choose_candidates
 from cdg_torch.lab.train.statistics import (
     Comparison,
     Interval,
@@ -26,7 +26,8 @@ HEADER = ("method", "rate", "test", "difference", "p", "effect", "ms/step")
 
 LEGEND = (
     "rate: learning rate chosen on validation images; test: accuracy or mean intersection over "
-    "union in percent, or minus the Fréchet distance, or minus the error of ordered outputs, mean ± 95 % interval over seeds; "
+    "union in percent, minus the Fréchet distance, or minus the error of ordered outputs, "
+    "mean ± 95 % interval over seeds; "
     "difference: to the baseline, in points, paired by seed, ± 95 % interval; p: sign flips, "
     "corrected over the table; effect: mean difference over its standard deviation; ms/step: "
     "median, with other trainings running beside it"
@@ -95,7 +96,7 @@ def summarise(records: Iterable[Record]) -> list[MethodScore]:
     rate that are no longer the chosen ones (more seeds may have changed the choice) do not count.
     """
     records = list(records)
-    chosen = choose(records)
+    chosen = choose_candidates(records)
     cells: dict[tuple[object, ...], list[Record]] = defaultdict(list)
     for record in records:
         run = record["run"]

@@ -53,6 +53,14 @@ def _train(run: Run, device: str) -> Record:
     return train_run(run, device)
 
 
+def train_with_one_thread(run: Run, device: str) -> Record:
+    """Train in a process that others have started, as the workers here do."""
+    import torch
+
+    torch.set_num_threads(1)
+    return _train(run, device)
+
+
 class _Here(Executor):
     """Do in this process, at once, what is handed in."""
 
@@ -85,10 +93,11 @@ class _Workers(ProcessPoolExecutor):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Where runs are done, and how many at a time."""
+    """Where runs are done, how many at a time, and on which devices; by default those here."""
 
     executor: Executor
     size: int
+    devices: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -197,7 +206,7 @@ def _rounds(
     on_shared: Callable[[], None] | None,
 ) -> Iterator[None]:
     """Train what nobody else has claimed; yield whenever there may be news in the records."""
-    devices = available_devices()
+    devices = pool.devices or tuple(available_devices())
     mine: dict[Future[Record], tuple[str, str]] = {}
     while waiting:
         busy = {key for key, _ in mine.values()}

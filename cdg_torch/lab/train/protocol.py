@@ -24,6 +24,7 @@ from statistics import fmean
 from typing import Any
 
 from cdg_theory.checks import described, finite_number, one_of, whole_number
+from cdg_torch.lab.train.cluster import cluster_pool
 from cdg_torch.lab.train.data import DATASETS, ORDERED, PACKAGES, check_options
 from cdg_torch.lab.train.harness import execute, worker_pool
 from cdg_torch.lab.train.methods import Method
@@ -282,7 +283,7 @@ def trials(
     return found
 
 
-def choose(records: Iterable[Record]) -> dict[Cell, Candidate]:
+def choose_candidates(records: Iterable[Record]) -> dict[Cell, Candidate]:
     """Return the candidate of each method and batch: best mean validation score.
 
     Equal scores are told apart by the validation loss, NaN being the worst.
@@ -304,6 +305,7 @@ def conduct(
     path: Path,
     *,
     workers: int | None = None,
+    cluster: str | None = None,
     on_record: Callable[[Record], None] | None = None,
     on_shared: Callable[[], None] | None = None,
 ) -> list[Record]:
@@ -311,10 +313,11 @@ def conduct(
 
     Records that ``path`` holds already are taken from there: after a kill, the same call goes on.
     Two such calls at a time share the work, see :func:`~cdg_torch.lab.train.harness.execute`.
+    Runs are done by ``workers`` processes here, or by the Dask ``cluster`` at an address.
     """
     select = experiment.select_runs()
-    with worker_pool(workers) as pool:
+    with cluster_pool(cluster) if cluster else worker_pool(workers) as pool:
         do = partial(execute, path=path, pool=pool, on_record=on_record, on_shared=on_shared)
         chosen = do(select)
-        records = do(final := experiment.final_runs(choose(chosen.values())))
+        records = do(final := experiment.final_runs(choose_candidates(chosen.values())))
     return [chosen[run.key] for run in select] + [records[run.key] for run in final]

@@ -13,9 +13,10 @@ from cdg_torch.lab.files import write_text
 from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train import store
 from cdg_torch.lab.train.analysis import LEGEND, MethodScore, finding, score_table, summarise
+from cdg_torch.lab.train.headline import duel_table, overview
 from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.plots import draw_training
-from cdg_torch.lab.train.protocol import choose, trials
+from cdg_torch.lab.train.protocol import choose_candidates, trials
 from cdg_torch.lab.train.statistics import corrected
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _reach(rows: Sequence[MethodScore]) -> str:
 def _ranking(records: Sequence[Record]) -> str:
     """Return methods by their best mean validation score, as Markdown: what a search found."""
     found = trials(records)
-    best = {cell: (own[1], found[cell][own]) for cell, own in choose(records).items()}
+    best = {cell: (own[1], found[cell][own]) for cell, own in choose_candidates(records).items()}
     rows = [
         (name, str(batch), f"{rate:g}", f"{_validation(results):.4f}", str(len(results)))
         for (name, batch), (rate, results) in sorted(
@@ -171,6 +172,8 @@ def _section(name: str, records: Sequence[Record], folder: Path) -> str:
         parts.append(f"### Batch {batch}\n")
         table = score_table([row for row in rows if row.batch == batch])
         parts.append(_marked(f"{name} {batch}", table.markdown()))
+        if duelled := duel_table([row for row in rows if row.batch == batch]):
+            parts.append(_marked(f"{name} headline", duelled.markdown()))
     parts.append(_reach(rows))
     lines = [f"- {_bootstrap_line(row)}" for row in rows if row.comparison is not None]
     parts.append(_marked(f"{name} findings", "\n".join(lines) + "\n"))
@@ -204,7 +207,7 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
     ValueError
         If a file holds no record, or those of another version.
     """
-    sections = []
+    sections, compared = [], {}
     for path in sorted(files):
         records = list(store.read_checked(path).values())
         if not records:
@@ -212,6 +215,9 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
             raise ValueError(msg)
         records.sort(key=_place)
         sections.append(_section(path.stem, records, folder))
+        compared[path.stem] = summarise(records)
+    if table := overview(compared):
+        sections.append("## Ordered outputs\n\n" + _marked("ordered overview", table.markdown()))
     report = folder / "report.md"
     head = f"# Results\n\nWritten by `cdg report`. {LEGEND[0].upper()}{LEGEND[1:]}.\n\n"
     write_text(report, head + "\n".join(sections))

@@ -135,6 +135,25 @@ def compare(method: Mapping[int, float], baseline: Mapping[int, float]) -> Compa
     )
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for making several comparisons: Holm's.
+
+    The chance of calling even one of them different that is not stays below the level, however the
+    comparisons depend on each other.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    adjusted, largest = [1.0] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
 def corrected(p_values: Sequence[float]) -> list[float]:
     """Return p-values adjusted for making several comparisons with one baseline.
 

@@ -108,12 +108,8 @@ def _assembled(
     outputs: int,
 ) -> Dataset:
     """Return the data set of ``make(part, count, seed)``; an epoch sees each sample repeatedly."""
-    own, *others = (
-        make(part, count, source)
-        for part, (count, source) in enumerate(
-            ((train, seed), (validation, _VALIDATION), (test, _TEST))
-        )
-    )
+    own = make(0, train, seed)
+    others = make(1, validation, _VALIDATION), make(2, test, _TEST)
     dataset = standardised(Dataset(name, own, *others, outputs))
     images, targets = dataset.train.images, dataset.train.targets
     copies = Split(

@@ -12,11 +12,17 @@ from torch import Tensor, nn
 
 from cdg_theory import Metric, discrete, fit_metric
 from cdg_torch.attachment import Rule, attach
-from cdg_torch.geometry import apply_metric
+from cdg_torch.gradient import apply_metric
 from cdg_torch.initialisation import matched_initialisation
 from cdg_torch.lab.train.data import OrderedData, load_ordered
 from cdg_torch.lab.train.methods import OPTIMIZERS, Method
 from cdg_torch.lab.train.ordered.losses import Objective
+from cdg_torch.lab.train.ordered.prediction import (
+    SEED,
+    fresh_objective,
+    measured_lambda,
+    spectra_before_training,
+)
 from cdg_torch.lab.train.ordered.treatment import Treatment, member, smoother_of_fit
 from cdg_torch.lab.train.task import Task
 
@@ -87,10 +93,20 @@ def _head_change(run: Run, data: OrderedData) -> Any:
     return (head.detach() - before).double().numpy()
 
 
+def layer_lambda(run: Run, how: Treatment, data: OrderedData) -> float:
+    """Return the λ of theorem 14 for a layer, from gradients at initial weights of its own seed."""
+    objective = fresh_objective(Objective(data, how), run.data, dict(run.options))
+    model = make_network(objective, SEED)
+    found = spectra_before_training(objective, model, LAYERS[how.layer], run.batch, "natural")
+    return measured_lambda(*found)
+
+
 def metric_of(run: Run, how: Treatment, data: OrderedData) -> Metric | None:
     """Return the metric that a treatment names."""
     if how.metric == "none":
         return None
+    if how.metric == "measured":
+        return Metric.reweighted_h0(how.strength * layer_lambda(run, how, data))
     if how.metric == "fitted":
         return smoother_of_fit(*fitted_member(run), how.strength)
     boundary = data.boundary if how.layer == "head" else "natural"

@@ -10,7 +10,7 @@ from cdg_theory import Metric
 from cdg_theory.checks import described, finite_number, one_of, whole_number
 from cdg_theory.metric import Boundary
 
-Kind = Literal["none", "h0", "first", "second", "fitted"]
+Kind = Literal["none", "h0", "measured", "first", "second", "fitted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +20,12 @@ class Treatment:
     ==============  ====================================================================
     field           meaning
     ==============  ====================================================================
-    ``metric``      ``"none"``; ``"h0"``, :math:`P+\lambda(I-P)`; ``"first"`` and
+    ``metric``      ``"none"``; ``"h0"``, :math:`P+\lambda(I-P)`; ``"measured"``, H⁰ whose
+                    λ theorem 14 gives from signal and noise before training; ``"first"`` and
                     ``"second"`` order, :meth:`cdg_theory.Metric.of_length`; ``"fitted"``
                     to the trained head of plain descent, see :func:`smoother_of_fit`
-    ``strength``    λ of H⁰; the length ℓ in channels; of a fitted metric ν/s
+    ``strength``    λ of H⁰, or the factor of the measured one; the length ℓ in channels; of a
+                    fitted metric ν/s
     ``layer``       ``"head"``, the last layer, or ``"hidden"``, the one below
     ``acts``        the metric transforms the layer's gradient, or what ``where`` says
     ``where``       ``"gradient"`` or ``"update"``
@@ -94,6 +96,19 @@ class Treatment:
     def is_plain(self) -> bool:
         """Whether this is the optimizer and the loss as they come."""
         return self == Treatment()
+
+    @property
+    def role(self) -> str:
+        """``"base"``; ``"metric"`` if one acts; ``"rival"``, another prior; else ``"control"``."""
+        if self.is_plain:
+            return "base"
+        if self.metric != "none" and self.acts:
+            return "metric"
+        return (
+            "rival"
+            if self.penalty or self.spread or self.coarse > 1 or self.parametric
+            else "control"
+        )
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Treatment:

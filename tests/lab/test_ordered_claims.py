@@ -1,0 +1,60 @@
+"""What the pages say of ordered outputs is what the committed records give."""
+
+from pathlib import Path
+
+import pytest
+
+from cdg_torch.lab.train import store
+from cdg_torch.lab.train.analysis import summarise
+from cdg_torch.lab.train.headline import duels
+from cdg_torch.lab.train.specs import read_specs
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+# Against whom the full method is not better: by task, where it is worse, and where undecided.
+NOT_BETTER = {
+    "ordered-shoes": ({"soft targets"}, {"penalty, first order", "penalty, second order"}),
+    "ordered-jitter": (set(), {"soft targets", "parametric head"}),
+    "ordered-digits": (
+        set(),
+        {"penalty, first order", "penalty, second order", "soft targets"},
+    ),
+    "ordered-curves": (set(), {"penalty, second order", "smoothed targets"}),
+    "ordered-profiles": (
+        {"decay", "matched start", "matched start, decay", "penalty, second order"},
+        {"SGD", "own rate", "penalty, first order", "smoothed targets"},
+    ),
+}
+
+
+def rows_of(name):
+    return summarise(store.read_checked(RESULTS / "records" / f"{name}.jsonl").values())
+
+
+@pytest.mark.parametrize("name", NOT_BETTER)
+def test_the_full_method_is_better_than_all_but_those_named(name) -> None:
+    found = {duel.other.method.name: duel.outcome for duel in duels(rows_of(name))}
+    worse, undecided = NOT_BETTER[name]
+    assert {other for other, outcome in found.items() if outcome == "worse"} == worse
+    assert {other for other, outcome in found.items() if outcome == "undecided"} == undecided
+
+
+def test_every_headline_experiment_is_spoken_of() -> None:
+    files = {path.stem for path in (RESULTS / "records").glob("ordered-*.jsonl")}
+    assert {name for name in files if duels(rows_of(name))} == set(NOT_BETTER)
+
+
+def test_on_the_hidden_layer_a_rate_gains_what_the_metrics_gain() -> None:
+    rows = {row.method.name: row for row in rows_of("ordered-hidden-shoes")}
+    reach = rows["own rate"].comparison.difference
+    for name in ("H⁰", "second order"):
+        other = rows[name].comparison.difference
+        assert reach.low < other.mean < reach.high
+    assert not rows["H⁰, λ of theorem 14"].comparison.difference.excludes_zero
+    assert not rows["smooth start"].comparison.difference.excludes_zero
+    assert rows["smooth start, second order, decay"].comparison.difference.high < 0
+
+
+def test_stages_that_were_not_run_can_be_read() -> None:
+    more = read_specs(sorted((RESULTS / "specs" / "more").glob("*.toml")))
+    assert all(experiment.final_seeds >= 10 for experiment in more)
+    assert len({experiment.name for experiment in more}) == len(more)

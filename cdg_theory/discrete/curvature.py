@@ -132,7 +132,7 @@ def pair_carries(beta: Any, c: Any, d: Any, n: int) -> list[Element]:
     """
     p, q = c / d, beta / d
     A, B = 0 * d, d / d
-    carries = []
+    carries: list[Element] = []
     for _ in range(n - 1):
         a, b = 1 + q * A, B / d
         N, A, B = eliminate_pair(p, q, A, B)

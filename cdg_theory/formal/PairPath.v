@@ -17,24 +17,29 @@ Proof.
   - apply (last_row (fun i => snd (X i)) n); auto. intros j Hj. now rewrite Hrows.
 Qed.
 
-(** The levels of what solves (L + T) X = (0, r). *)
+(** What solves (L + T) X = (0, r): the moments are d L x, and the levels x solve the equation. *)
+Lemma moments (c beta d : F) laplacian (X : nat -> F * F) r n : d <> 0 ->
+  (forall i, i < n -> row c (beta * d) laplacian (turn c d) X n i = (r i, 0)) ->
+  forall i, i < n -> fst (X i) = d * laplacian (fun i => snd (X i)) n i.
+Proof.
+  intros Hd Hrows i Hi. assert (E := f_equal snd (Hrows i Hi)).
+  unfold row, bending, plus, times, turn in E. cbn [fst snd] in E.
+  set (x := fun i => snd (X i)) in *. apply sub_zero.
+  transitivity (- d * (laplacian x n i + ((c / d + c * - (1 / d)) * snd (X i) + - (1 / d) * fst (X i))));
+    [field; auto | rewrite E; ring].
+Qed.
 Lemma levels_solve laplacian (beta c d : F) (X : nat -> F * F) r n : is_laplacian laplacian -> d <> 0 ->
   (forall i, i < n -> row c (beta * d) laplacian (turn c d) X n i = (r i, 0)) ->
   let x i := snd (X i) in
   forall i, i < n -> operator laplacian beta c x n i + d * laplacian (laplacian x n) n i = r i.
 Proof.
-  intros HL Hd Hrows x i Hi. set (m := fun i => fst (X i)).
-  assert (Hlevel : forall i, i < n -> m i = d * laplacian x n i).
-  { intros j Hj. assert (E := f_equal snd (Hrows j Hj)).
-    unfold row, bending, plus, times, turn in E. cbn [fst snd] in E. fold m x in E. fold (m j) (x j) in E.
-    apply sub_zero. transitivity (- d * (laplacian x n j + ((c / d + c * - (1 / d)) * x j + - (1 / d) * m j)));
-      [field; auto | rewrite E; ring]. }
+  intros HL Hd Hrows x i Hi. assert (Hlevel := moments c beta d laplacian X r n Hd Hrows). fold x in Hlevel.
   assert (E := f_equal fst (Hrows i Hi)).
-  unfold row, bending, plus, times, turn in E. cbn [fst snd] in E. fold m x in E. fold (m i) (x i) in E.
-  rewrite <- E, (laplacian_local _ HL m (fun j => d * laplacian x n j + 0 * 0))
+  unfold row, bending, plus, times, turn in E. cbn [fst snd] in E.
+  rewrite <- E, (laplacian_local _ HL (fun j => fst (X j)) (fun j => d * laplacian x n j + 0 * 0))
     by (auto; intros; rewrite Hlevel by auto; ring).
   rewrite (laplacian_linear _ HL d 0 (laplacian x n) (fun _ => 0)), (Hlevel i) by auto.
-  unfold operator. field. auto.
+  unfold operator, x. field. auto.
 Qed.
 
 (** From the solution of mean zero to the whole. *)

@@ -125,11 +125,20 @@ Proof.
     + transitivity (- (1 / d) - B / d / N); [field; auto | field; auto].
 Qed.
 
-Lemma carry_pivot n i : S i < n ->
-  times (element (pair_carry (factors n)) i) (plus unit (pivot_excess i)) = unit.
+(** T18.pivots, of the generated functions. *)
+Theorem generated_pivots n i : S i < n ->
+  let product := Ring_times {| ring_c := c; ring_omega := beta * d |} in
+  let R i := (fst (pair_carries beta c d n) i, snd (pair_carries beta c d n) i) in
+  (let '(A, B) := pair_excess p q i in
+    nonnegative A /\ positive B /\ positive (norm p q A B)) /\
+  product (R i) (_plus (1, 0) (pivot_excess i)) = (1, 0) /\ pivot_excess O = (p, - (1 / d)) /\
+  pivot_excess (S i) = _plus (p, - (1 / d)) (product (R i) (pivot_excess i)).
 Proof.
-  intros Hi. destruct (path_pair_factors_spec beta c d (positive_nonzero d Hd) n ltac:(lia)) as (_ & _ & HR & _).
-  rewrite HR by auto. apply pivots.
+  intros Hi product R. assert (HR := pair_carries_spec beta c d n (positive_nonzero d Hd) i Hi).
+  change (element (pair_carries beta c d n) i) with (R i) in HR.
+  unfold product. rewrite !times_spec, !plus_spec, HR. split; [|apply pivots].
+  destruct (excess_signs i) as [HA HB]. destruct (pair_excess p q i) as [A B]. cbn [fst snd] in *.
+  repeat split; auto. now apply norm_positive.
 Qed.
 
 (** The path with any loads: what they lack is missing in the last row. *)

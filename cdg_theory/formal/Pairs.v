@@ -35,6 +35,13 @@ Add Ring ring_of_elements : elements_ring.
 (** The generated functions. *)
 Lemma times_spec y z : Ring_times own_ring y z = times y z.
 Proof. destruct y, z. unfold Ring_times, times. cbn. f_equal; ring. Qed.
+Theorem generated_ring :
+  ring_theory nothing unit _plus (Ring_times own_ring) _minus negative (@eq K).
+Proof.
+  constructor; intros; rewrite ?times_spec; unfold _plus, _minus;
+    destruct x as [x x']; try destruct y as [y y']; try destruct z as [z z'];
+    rewrite ?times_spec; unfold plus, times, minus, negative, nothing, unit; cbn [fst snd]; f_equal; ring.
+Qed.
 Lemma act_spec y pair : Ring_act own_ring y pair = swap (times y (swap pair)).
 Proof. destruct y, pair. unfold Ring_act, times, swap. cbn. f_equal; ring. Qed.
 Lemma inverse_spec y : determinant y <> 0 -> times y (Ring_inverse own_ring y) = unit.
@@ -52,6 +59,15 @@ Lemma swap_minus y z : swap (minus y z) = minus (swap y) (swap z).
 Proof. reflexivity. Qed.
 Lemma swap_swap y : swap (swap y) = y.
 Proof. destruct y. reflexivity. Qed.
+
+Lemma act_times y z pair :
+  Ring_act own_ring (Ring_times own_ring y z) pair = Ring_act own_ring y (Ring_act own_ring z pair).
+Proof. rewrite !act_spec, times_spec, swap_swap. f_equal. ring. Qed.
+Lemma turn_square d beta : d <> 0 -> omega = beta * d ->
+  times (turn d) (turn d) = minus (times (c / d, 0) (turn d)) (beta / d, 0).
+Proof.
+  intros Hd E. unfold times, minus, turn. cbn [fst snd]. rewrite E. f_equal; field; auto.
+Qed.
 
 (** An element that annihilates nothing has a determinant that is not 0. *)
 Lemma determinant_nonzero y : (forall v, times y v = nothing -> v = nothing) -> determinant y <> 0.

@@ -23,8 +23,9 @@ FOLDER = Path(__file__).parent
 #: In the order in which they need one another.
 FILES = (
     "Fields", "Arrays", "Code", "Definitions", "Sums", "Order", "Loops", "Path", "Cycle",
-    "RunningSums", "Inverse", "Resolvent", "Circulant", "Metric", "Symmetry", "Exchangeable", "Pairs", "PairLoops", "PairPath", "PairCycle",
-    "Blocks", "Sharded", "Flux", "Whole", "RealNumbers", "RationalNumbers", "Statements", "Refuted",
+    "RunningSums", "Inverse", "Resolvent", "Circulant", "Metric", "Symmetry", "Exchangeable",
+    "Pairs", "PairLoops", "PairPath", "PairCycle", "Blocks", "Sharded", "Flux", "Whole",
+    "RealNumbers", "RationalNumbers", "Statements", "Refuted",
 )  # fmt: skip
 STATED = ("Statements", "Refuted")
 #: What the standard library's real numbers are built on; allowed to theorems named ..._real.

@@ -73,9 +73,7 @@ def _parts_of(text: str, parts: tuple[Value, ...]) -> tuple[Value, ...]:
             own = f"(fst {own})"
         own = f"({'snd' if i else 'fst'} {own})"
         known = part.kind == "function"
-        named.append(
-            part if known else replace(part, text=own, parts=_parts_of(own, part.parts))
-        )
+        named.append(part if known else replace(part, text=own, parts=_parts_of(own, part.parts)))
     return tuple(named)
 
 
@@ -201,8 +199,7 @@ class Translator:
                 return _name(name)
             case ast.Tuple(elts=targets) if len(targets) == len(value.parts):
                 inner = [
-                    self._pattern(own, part)
-                    for own, part in zip(targets, value.parts, strict=True)
+                    self._pattern(own, part) for own, part in zip(targets, value.parts, strict=True)
                 ]
                 return f"({', '.join(inner)})"
         raise self._refusal(target)
@@ -313,7 +310,9 @@ class Translator:
         if option.kind not in zeros:
             raise self._refusal(asked)
         inner = self._inner(option)
-        some = f"match {option.text} with None => {zeros[option.kind]} | Some {inner} => {inner} end"
+        some = (
+            f"match {option.text} with None => {zeros[option.kind]} | Some {inner} => {inner} end"
+        )
         self.lets.append(f"let {inner} := {some} in")
         self.env[ast.unparse(asked)] = _of_kind(inner, option.kind[:-1])
 
@@ -458,7 +457,9 @@ class Translator:
         numbers = [v for kind, v in given if kind in {"F", "FF"}]
         mores = {own.more for v in numbers for own in v.parts or (v,) if own.kind == "a"}
         lets: list[str] = []
-        texts = [self._argument(kind, value, call, lets if mores else None) for kind, value in given]
+        texts = [
+            self._argument(kind, value, call, lets if mores else None) for kind, value in given
+        ]
         row = f"({function.name} {' '.join(texts)})"
         if not mores:
             parts = _parts_of(row, function.result.parts)
@@ -608,8 +609,9 @@ class Translator:
             texts = [f"(set {t} {i} {e})" for t, e in zip(texts, entries, strict=True)]
         if len(texts) == 1:
             return Value(texts[0], "a", len(items))
-        return replace(_tuple([Value(t, "a", len(items)) for t in texts]), kind="l",
-                       more=len(items))
+        return replace(
+            _tuple([Value(t, "a", len(items)) for t in texts]), kind="l", more=len(items)
+        )
 
     def _slice(self, array: Value, cut: ast.Slice) -> Value:
         if array.kind == "l":
@@ -666,9 +668,11 @@ class Translator:
         texts = []
         for (field, kind, more), value in zip(RECORDS[name].values(), values, strict=True):
             lengths = {part.more for part in value.parts} or {value.more}
-            if value.kind != "none" and lengths != {more}:
-                raise self._refusal(call)
+            base, parts = kind.rstrip("?"), tuple(part.kind for part in value.parts)
             there = kind.endswith("?") and value.kind != "none"
+            right = value.kind == base or (parts and parts == PARTS.get(base))
+            if (value.kind, kind[-1]) != ("none", "?") and not (right and lengths == {more}):
+                raise self._refusal(call)
             texts.append(f"{field} := {f'Some {value.text}' if there else value.text}")
         kind = next(kind for kind, known in KINDS.items() if known == name)
         return Value(f"{{| {'; '.join(texts)} |}}", kind)

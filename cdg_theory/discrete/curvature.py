@@ -140,15 +140,20 @@ def pair_carries(beta: Any, c: Any, d: Any, n: int) -> list[Element]:
     return carries
 
 
-def path_pair_factors(beta: Any, c: Any, d: Any, n: int) -> CurvatureFactors:
-    r"""Return the factors for the path, d > 0, over any field."""
-    ring = Ring(c, beta * d)
-    carry = pair_carries(beta, c, d, n)
+def homogeneous_pairs(carry: list[Element], ring: Ring, d: Any, n: int) -> NDArray[Any]:
+    r"""Return the homogeneous solution of the backward sweep, :math:`H_i=R_iH_{i+1}`, (2, n)."""
     upwards = carry[::-1]
     homogeneous = [(d / d, 0 * d)]
     for i in range(n - 1):
         homogeneous.append(ring.times(upwards[i], homogeneous[i]))
-    H: NDArray[Any] = np.array(homogeneous[::-1]).reshape(-1, 2).T
+    return np.array(homogeneous[::-1]).reshape(-1, 2).T
+
+
+def path_pair_factors(beta: Any, c: Any, d: Any, n: int) -> CurvatureFactors:
+    r"""Return the factors for the path, d > 0, over any field."""
+    ring = Ring(c, beta * d)
+    carry = pair_carries(beta, c, d, n)
+    H = homogeneous_pairs(carry, ring, d, n)
     closure = np.array(ring.times(ring.inverse((H[0].sum(), H[1].sum())), (H[0], H[1])))
     return CurvatureFactors(ring, np.array(carry).reshape(-1, 2).T, closure, None, None)
 

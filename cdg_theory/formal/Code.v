@@ -199,15 +199,18 @@ Definition curvature_solve_path (loads : array * array) (factors_ : pair_factors
   let sums := ((sum u size), (sum w size)) in
   (let s0' := (u, w) in let s1' := (let s0' := (pair_closure factors_) in let s1' := (fst sums) in let s2' := (snd sums) in by_row (fun j' => (Ring_act (pair_ring factors_) ((fst s0') j', (snd s0') j') (s1', s2')))) in by_row (fun j' => (_minus ((fst s0') j', (snd s0') j') ((fst s1') j', (snd s1') j')))).
 
-Definition path_pair_factors (beta : F) (c : F) (d : F) (n : nat) :=
-  let ring_ := {| ring_c := c; ring_omega := (beta * d) |} in
-  let carry_ := (pair_carries beta c d n) in
+Definition homogeneous_pairs (carry_ : array * array) (ring_ : ring) (d : F) (n : nat) :=
   let upwards := ((reversed (fst carry_) (n - 1)%nat), (reversed (snd carry_) (n - 1)%nat)) in
   let homogeneous := ((set (fun _ => 0) 0 (d / d)), (set (fun _ => 0) 0 (0 * d))) in
   let homogeneous := for_up (n - 1)%nat (fun i homogeneous =>
     let homogeneous := ((set (fst homogeneous) (1 + i) (fst (Ring_times ring_ (((fst upwards) i), ((snd upwards) i)) (((fst homogeneous) i), ((snd homogeneous) i))))), (set (snd homogeneous) (1 + i) (snd (Ring_times ring_ (((fst upwards) i), ((snd upwards) i)) (((fst homogeneous) i), ((snd homogeneous) i)))))) in
     homogeneous) homogeneous in
-  let H := ((reversed (fst homogeneous) n), (reversed (snd homogeneous) n)) in
+  ((reversed (fst homogeneous) n), (reversed (snd homogeneous) n)).
+
+Definition path_pair_factors (beta : F) (c : F) (d : F) (n : nat) :=
+  let ring_ := {| ring_c := c; ring_omega := (beta * d) |} in
+  let carry_ := (pair_carries beta c d n) in
+  let H := (homogeneous_pairs carry_ ring_ d n) in
   let closure_ := (let s0' := (fst (Ring_inverse ring_ ((sum (fst H) n), (sum (snd H) n)))) in let s1' := (snd (Ring_inverse ring_ ((sum (fst H) n), (sum (snd H) n)))) in let s2' := ((fst H), (snd H)) in by_row (fun j' => (Ring_times ring_ (s0', s1') ((fst s2') j', (snd s2') j')))) in
   {| pair_ring := ring_; pair_carry := carry_; pair_closure := closure_; seam := None; release := None |}.
 

@@ -133,17 +133,14 @@ Proof.
   repeat f_equal.
 Qed.
 
-Lemma homogeneous_pairs (R : array * array) (one none : F) n : one = 1 -> none = 0 -> 0 < n ->
-  let up := ((reversed (fst R) (n - 1), reversed (snd R) (n - 1)) : array * array) in
-  let grown := for_up (n - 1) (fun i (h : array * array) =>
-    (set (fst h) (1 + i) (fst (Ring_times own_ring (fst up i, snd up i) (fst h i, snd h i))),
-     set (snd h) (1 + i) (snd (Ring_times own_ring (fst up i, snd up i) (fst h i, snd h i)))))
-    (set (fun _ => 0) 0 one, set (fun _ => 0) 0 none) in
-  let H := element (reversed (fst grown) n, reversed (snd grown) n) in
+Lemma homogeneous_spec (R : array * array) (d : F) n : d <> 0 -> 0 < n ->
+  let H := element (homogeneous_pairs R own_ring d n) in
   H (n - 1)%nat = unit /\ forall i, S i < n -> H i = times (element R i) (H (S i)).
 Proof.
-  intros -> -> Hn up grown H. unfold grown in *. clear grown.
-  match goal with H := context [for_up _ ?step ?first] |- _ => set (body := step) in *; set (start := first) in * end.
+  intros Hd Hn. cbn zeta. unfold homogeneous_pairs. cbn zeta.
+  replace (0 * d) with (0 : F) by ring. replace (d / d) with (1 : F) by now field.
+  set (up := (reversed (fst R) (n - 1), reversed (snd R) (n - 1))).
+  match goal with |- context [for_up _ ?step ?first] => set (body := step); set (start := first) end.
   assert (Hgrown : forall m, element (for_up m body start) O = unit /\
     (forall i, i < m -> element (for_up m body start) (S i)
       = times (element up i) (element (for_up m body start) i))).
@@ -154,7 +151,7 @@ Proof.
       + rewrite !set_same, !(set_other _ _ m) by lia. symmetry. apply surjective_pairing.
       + rewrite !set_other by lia. apply IH. lia. }
   destruct (Hgrown (n - 1)%nat) as [H0 Hstep]. set (h := for_up (n - 1) body start) in *.
-  assert (HH : forall i, i < n -> H i = element h (n - 1 - i)) by (intros; reflexivity).
+  set (H := element _). assert (HH : forall i, i < n -> H i = element h (n - 1 - i)) by (intros; reflexivity).
   split.
   - rewrite HH by lia. replace (n - 1 - (n - 1))%nat with O by lia. exact H0.
   - intros i Hi. rewrite !HH by lia. replace (n - 1 - i)%nat with (S (n - 1 - S i)) by lia.
@@ -179,10 +176,8 @@ Proof.
   intros Hn. cbn zeta. unfold path_pair_factors. cbn zeta. cbn [pair_ring seam pair_carry pair_closure].
   assert (HR := pair_carries_spec beta c d n Hd).
   set (R := pair_carries beta c d n) in *. repeat split; auto.
-  assert (HH := homogeneous_pairs c (beta * d) R (d / d) (0 * d) n ltac:(now field) ltac:(ring) Hn).
-  cbn zeta in HH. set (grown := for_up _ _ _) in *.
-  change (for_up _ _ _) with grown.
-  exists (element (reversed (fst grown) n, reversed (snd grown) n)). eexists. destruct HH as [H0 Hstep].
+  destruct (homogeneous_spec c (beta * d) R d n Hd Hn) as [H0 Hstep]. cbn zeta in *.
+  set (H := homogeneous_pairs R _ d n) in *. exists (element H). eexists.
   split; [exact H0|]. split; [|split].
   - intros i Hi. rewrite Hstep, HR by auto. reflexivity.
   - reflexivity.

@@ -248,7 +248,7 @@ Definition pair_pivots (after : forall F : field, F * F -> F * F -> F * F) :=
     nonnegative A /\ positive B /\ positive (norm p q A B)) /\
   times (R i) (_plus (1, 0) (E i)) = (1, 0) /\ E O = T /\ E (S i) = after F T (times (R i) (E i)).
 Theorem T18_pivots : pair_pivots (@_plus).
-Proof. exact @PairPath.generated_pivots. Qed.
+Proof. intros F beta c d n i Hb Hc Hd Hi. now apply PairPath.generated_pivots. Qed.
 
 (** The sweeps over pairs solve M k = g, M with d L^2, for every n and all weights of the cone. *)
 Definition second_order_sweeps (periodic : bool) (L : matrix) :=

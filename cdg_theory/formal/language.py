@@ -66,6 +66,7 @@ TRANSLATED: tuple[tuple[ModuleType, dict[str, str]], ...] = (
         "_plus": "FF FF",
         "_minus": "FF FF",
         "solve_path": "aa C",
+        "homogeneous_pairs": "l-1 R F n",
         "path_pair_factors": "F F F n",
         "cycle_pair_factors": "F F F n",
         "curvature_factors": "F F F n b",
@@ -77,7 +78,7 @@ TRANSLATED: tuple[tuple[ModuleType, dict[str, str]], ...] = (
 )  # fmt: skip
 COQ_TYPES = {
     "F": "F", "Z": "Z", "n": "nat", "b": "bool", "a": "array", "FF": "F * F", "FFF": "F * F * F",
-    "aa": "array * array", "S": "factors", "S?": "option factors", "R": "ring", "C": "pair_factors",
+    "aa": "array * array", "l": "array * array", "S": "factors", "S?": "option factors", "R": "ring", "C": "pair_factors",
     "F->F": "F -> F", "Z->F": "Z -> F", "a->a": "array -> array",
 }  # fmt: skip
 #: What tuples are made of.

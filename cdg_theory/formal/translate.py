@@ -576,8 +576,8 @@ class Translator:
             case ast.Subscript(
                 value=ast.Name(id=name), slice=ast.Tuple(elts=[ast.Constant(value=int(i)), index])
             ) if self._kind(name) == "aa":
-                row = self.env[name].parts[i]
-                return Value(f"({row.text} {self._index(index, row)})", "F")
+                own_row = self.env[name].parts[i]
+                return Value(f"({own_row.text} {self._index(index, own_row)})", "F")
             case ast.Subscript(value=ast.Name(id=name), slice=index) if self._kind(name) == "l":
                 lists = self.env[name].parts
                 at = self._index(index, self.env[name])

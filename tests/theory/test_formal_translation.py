@@ -138,7 +138,7 @@ def test_every_translated_function_has_drawn_values() -> None:
     inner = {"eliminate_row", "path_pivots", "split_mean", "carry_forward", "carry_backward",
              "close", "solve_fluctuation", "cycle_excess",
              "Ring.times", "Ring.act", "Ring.inverse", "eliminate_pair", "pair_carries", "_plus",
-             "_minus", "path_pair_factors", "cycle_pair_factors", "close_seam",
+             "_minus", "homogeneous_pairs", "path_pair_factors", "cycle_pair_factors", "close_seam",
              "solve_curvature"}  # fmt: skip
     assert {name for name in names if f"{name} (F := F)" in text} == names - inner
     for module, functions in language.TRANSLATED:

@@ -146,7 +146,7 @@ Qed.
 Theorem T18_sweeps_cycle_refuted : ~ second_order_sweeps true lopsided_cycle.
 Proof.
   intros H. destruct (H ordered_rationals i1 i1 i1 i1 number 3%nat ltac:(side) ltac:(side) ltac:(side)
-    ltac:(side) ltac:(side)) as [_ E]. specialize (E 1%nat ltac:(lia)). refute E.
+    ltac:(side) ltac:(side)) as [_ E]. specialize (E O ltac:(lia)). refute E.
 Qed.
 
 (** T11: the fluxes turned round, the two dot products exchanged, the jump turned round. *)

@@ -18,7 +18,11 @@ Lemma eliminate_pair_spec (p q A B : F) : eliminate_pair p q A B =
   (norm p q A B, (A + (q * A * A + p * A * B + B * B)) / norm p q A B, 1 + B / norm p q A B).
 Proof.
   assert (HW : forall N N' x y : F, N = N' -> x = y -> x / N = y / N') by (intros; now subst).
-  unfold eliminate_pair. cbn zeta. repeat f_equal; try apply HW; unfold norm, number; try ring.
+  unfold eliminate_pair. cbn zeta. apply (f_equal2 pair); [apply (f_equal2 pair)|].
+  - unfold norm, number. ring.
+  - apply HW; unfold norm, number; ring.
+  - match goal with |- ?x = 1 + B / ?N => match x with context [B / ?N'] =>
+      replace N' with N by (unfold norm, number; ring) end end. ring.
 Qed.
 
 (** R_i = (1 + E_i)^-1, as it is computed. *)
@@ -73,7 +77,7 @@ Proof.
     - intros i Hi. destruct (Nat.eq_dec i m) as [->|Hne].
       + unfold paired at 3. cbn [fst snd]. rewrite !(set_other _ _ m) by lia.
         change (W m, U m) with (paired (U, W) m). rewrite Hstep.
-        rewrite <- IHhigh by lia. unfold paired, plus. cbn [fst snd]. now rewrite !set_same.
+        rewrite <- IHhigh by lia. unfold paired, plus. cbn [fst snd]. rewrite !set_same. f_equal; ring.
       + unfold paired at 1 3. cbn [fst snd]. rewrite !set_other by lia. apply IHlow. lia.
     - intros i Hi. unfold paired at 1. cbn [fst snd]. rewrite !set_other by lia. apply IHhigh. lia. }
   destruct (H (n - 1)%nat) as (H0 & Hlow & _).
@@ -97,7 +101,7 @@ Proof.
     destruct (swap _) as [level moment] eqn:Eact. split.
     - unfold paired at 1. cbn [fst snd]. rewrite !set_same.
       change (moment, level) with (swap (level, moment)). rewrite <- Eact, swap_swap.
-      unfold element, paired, plus, swap. cbn [fst snd]. f_equal; f_equal; f_equal; ring.
+      apply (f_equal2 times); [reflexivity|]. unfold paired, plus, swap. cbn [fst snd]. f_equal; ring.
     - intros i Hi. unfold paired. cbn [fst snd]. now rewrite !set_other by auto. }
   assert (H : forall m b, let ZW := for_down m body b in
     (forall i, i < m -> paired ZW i = times (element R i) (plus (paired ZW (S i)) (paired b i))) /\

@@ -40,6 +40,7 @@ extensions = [
     "explorer",
     "ledger_pages",
     "promises",
+    "sidebar",
 ]
 nitpicky = True
 exclude_patterns = ["_build", "_ext", "_ipython", "**/.ipynb_checkpoints"]

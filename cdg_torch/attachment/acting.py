@@ -12,7 +12,8 @@ from cdg_torch.notices import say
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from cdg_torch.attachment.selection import Entry, Selection
+    from cdg_torch.attachment.held import Entry
+    from cdg_torch.attachment.selection import Selection
 
 # Every optimizer that has a metric attached, by its id.
 ATTACHED: weakref.WeakValueDictionary[int, Optimizer] = weakref.WeakValueDictionary()

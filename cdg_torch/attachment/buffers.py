@@ -5,13 +5,18 @@ first written to, which takes several times as long as the transform itself. So 
 step lie in one block, and the block serves the next step: once nothing refers to any of the results
 any more, as with torch's own allocator on a GPU. An optimizer that keeps a gradient keeps its
 numbers.
+
+A small tensor costs more to make than to fill. If nothing else refers to any of the last results,
+and the next ones are to be like them, they serve again themselves.
 """
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -20,11 +25,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cdg_torch.checks import is_dtensor
+from cdg_torch.likeness import Likeness
 from cdg_torch.solve.columns import is_injective
 
-# The C library asks the system for fresh pages from about here on.
-LARGE = 1 << 17
 CACHE_LINE = 64
+# What Python counts for an object that one list refers to, and nothing else.
+_ALONE = max(map(sys.getrefcount, [object()]))
 
 
 class _Lease(np.ndarray):
@@ -32,17 +38,19 @@ class _Lease(np.ndarray):
 
 
 @lru_cache(maxsize=4096)
-def _is_dense(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> bool:
+def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], size: int) -> bool:
+    """Whether a tensor of so many numbers fills a stretch of memory, without gaps or overlaps."""
     span = 1 + sum((count - 1) * stride for count, stride in zip(shape, strides, strict=True))
     return span == size and is_injective(shape, strides)
 
 
 def _fits(tensor: Tensor) -> bool:
     return (
-        tensor.numel() * tensor.itemsize >= LARGE  # first: most are small
-        and type(tensor) in {Tensor, torch.nn.Parameter}
+        type(tensor) in {Tensor, torch.nn.Parameter}
         and tensor.device.type == "cpu"
-        and _is_dense(tensor.shape, tensor.stride(), tensor.numel())
+        and tensor.layout is torch.strided
+        and tensor.numel() > 0
+        and is_dense(tensor.shape, tensor.stride(), tensor.numel())
     )
 
 
@@ -61,11 +69,36 @@ def _empty_like(tensor: Any) -> Any:
     return found
 
 
+def _uses(storage: torch.UntypedStorage) -> int:
+    """Return how many tensors and others refer to a storage."""
+    count: int = torch._C._storage_Use_Count(storage._cdata)
+    return count
+
+
+@cache
+def _python_knows() -> bool:
+    """Whether Python's count of a tensor tells if C++ holds it, too."""
+    holder, held = torch.zeros(1, requires_grad=True), [torch.zeros(1)]
+    holder.grad = held[0]
+    return max(map(sys.getrefcount, held)) > _ALONE
+
+
+def _call(reference: weakref.WeakMethod[Any], block: NDArray[np.uint8]) -> None:
+    take_back = reference()
+    if take_back is not None:
+        take_back(block)
+
+
 class Buffers:
-    """At most one block that is not in use, for the next :meth:`like`."""
+    """The last results, and at most one block that is not in use, for the next :meth:`like`."""
 
     def __init__(self) -> None:
         self._block: NDArray[np.uint8] | None = None
+        self._results: list[Any] = []
+        self._wanted: Likeness | None = None  # what they were to be like
+        self._found: Likeness | None = None  # and what they are like
+        self._storage: torch.UntypedStorage | None = None
+        self._uses = 0
 
     def _lease(self, length: int) -> torch.UntypedStorage:
         """Return ``length`` bytes that begin at a cache line."""
@@ -74,23 +107,65 @@ class Buffers:
             block = np.empty(length + CACHE_LINE, np.uint8)
         start = -block.ctypes.data % CACHE_LINE
         lease = block[start : start + length].view(_Lease)
-        weakref.finalize(lease, self._take_back, block).atexit = False
+        # Not the method itself, which would keep what keeps the lease.
+        taking_back = weakref.WeakMethod(self._take_back)
+        weakref.finalize(lease, _call, taking_back, block).atexit = False
         return torch.from_numpy(lease).untyped_storage()
 
     def _take_back(self, block: NDArray[np.uint8]) -> None:
         self._block = block
 
-    def like(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Return an uninitialised tensor for each, as ``torch.empty_like`` does."""
+    def _serve_again(self, tensors: Sequence[Tensor], known: Likeness | None) -> bool:
+        """Whether the last results are like these tensors, and nobody else has any of them."""
+        return (
+            self._wanted is not None
+            and self._found is not None
+            and self._storage is not None
+            and _uses(self._storage) == self._uses
+            and max(map(sys.getrefcount, self._results)) == _ALONE
+            and (_python_knows() or max([k._use_count() for k in self._results]) == 1)
+            and (known is self._wanted or self._wanted.holds(tensors))
+            and self._found.holds(self._results)
+        )
+
+    def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> list[Tensor]:
+        """Return an uninitialised tensor for each, as ``torch.empty_like`` does.
+
+        ``known`` is what they are known to be like.
+        """
+        if self._serve_again(tensors, known):
+            return self._results[:]
+        self._results, self._storage = [], None
         lengths = [tensor.numel() * tensor.itemsize if _fits(tensor) else 0 for tensor in tensors]
-        ends = np.cumsum([-(-length // CACHE_LINE) * CACHE_LINE for length in lengths]).tolist()
-        storage = self._lease(ends[-1]) if any(lengths) else None
+        # Those of one length lie side by side, so that they can be treated as one tensor.
+        order = np.argsort(lengths, kind="stable")
+        starts = np.zeros(len(lengths), np.int64)
+        starts[order[1:]] = np.cumsum(-(-np.array(lengths)[order] // CACHE_LINE) * CACHE_LINE)[:-1]
+        size = max(
+            (start + n for start, n in zip(starts.tolist(), lengths, strict=True)), default=0
+        )
+        storage = self._lease(size) if size else None
         results = []
-        for tensor, length, end in zip(tensors, lengths, ends, strict=True):
+        for tensor, length, start in zip(tensors, lengths, starts.tolist(), strict=True):
             if storage is None or length == 0:
                 results.append(_empty_like(tensor))
                 continue
-            start = (end - -(-length // CACHE_LINE) * CACHE_LINE) // tensor.itemsize
             own = torch.empty(0, dtype=tensor.dtype, device="cpu")
-            results.append(own.set_(storage, start, tensor.shape, tensor.stride()))
+            place = start // tensor.itemsize
+            results.append(own.set_(storage, place, tensor.shape, tensor.stride()))
+        if storage is not None and all(lengths):
+            self._wanted, self._found = known or Likeness(tensors), Likeness(results)
+            self._results, self._storage, self._uses = results[:], storage, _uses(storage)
         return results
+
+    def as_one(self, results: Sequence[Tensor]) -> Tensor | None:
+        """Return the memory of the last results as one tensor, if they are of one dtype.
+
+        What lies between them is not theirs: any number may be there.
+        """
+        if self._storage is None or len({t.dtype for t in results}) != 1:
+            return None
+        if len(results) != len(self._results) or not all(map(is_, results, self._results)):
+            return None
+        whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
+        return whole.set_(self._storage, 0, (self._storage.nbytes() // whole.itemsize,), (1,))

@@ -1,4 +1,4 @@
-"""Weight decay and norms: how the transform meets what the optimizer adds.
+"""Weight decay: how the transform meets what the optimizer adds.
 
 =========  ==========================================================  ==========================
 decay      what the base optimizer does                                by default, it enters
@@ -20,7 +20,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from cdg_torch.attachment.selection import Selected
+    from cdg_torch.attachment.held import Acting
 
 _COUPLED = ("SGD", "Adam", "NAdam", "RAdam", "Adagrad", "Adadelta", "Adamax", "ASGD", "RMSprop")
 _DECOUPLED = ("AdamW", "Muon", "Adafactor")
@@ -76,7 +76,7 @@ def coupled_decay(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
 
 def plus_decay(
     optimizer: Optimizer,
-    selected: Sequence[Selected],
+    acting: Acting,
     tensors: Sequence[Tensor],
     sign: int,
     *,
@@ -84,8 +84,8 @@ def plus_decay(
 ) -> list[Tensor]:
     """Return t ± cw for every tensor t of a parameter w, with the coupled decay c of its group."""
     results = []
-    for s, t in zip(selected, tensors, strict=True):
-        c, w = coupled_decay(optimizer, s.group), s.parameter
+    for w, group, t in zip(acting.parameters, acting.groups, tensors, strict=True):
+        c = coupled_decay(optimizer, group)
         # A float 0.0 means none; a tensor is never asked, which would wait for the device.
         if not (isinstance(c, float) and c == 0):
             t = t.add_(sign * c * w) if inplace else t + sign * c * w
@@ -121,30 +121,3 @@ def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
     if overflow is None:
         return kept
     return torch.where(overflow > 0, torch.ones_like(overflow), kept)
-
-
-def _norm(tensor: Tensor) -> Tensor:
-    # Half types: a norm rounded to 8 or 11 bits would be the largest error of all.
-    narrow = tensor.dtype in {torch.float16, torch.bfloat16}
-    return torch.linalg.vector_norm(tensor, dtype=torch.float32 if narrow else None)
-
-
-def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor]) -> list[Tensor]:
-    """Rescale every result to the Euclidean norm that its tensor had before, in place if it can be.
-
-    A tensor that is zero, or holds a NaN or an infinity, keeps its scale: its norm says nothing
-    of its other columns. No number leaves the device.
-    """
-    matched = []
-    for result, wanted in zip(results, norms, strict=True):
-        ratio = wanted / _norm(result)
-        usable = torch.isfinite(ratio) & (ratio > 0)
-        factor = torch.where(usable, ratio, torch.ones_like(ratio)).to(result.real.dtype)
-        # What is part of a graph is needed there as it is.
-        matched.append(result * factor if result.requires_grad else result.mul_(factor))
-    return matched
-
-
-def norms_of(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Return the Euclidean norms of the tensors, on their devices."""
-    return [_norm(tensor) for tensor in tensors]

@@ -130,7 +130,7 @@ class Handle:
         if self._attachment.in_force:
             self._attachment.applied.restore()
             uninstall(self.optimizer, self._attachment)
-            self._attachment.buffers = Buffers()
+            self._attachment.forget()
 
     def apply_(self) -> None:
         """Transform the gradients now; the next step takes them as they are.
@@ -171,7 +171,7 @@ class Handle:
             msg = 'apply_() needs where="gradient": with "update" the step itself is transformed'
             raise ValueError(msg)
         applied = self._attachment.applied
-        if any(swap.stands and bool(swap.transformed.any()) for swap in applied.values()):
+        if any(bool(k.any()) for k in applied.standing()):
             msg = (
                 "these gradients have been transformed already; call apply_() once after each "
                 "backward pass, and then optimizer.step()"
@@ -235,14 +235,16 @@ class Handle:
         square for the others; a number in float64. Call it between ``backward()`` and the step.
         """
         self._check_step_is_there()
-        selected = self._attachment.selection.now(self.optimizer)
-        acted = {id(s.parameter) for s in selected}
-        grads = [widened(g) for s in selected if (g := s.parameter.grad) is not None]
-        for s, g in zip(selected, grads, strict=True):
-            check_served(g, f"the gradient of {s.entry.name}")
+        selection = self._attachment.selection
+        acting = selection.acting(self.optimizer)
+        acted = {*map(id, acting.parameters)}
+        grads = [widened(g) for p in acting.parameters if (g := p.grad) is not None]
+        for entry, g in zip(acting.entries, grads, strict=True):
+            check_served(g, f"the gradient of {entry.name}")
         recorded = torch.is_grad_enabled() and any(g.requires_grad for g in grads)
         with torch.set_grad_enabled(recorded):
-            transformed = in_metric(selected, grads, "gradient", Buffers())
+            metrics = selection.metrics_of(acting)
+            transformed, _ = in_metric(acting, metrics, grads, "gradient", Buffers())
         pairs = list(zip(grads, transformed, strict=True))
         for group in self.optimizer.param_groups:
             for p in group["params"]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor, nn
 
 from cdg_theory.checks import described
 from cdg_theory.metric import check_metric
+from cdg_torch.attachment.held import Acting, Entry, Held, inside
 from cdg_torch.layers import CONVOLUTIONS, Slot, output_axis, parameter_slots
 
 if TYPE_CHECKING:
@@ -159,39 +161,6 @@ class Rule:
 _CONDITIONS = ("name", "types", "parameter", "when", "")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """A parameter with the rule that acts on it, or the reason why none does.
-
-    ``rule`` is an index: the rule's metric is read at every step.
-    """
-
-    name: str
-    parameter: nn.Parameter
-    slots: tuple[Slot, ...]
-    rule: int | None = None
-    dim: int = 0
-    groups: int = 1
-    reason: str = ""
-    provisional: bool = False
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the model still holds this parameter where it was found."""
-        if self.provisional:
-            return False
-        # A loop, not all(): this runs for every parameter at every step.
-        for slot in self.slots:  # noqa: SIM110
-            if slot.owner._parameters.get(slot.key) is not self.parameter:
-                return False
-        return True
-
-    def successors(self) -> list[Tensor]:
-        """Return what stands in its places now, other than itself."""
-        found = (slot.owner._parameters.get(slot.key) for slot in self.slots)
-        return [p for p in found if p is not None and p is not self.parameter]
-
-
 class Selected(NamedTuple):
     """A tensor to act on in this step: the metric in force, and what the optimizer knows of it."""
 
@@ -216,6 +185,7 @@ class Selection:
         self.model = model
         self.rules = tuple(rules)
         self._by_id: dict[int, Entry] | None = None
+        self._held: Held | None = None
 
     def __getstate__(self) -> tuple[Any, ...]:
         return self.model, self.rules
@@ -265,36 +235,83 @@ class Selection:
 
     def now(self, optimizer: Optimizer, *, with_gradient: bool = True) -> list[Selected]:
         """Return the tensors to act on now, from the optimizer's groups as they are."""
-        held = [
-            (p, group)
-            for group in optimizer.param_groups
-            for p in group["params"]
-            if p.grad is not None or p.requires_grad or not with_gradient
+        acting = self.acting(optimizer, with_gradient=with_gradient)
+        return [
+            *map(
+                Selected, acting.parameters, acting.groups, acting.entries, self.metrics_of(acting)
+            )
         ]
-        by_id = self.read() if self._by_id is None else self._by_id
-        entries = [by_id.get(id(p)) for p, _ in held]
-        if any(entry is None or not entry.is_current for entry in entries):
+
+    def acting(self, optimizer: Optimizer, *, with_gradient: bool = True) -> Acting:
+        """Return the same as columns, and the same object if nothing has changed."""
+        groups = optimizer.param_groups
+        parameters = [*chain.from_iterable([group["params"] for group in groups])]
+        held = self._held
+        if held is None or not held.is_current(groups, parameters):
+            self._held = None  # if it fails now, so it does the next time
+            held = self._hold(optimizer, parameters, with_gradient=with_gradient)
+        acting = held.having(self.metrics)
+        if with_gradient:
+            acting = held.with_gradient(acting)
+        if not acting.parameters:
+            self._check(optimizer, parameters, with_gradient=with_gradient)
+        return acting
+
+    @property
+    def metrics(self) -> list[Metric | None]:
+        """The metric of each rule; the identity is left out: the very gradient goes in."""
+        return [None if _is_identity(rule.metric) else rule.metric for rule in self.rules]
+
+    def metrics_of(self, acting: Acting) -> tuple[Metric, ...]:
+        """Return the metric of each of these tensors."""
+        metrics: Any = self.metrics
+        return tuple([metrics[entry.rule] for entry in acting.entries])
+
+    def _check(
+        self, optimizer: Optimizer, parameters: Sequence[Tensor], *, with_gradient: bool
+    ) -> dict[int, Entry]:
+        """Refuse parameters that the model no longer has; return the model as it is now."""
+        held = [p for p in parameters if p.grad is not None or p.requires_grad or not with_gradient]
+        by_id = self._by_id
+        if by_id is None or any(not _is_current(by_id.get(id(p))) for p in held):
             by_id = self.read()
-            entries = [by_id.get(id(p)) for p, _ in held]
-            if all(entry is None for entry in entries):
+            if held and all(id(p) not in by_id for p in held):
                 msg = (
                     "none of the optimizer's parameters belongs to the model any more: they have "
                     "been replaced since attach(), so nothing would be transformed; detach, and "
                     "attach again to the optimizer and the model that are trained"
                 )
                 raise RuntimeError(msg)
-            self._check_none_is_stale(optimizer, [p for p, _ in held], by_id)
-            self._by_id = by_id
-        # The identity is left out: the very gradient goes into the step.
-        metrics = [None if _is_identity(rule.metric) else rule.metric for rule in self.rules]
-        return [
-            Selected(p, group, entry, metric)
-            for (p, group), entry in zip(held, entries, strict=True)
-            if entry is not None
-            and entry.rule is not None
-            and (p.grad is not None or not with_gradient)
-            and (metric := metrics[entry.rule]) is not None
+            self._check_none_is_stale(optimizer, held, by_id)
+        self._by_id = by_id
+        return by_id
+
+    def _hold(self, optimizer: Optimizer, parameters: list[Tensor], *, with_gradient: bool) -> Held:
+        by_id = self._check(optimizer, parameters, with_gradient=with_gradient)
+        groups = optimizer.param_groups
+        each = [(p, group, by_id.get(id(p))) for group in groups for p in group["params"]]
+        known = [entry for _, _, entry in each if entry is not None]
+        outside = len(known) < len(each)
+        places = [
+            (slot.owner, slot.key, entry.parameter)
+            for entry in (by_id.values() if outside else known)
+            for slot in entry.slots
         ]
+        modules = [*self.model.modules()] if outside else []
+        ruled = [(p, group, e) for p, group, e in each if e is not None and e.rule is not None]
+        columns = map(tuple, zip(*ruled, strict=True)) if ruled else ((), (), ())
+        held = Held([*groups], parameters, places, modules, inside(modules), Acting(*columns))
+        # Read again each time: lazy layers, and frozen parameters that the model no longer has.
+        if all(map(_is_current, known)):
+            self._held = held
+        return held
+
+
+def _is_current(entry: Entry | None) -> bool:
+    """Whether the model still holds this parameter where it was found."""
+    if entry is None or entry.provisional:
+        return False
+    return all(s.owner._parameters.get(s.key) is entry.parameter for s in entry.slots)
 
 
 def _is_identity(metric: Metric | None) -> bool:

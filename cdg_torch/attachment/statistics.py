@@ -14,7 +14,7 @@ from cdg_torch.devices import widened
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from cdg_torch.attachment.selection import Selected
+    from cdg_torch.attachment.held import Acting
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,8 @@ def _measure(tensor: Tensor, dim: int, groups: int) -> Tensor:
     )
 
 
-def _measure_all(selected: Sequence[Selected], tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [
-        _measure(t, s.entry.dim, s.entry.groups) for s, t in zip(selected, tensors, strict=True)
-    ]
+def _measure_all(acting: Acting, tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [_measure(t, e.dim, e.groups) for e, t in zip(acting.entries, tensors, strict=True)]
 
 
 class Statistics:
@@ -58,14 +56,14 @@ class Statistics:
         self._raw: list[Tensor] = []
         self._sent: list[Tensor] = []
 
-    def before(self, selected: Sequence[Selected], tensors: Sequence[Tensor]) -> None:
+    def before(self, acting: Acting, tensors: Sequence[Tensor]) -> None:
         """Measure the tensors before the transform."""
-        self._names = tuple(s.entry.name for s in selected)
-        self._raw = _measure_all(selected, tensors)
+        self._names = tuple(entry.name for entry in acting.entries)
+        self._raw = _measure_all(acting, tensors)
 
-    def after(self, selected: Sequence[Selected], tensors: Sequence[Tensor]) -> None:
+    def after(self, acting: Acting, tensors: Sequence[Tensor]) -> None:
         """Measure them after it."""
-        self._sent = _measure_all(selected, tensors)
+        self._sent = _measure_all(acting, tensors)
 
     def read(self) -> dict[str, TensorStatistics]:
         """Return the numbers of the last step; waits for the device."""

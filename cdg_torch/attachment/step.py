@@ -18,6 +18,7 @@ import functools
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import is_
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -29,23 +30,26 @@ from cdg_torch.attachment.acting import check_acts
 from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.attachment.decay import (
     kept_fraction,
-    match_norms,
-    norms_of,
     plus_decay,
     steps_as_torch,
 )
 from cdg_torch.attachment.guard import Guard, lifted
+from cdg_torch.attachment.held import Acting, Entry
 from cdg_torch.attachment.hooks import hooks_on_raw_gradients
+from cdg_torch.attachment.lists import are_plain, multiply_, subtract_
+from cdg_torch.attachment.norms import Places, alike, match_norms, norms_of
 from cdg_torch.attachment.refusals import check_gradients
-from cdg_torch.attachment.selection import Selected, Selection
+from cdg_torch.attachment.selection import Selection
 from cdg_torch.attachment.statistics import Statistics
-from cdg_torch.attachment.swaps import Swap, Swaps
+from cdg_torch.attachment.swaps import Swaps
 from cdg_torch.checks import check_tensor, is_dtensor
 from cdg_torch.gradient import riemannian_gradient, write_gradients
-from cdg_torch.solve import Job
+from cdg_torch.solve import Job, Planned
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
+
+    from cdg_theory import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,15 @@ class Options:
     stats: bool = False
 
 
+class Routine(NamedTuple):
+    """What was transformed in the last step, and how."""
+
+    acting: Acting
+    rules: list[Metric | None]
+    planned: Planned
+    places: Places
+
+
 class Attachment:
     """What an optimizer holds of its metric. It never refers back to the optimizer: no cycle.
 
@@ -71,6 +84,8 @@ class Attachment:
     ``steps``        the number of steps in which it has acted on something
     ``applied``      what ``Handle.apply_`` has transformed ahead of the next step
     ``buffers``      memory for the results, used again from step to step
+    ``copies``       the same for parameters before the step, with ``where="update"``
+    ``routine``      how the last step was done: the next one is most often like it
     ``statistics``   what the last step did, if asked for
     ``older_hooks``  the keys of the optimizer's step hooks that are older than the metric
     ``guards``       what refuses steps past the metric, while the attached one is not running
@@ -87,14 +102,20 @@ class Attachment:
     replaced: Callable[..., Any] | None = None
     step: Callable[[], Any]
     handle: Callable[[], Any] | None = None
+    routine: Routine | None = None
 
     def __init__(self, selection: Selection, options: Options) -> None:
         self.selection = selection
         self.options = options
         self.applied = Swaps()
         self.guards: list[Guard] = []
-        self.buffers = Buffers()
         self.statistics = Statistics()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the last step, and give its memory back."""
+        self.buffers, self.copies = Buffers(), Buffers()
+        self.routine = None
 
     # A copy brings model, rules and options; the rest belongs to one optimizer.
     def __getstate__(self) -> tuple[Any, ...]:
@@ -134,7 +155,7 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
                 saved = save(attachment, optimizer, with_gradient=not closures)
                 result = own_step(*args, **kwargs)
                 transform_updates(attachment, optimizer, saved)
-                attachment.steps += bool(saved)
+                attachment.steps += bool(saved.before)
                 return result
 
             # apply_() may have transformed the gradients already.
@@ -214,128 +235,198 @@ def records(optimizer: Optimizer, tensors: Sequence[Tensor]) -> bool:
 def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: Swaps) -> None:
     """Put k = M⁻¹g in the place of every selected gradient, of all or of none; add to ``swaps``."""
     options, statistics = attachment.options, attachment.statistics
-    selected = select(attachment, optimizer)
-    if swaps:
-        ready = {key for key, swap in swaps.items() if swap.stands}
-        selected = [s for s in selected if id(s.parameter) not in ready]
-    raws = [grad for s in selected if (grad := s.parameter.grad) is not None]
-
-    for s, raw in zip(selected, raws, strict=True):
-        check_served(raw, f"the gradient of {s.entry.name}")
+    acting = select(attachment, optimizer)
+    if swaps and (ready := swaps.keep_standing()):
+        acting = acting.those([id(p) not in ready for p in acting.parameters])
+    raws: list[Any] = [p.grad for p in acting.parameters]
+    planned = known_plan(attachment, acting, raws)
+    if planned is None:
+        for entry, raw in zip(acting.entries, raws, strict=True):
+            check_served(raw, f"the gradient of {entry.name}")
 
     recorded = records(optimizer, raws)
     with torch.set_grad_enabled(recorded):
         if options.stats:
-            statistics.before(selected, list(map(in_memory, raws)))
+            statistics.before(acting, list(map(in_memory, raws)))
         # What belongs to a graph is not overwritten.
         inplace = options.inplace and not recorded
         fed = raws
         if options.transform_decay:
-            fed = plus_decay(optimizer, selected, raws, +1, inplace=inplace)
-        buffers = None if inplace else attachment.buffers
-        results = in_metric(selected, fed, "gradient", buffers, match_norm=options.match_norm)
+            fed = plus_decay(optimizer, acting, raws, +1, inplace=inplace)
+            planned = known_plan(attachment, acting, fed)
+        results = transformed(attachment, acting, fed, "gradient", planned, inplace=inplace)
         if options.transform_decay:
             # The optimizer will add the decay itself: M⁻¹(g + λw) − λw + λw.
-            results = plus_decay(optimizer, selected, results, -1, inplace=True)
+            results = plus_decay(optimizer, acting, results, -1, inplace=True)
         if options.stats:
-            statistics.after(selected, results)
+            statistics.after(acting, results)
 
-    for s, raw, k in zip(selected, raws, results, strict=True):
-        s.parameter.grad = k
-        swaps[id(s.parameter)] = Swap(s.parameter, None if options.inplace else raw, k)
+    kept: list[Tensor | None] = [None] * len(raws) if options.inplace else raws
+    swaps.put(acting.parameters, kept, results)
 
 
-def select(
-    attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool = True
-) -> list[Selected]:
+def select(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool = True) -> Acting:
     """Return the tensors to act on now."""
-    selected = attachment.selection.now(optimizer, with_gradient=with_gradient)
+    acting = attachment.selection.acting(optimizer, with_gradient=with_gradient)
     if not attachment.checked:
         attachment.checked = check_acts(optimizer, attachment.selection)
-    return selected
+    return acting
 
 
 class Saved(NamedTuple):
-    """A selected parameter w before the step, and the fraction 1 − ηλ of it that decay keeps."""
+    """Selected parameters w before the step, and the fraction 1 − ηλ that decay keeps.
 
-    selected: Selected
-    before: Tensor
-    kept: float | Tensor
+    The fraction is the group's, by the group's ``id``.
+    """
+
+    acting: Acting
+    before: list[Tensor]
+    kept: dict[int, float | Tensor]
 
 
 @_disable_dynamo
-def save(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool) -> list[Saved]:
+def save(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool) -> Saved:
     """Copy the selected parameters."""
+    acting = select(attachment, optimizer, with_gradient=with_gradient)
     whole = attachment.options.transform_decay
+    groups = {id(group): group for group in optimizer.param_groups}
+    kept = {key: 1.0 if whole else kept_fraction(optimizer, group) for key, group in groups.items()}
     with torch.set_grad_enabled(records(optimizer, [])):
-        return [
-            Saved(s, s.parameter.clone(), 1.0 if whole else kept_fraction(optimizer, s.group))
-            for s in select(attachment, optimizer, with_gradient=with_gradient)
-        ]
+        if torch.is_grad_enabled() or not are_plain(acting.parameters):
+            before = [p.clone() for p in acting.parameters]
+        else:
+            before = attachment.copies.like(acting.parameters)
+            torch._foreach_copy_(before, acting.parameters)
+    return Saved(acting, before, kept)
 
 
 @_disable_dynamo
-def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Sequence[Saved]) -> None:
+def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved) -> None:
     """Replace each displacement d = w⁺ − (1−ηλ)w by M⁻¹d."""
     options, statistics = attachment.options, attachment.statistics
-    selected = [x.selected for x in saved]
+    acting, before, kept = saved
+    parameters = acting.parameters
     recorded = records(optimizer, [])
     with torch.set_grad_enabled(recorded):
-        moves = [x.selected.parameter - x.kept * x.before for x in saved]
-        results = in_metric(
-            selected, moves, "update", attachment.buffers, match_norm=options.match_norm
-        )
+        if recorded:
+            each = zip(parameters, before, acting.groups, strict=True)
+            moves = [p - kept[id(group)] * w for p, w, group in each]
+        else:
+            # (1−ηλ)w − w⁺ = −d, in the memory of w: the transform is odd, also when it rounds.
+            moves = before
+            for key, c in kept.items():
+                if isinstance(c, Tensor) or c != 1:
+                    pairs = zip(moves, acting.groups, strict=True)
+                    multiply_([w for w, group in pairs if id(group) == key], c)
+            subtract_(moves, parameters)
+        planned = known_plan(attachment, acting, moves)
+        results = transformed(attachment, acting, moves, "update", planned)
         if options.stats:
-            statistics.before(selected, moves)
-            statistics.after(selected, results)
-        for s, d, k in zip(selected, moves, results, strict=True):
-            # w⁺ − (d − k), not w + k: where the step did nothing, not a bit changes.
-            s.parameter.sub_(d - k if recorded else d.sub_(k))
+            statistics.before(acting, moves)
+            statistics.after(acting, results)
+        # w⁺ − (d − k), not w + k: where the step did nothing, not a bit changes.
+        if recorded:
+            for p, d, k in zip(parameters, moves, results, strict=True):
+                p.sub_(d - k)
+        else:
+            whole, moved = attachment.buffers.as_one(results), attachment.copies.as_one(moves)
+            if whole is not None and moved is not None and len(whole) == len(moved):
+                whole.sub_(moved)
+            else:
+                subtract_(results, moves)
+            subtract_(parameters, results)
+
+
+def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]) -> Planned | None:
+    """Return the plan of the last step, if these are the same parameters and tensors like those.
+
+    Metrics may be others.
+    """
+    routine = attachment.routine
+    if routine is None or routine.acting is not acting or not routine.planned.serves(tensors):
+        return None
+    rules = attachment.selection.metrics
+    if rules == routine.rules:
+        return routine.planned
+    planned = routine.planned.with_metrics(attachment.selection.metrics_of(acting))
+    attachment.routine = None if planned is None else routine._replace(rules=rules, planned=planned)
+    return planned
+
+
+def transformed(
+    attachment: Attachment,
+    acting: Acting,
+    tensors: list[Tensor],
+    noun: str,
+    planned: Planned | None,
+    *,
+    inplace: bool = False,
+) -> list[Tensor]:
+    """Return M⁻¹t of every tensor t, by a plan that is known or by one that is known from now on.
+
+    A result has the norm of its tensor, if that was asked for.
+    """
+    buffers = None if inplace else attachment.buffers
+    known = planned is not None and not torch.is_grad_enabled()
+    places: Places = []
+    if attachment.options.match_norm:
+        places = attachment.routine.places if known and attachment.routine else alike(tensors)
+    norms = norms_of(tensors, places)
+    if planned is not None and known:
+        results = tensors if buffers is None else buffers.like(tensors, planned.grads)
+        planned.run(results, tensors)
+    else:
+        metrics = attachment.selection.metrics_of(acting)
+        results, jobs = in_metric(acting, metrics, tensors, noun, buffers)
+        # What is a job as it is, and all of it.
+        if jobs and all(map(is_, tensors, [job.grad for job in jobs])):
+            planned = Planned.of(jobs)
+            rules = attachment.selection.metrics
+            if planned is not None:
+                attachment.routine = Routine(acting, rules, planned, places)
+    return match_norms(results, norms, places) if places else results
 
 
 def in_metric(
-    selected: Sequence[Selected],
+    acting: Acting,
+    metrics: Sequence[Metric],
     tensors: Sequence[Tensor],
     noun: str,
     buffers: Buffers | None,
-    *,
-    match_norm: bool = False,
-) -> list[Tensor]:
+) -> tuple[list[Tensor], list[Job]]:
     """Return M⁻¹t of every tensor t: dense, complex or sharded, each in its own layout.
 
     ``buffers`` gives the memory; without, the tensors are overwritten. Where autograd records, it
-    sees the transform, and refuses sharded tensors with a history.
+    sees the transform, and refuses sharded tensors with a history. Beside the results: the jobs
+    that were done for all tensors but these.
     """
     tensors = list(map(in_memory, tensors))
-    norms = norms_of(tensors) if match_norm else []
+    each = [*zip(tensors, metrics, acting.entries, strict=True)]
     recorded = torch.is_grad_enabled()
     if recorded:
-        outs = [
-            torch.empty_like(t) if is_dtensor(t) else _in_graph(t, s)
-            for t, s in zip(tensors, selected, strict=True)
-        ]
+        outs = [torch.empty_like(t) if is_dtensor(t) else _in_graph(t, m, e) for t, m, e in each]
     else:
         outs = list(tensors) if buffers is None else buffers.like(tensors)
     whole: list[Job] = []
     sharded: list[Job] = []
     names = []
-    for out, t, s in zip(outs, tensors, selected, strict=True):
+    for out, (t, metric, entry) in zip(outs, each, strict=True):
         if is_dtensor(t):
-            sharded.append(Job(out, t, s.metric, s.entry.dim, s.entry.groups))
-            names.append(f"the {noun} of {s.entry.name}")
+            sharded.append(Job(out, t, metric, entry.dim, entry.groups))
+            names.append(f"the {noun} of {entry.name}")
         elif not recorded:
-            whole.append(Job(_real(out), _real(t), s.metric, s.entry.dim, s.entry.groups))
+            whole.append(Job(_real(out), _real(t), metric, entry.dim, entry.groups))
     if sharded:
         # Here, because torch.distributed.tensor is slow to import.
         from cdg_torch.sharded import write_sharded_gradients
 
         write_sharded_gradients(sharded, names)
     write_gradients(whole)
-    return match_norms(outs, norms) if match_norm else outs
+    return outs, [] if sharded else whole
 
 
-def _in_graph(tensor: Tensor, s: Selected) -> Tensor:
-    out = riemannian_gradient(_real(tensor), s.metric, dim=s.entry.dim, groups=s.entry.groups)
+def _in_graph(tensor: Tensor, metric: Metric, entry: Entry) -> Tensor:
+    out = riemannian_gradient(_real(tensor), metric, dim=entry.dim, groups=entry.groups)
     return torch.view_as_complex(out) if tensor.is_complex() else out
 
 

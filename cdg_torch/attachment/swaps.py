@@ -8,7 +8,7 @@ them, in the same memory. So torch is asked to tell when a backward pass comes t
 from __future__ import annotations
 
 import weakref
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -23,32 +23,49 @@ _SUM = (
 )
 
 
-class Swap(NamedTuple):
-    """A transformed gradient that stands in ``p.grad`` for the raw one (None: overwritten)."""
+class Swaps:
+    """Transformed gradients that stand in ``p.grad``, and the raw ones that were there, as columns.
 
-    parameter: Tensor
-    raw: Tensor | None
-    transformed: Tensor
-
-    @property
-    def stands(self) -> bool:
-        """Whether the transformed gradient, changed or not, is still in its place."""
-        return self.parameter.grad is self.transformed
-
-
-class Swaps(dict[int, Swap]):
-    """The swaps of a step, by the ``id`` of the parameter."""
+    ===============  ======================================================================
+    ``parameters``   whose gradients they are
+    ``raw``          what is put back; None where it has been overwritten
+    ``transformed``  what stands in its place, changed or not, until something else does
+    ===============  ======================================================================
+    """
 
     def __init__(self) -> None:
-        super().__init__()
+        self.parameters: list[Tensor] = []
+        self.raw: list[Tensor | None] = []
+        self.transformed: list[Tensor] = []
         self._watches: dict[int, tuple[RemovableHandle, object]] = {}
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def standing(self) -> list[Tensor]:
+        """Return the transformed gradients that are still in their places."""
+        pairs = zip(self.parameters, self.transformed, strict=True)
+        return [k for p, k in pairs if p.grad is k]
+
+    def put(
+        self,
+        parameters: Sequence[Tensor],
+        raw: Sequence[Tensor | None],
+        transformed: Sequence[Tensor],
+    ) -> None:
+        """Put transformed gradients into their places."""
+        self.parameters += parameters
+        self.raw += raw
+        self.transformed += transformed
+        for p, k in zip(parameters, transformed, strict=True):
+            p.grad = k
 
     @_disable_dynamo
     def restore(self) -> None:
         """Put the raw gradients back wherever ours still stand."""
-        for swap in self.values():
-            if swap.raw is not None and swap.stands:
-                swap.parameter.grad = swap.raw
+        for p, raw, k in zip(self.parameters, self.raw, self.transformed, strict=True):
+            if p.grad is k and raw is not None:
+                p.grad = raw
         self.forget()
 
     def forget(self) -> None:
@@ -56,13 +73,25 @@ class Swaps(dict[int, Swap]):
         for hook, _ in self._watches.values():
             hook.remove()
         self._watches.clear()
-        self.clear()
+        self.parameters, self.raw, self.transformed = [], [], []
+
+    def keep_standing(self) -> set[int]:
+        """Forget those that no longer stand; return the ids of the other parameters."""
+        rows = [*zip(self.parameters, self.raw, self.transformed, strict=True)]
+        kept = [row for row in rows if row[0].grad is row[2]]
+        self.parameters = [p for p, _, _ in kept]
+        self.raw = [raw for _, raw, _ in kept]
+        self.transformed = [k for _, _, k in kept]
+        standing = {*map(id, self.parameters)}
+        for key in self._watches.keys() - standing:
+            self._watches.pop(key)[0].remove()
+        return standing
 
     def watch(self) -> None:
         """Ask torch to tell when a backward pass is about to add to one of them."""
         reference = weakref.ref(self)
-        for key, swap in self.items():
-            p = swap.parameter
+        for p in self.parameters:
+            key = id(p)
             if key in self._watches or not (p.is_leaf and p.requires_grad):
                 continue  # no backward pass comes to what does not require grad
             if is_dtensor(p):
@@ -77,20 +106,26 @@ class Swaps(dict[int, Swap]):
                 hook = node.register_prehook(lambda _, key=key: _meet(reference(), key))
                 self._watches[key] = hook, node  # torch itself does not keep the node
 
+    def find(self, key: int) -> int | None:
+        """Return the place of a parameter, by its ``id``."""
+        return next((i for i, p in enumerate(self.parameters) if id(p) == key), None)
+
     def drop(self, key: int) -> None:
         """Take what stands for a raw gradient as it is."""
-        self.pop(key)
-        hook, _ = self._watches.pop(key)
-        hook.remove()
+        i = self.find(key)
+        if i is not None:
+            del self.parameters[i], self.raw[i], self.transformed[i]
+        if key in self._watches:
+            self._watches.pop(key)[0].remove()
 
 
 def _meet(swaps: Swaps | None, key: int, *, too_late: bool = False) -> None:
     """Take a gradient for raw that a backward pass finds zeroed, and refuse any other."""
-    swap = None if swaps is None else swaps.get(key)
-    if swaps is None or swap is None or not swap.stands:
+    i = None if swaps is None else swaps.find(key)
+    if swaps is None or i is None or swaps.parameters[i].grad is not swaps.transformed[i]:
         return
     # This waits for the device, and comes to pass only after a step that was skipped.
-    if too_late or bool(swap.transformed.any()):
+    if too_late or bool(swaps.transformed[i].any()):
         which = "zero_grad(set_to_none=True)" if too_late else "zero_grad()"
         raise RuntimeError(_SUM.format(which))
     swaps.drop(key)

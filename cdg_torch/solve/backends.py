@@ -1,13 +1,15 @@
-"""Which implementation of k = M⁻¹g serves a tensor: the reference, the CPU or the GPU kernels.
+"""Which implementation of k = M⁻¹g serves a tensor: the CPU or the GPU kernels, or plain PyTorch.
 
 ==============  =============================================================================
-``reference``   plain PyTorch, any device: the readable version, :mod:`cdg_torch.solve.reference`
+``reference``   plain PyTorch, any device, row by row: the readable version that the others are
+                held against, :mod:`cdg_torch.solve.reference`; only if it is asked for
+``torch``       plain PyTorch, any device, in blocks of rows: :mod:`cdg_torch.solve.blocked`
 ``cpu``         Numba, tensors in main memory: :mod:`cdg_torch.solve.cpu.single`
 ``gpu``         Triton, tensors on a CUDA device, not float64: :mod:`cdg_torch.solve.gpu.programs`
 ==============  =============================================================================
 
 By default the fastest one that can serve a tensor does; :func:`backend` overrides. Where a package
-is missing and the reference serves in the kernels' place, a :class:`cdg_torch.CDGWarning` says so
+is missing and plain PyTorch serves in the kernels' place, a :class:`cdg_torch.CDGWarning` says so
 once, as soon as a tensor is large enough for it to matter.
 """
 
@@ -30,14 +32,14 @@ from cdg_torch.notices import say_once
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Backend = Literal["reference", "cpu", "gpu"]
+Backend = Literal["reference", "torch", "cpu", "gpu"]
 
 
 LARGE = 2**14
 """From how many numbers in a tensor on a missing package is worth a word.
 
-A 3×3 convolution of 43 by 43 channels. There the reference takes a fifth of a millisecond or more
-where the kernels take less than a tenth, and the ratio grows to seventy.
+A 3×3 convolution of 43 by 43 channels. There plain PyTorch takes a fifth of a millisecond or more
+where the kernels take less than a tenth, and the ratio grows.
 """
 
 
@@ -67,7 +69,7 @@ def backend(name: Backend) -> Iterator[None]:
     Parameters
     ----------
     name
-        ``"reference"``, ``"cpu"`` or ``"gpu"``.
+        ``"reference"``, ``"torch"``, ``"cpu"`` or ``"gpu"``.
 
     Yields
     ------
@@ -111,7 +113,7 @@ def _installed(package: str, tensor: Placed) -> bool:
     if not _found(package) and forced() is not None:
         raise ModuleNotFoundError(missing(package), name=package)
     if not _found(package) and tensor.shape.numel() >= LARGE:
-        say_once(f"the slower PyTorch reference serves: {missing(package)}")
+        say_once(f"slower plain PyTorch serves: {missing(package)}")
     return _found(package)
 
 
@@ -155,11 +157,11 @@ def choose(tensor: Placed) -> Backend:
     if asked is None:
         if _cpu_serves(tensor):
             return "cpu"
-        return "gpu" if _gpu_serves(tensor) else "reference"
-    if asked == "reference" or {"cpu": _cpu_serves, "gpu": _gpu_serves}[asked](tensor):
+        return "gpu" if _gpu_serves(tensor) else "torch"
+    if asked in {"reference", "torch"} or {"cpu": _cpu_serves, "gpu": _gpu_serves}[asked](tensor):
         return asked
     msg = (
         f"the {asked} backend cannot serve a {tensor.dtype} tensor on {tensor.device}; "
-        "leave the choice to cdg_torch, or use backend('reference')"
+        "leave the choice to cdg_torch, or use backend('torch')"
     )
     raise ValueError(msg)

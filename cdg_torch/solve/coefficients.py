@@ -135,11 +135,11 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
 
 def pair_matrices(factors: CurvatureFactors) -> NDArray[np.float64]:
     """Return what the sweeps over pairs carry from row to row, (n-1, 2, 2)."""
-    return np.moveaxis(_matrix(factors.ring, factors.carry), -1, 0)
+    return np.moveaxis(element_matrix(factors.ring, factors.carry), -1, 0)
 
 
-def _matrix(ring: Ring, element: Any) -> NDArray[np.float64]:
-    """Return an element's matrix, or those of arrays of elements, (2, 2, ...)."""
+def element_matrix(ring: Ring, element: Any) -> NDArray[np.float64]:
+    """Return the matrix of an element of the ring, or those of arrays of elements, (2, 2, ...)."""
     a, b = element
     return np.array([[a + ring.c * b, b], [-ring.omega * b, a]])
 
@@ -149,13 +149,13 @@ def _pair_values(metric: Metric, n: int, *, double: bool) -> NDArray[np.float64]
     assert isinstance(factors, CurvatureFactors)
     ring, seam, release = factors.ring, factors.seam, factors.release
     carry = np.zeros((2, 2, n))
-    carry[..., :-1] = _matrix(ring, factors.carry)
+    carry[..., :-1] = element_matrix(ring, factors.carry)
     fixed = [metric.mean, 0.0, float(seam is not None)]
     nothing = np.zeros((2, n))
     if double:
         released = nothing if release is None else np.repeat(np.array(release)[:, None], n, 1)
         own = (factors.closure, nothing if seam is None else seam, released)
-        matrices = (_matrix(ring, element) for element in own)
+        matrices = (element_matrix(ring, element) for element in own)
         return np.concatenate([fixed, carry.ravel(), *(each.ravel() for each in matrices)])
 
     one_hot = np.zeros(n)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
@@ -175,6 +175,9 @@ class BlockTable:
     ``tensor``        (blocks,) the index of the block's tensor in the list
     ``offset``        (blocks,) bytes from the tensor's first element to the block's
     ``coefficients``  those of all metrics and row counts, one after the other
+    ``owners``        of each of them: a tensor that has it, its row count, which kernel, how
+                      many numbers
+    ``double``        whether the tensors are float64
     ================  =====================================================================
     """
 
@@ -182,6 +185,8 @@ class BlockTable:
     tensor: NDArray[np.int64]
     offset: NDArray[np.int64]
     coefficients: NDArray[np.float64]
+    owners: tuple[tuple[int, int, int, int], ...]
+    double: bool
 
     def addresses(self, first: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where each block begins, from where each tensor does (the last axis)."""
@@ -190,6 +195,19 @@ class BlockTable:
     def column(self, name: str) -> NDArray[np.int64]:
         """Return one column of the table."""
         return self.table[:, COLUMNS.index(name)]
+
+    def revalued(self, metrics: Sequence[Metric]) -> BlockTable | None:
+        """Return the same blocks with other metrics, one per tensor; None if all is to be redone.
+
+        Tensors of equal metrics must have equal ones now.
+        """
+        values = []
+        for tensor, rows, kind, length in self.owners:
+            own = coefficients(metrics[tensor], rows, double=self.double)
+            if own.kind != kind or len(own.values) != length:
+                return None
+            values.append(own.values)
+        return replace(self, coefficients=np.concatenate([np.empty(0), *values]))
 
 
 def block_table(parts: Sequence[Part], itemsize: int, *, double: bool) -> BlockTable:
@@ -204,6 +222,7 @@ def block_table(parts: Sequence[Part], itemsize: int, *, double: bool) -> BlockT
     """
     rows, tensor, offset = [], [], []
     begins: dict[tuple[Metric, int], int] = {}
+    owners = []
     values: list[NDArray[np.float64]] = [np.empty(0)]
     length = 0
     for index, (shape, strides, metric, dim, groups) in enumerate(parts):
@@ -213,6 +232,7 @@ def block_table(parts: Sequence[Part], itemsize: int, *, double: bool) -> BlockT
             if key not in begins:
                 begins[key] = length
                 values.append(own.values)
+                owners.append((index, block.rows, own.kind, len(own.values)))
                 length += len(own.values)
             along = (block.rows, block.row_stride)
             across = (block.outer, block.outer_stride, block.inner, block.inner_stride)
@@ -224,4 +244,6 @@ def block_table(parts: Sequence[Part], itemsize: int, *, double: bool) -> BlockT
         tensor=np.array(tensor, np.int64),
         offset=np.array(offset, np.int64),
         coefficients=np.concatenate(values),
+        owners=tuple(owners),
+        double=double,
     )

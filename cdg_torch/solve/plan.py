@@ -28,7 +28,9 @@ from cdg_torch.checks import (
     check_tensor,
 )
 from cdg_torch.devices import has_float64
+from cdg_torch.likeness import Likeness
 from cdg_torch.solve.backends import Backend, choose, forced
+from cdg_torch.solve.blocked import write_blocked
 from cdg_torch.solve.columns import Part, check_no_overlap, is_injective
 from cdg_torch.solve.reference import from_rows, solve_gram, to_rows
 
@@ -103,6 +105,8 @@ class Signature(NamedTuple):
 
 
 PLAIN = {Tensor, torch.nn.Parameter}
+# Index in the list, metric, axis and groups.
+Served = tuple[tuple[int, Metric, int, int], ...]
 # One field of every job.
 Columns = tuple[Any, ...]
 
@@ -166,14 +170,16 @@ class Plan:
     ================  =====================================================================
     ``moved``         gradients to be copied first, since the buffer's strides are not theirs
     ``by_reference``  index, metric, axis and groups of what the reference serves
+    ``by_torch``      the same of what plain PyTorch in blocks serves
     ``elsewhere``     the same of what lies where float64 does not exist: solved in main memory
     ``by_kernels``    for each dtype and device: the kernels' own plan, and what it serves
     ================  =====================================================================
     """
 
     moved: tuple[int, ...]
-    by_reference: tuple[tuple[int, Metric, int, int], ...]
-    elsewhere: tuple[tuple[int, Metric, int, int], ...]
+    by_reference: Served
+    by_torch: Served
+    elsewhere: Served
     by_kernels: tuple[tuple[Any, NDArray[np.int64]], ...]
 
     def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
@@ -193,6 +199,8 @@ class Plan:
         for i, metric, dim, groups in self.by_reference:
             k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
+        for i, metric, dim, groups in self.by_torch:
+            write_blocked(outs[i], grads[i], metric, dim, groups)
         for i, metric, dim, groups in self.elsewhere:
             k = grads[i].to("cpu", copy=True)
             solve([Job(k, k, metric, dim, groups)])
@@ -200,11 +208,34 @@ class Plan:
         for kernels, members in self.by_kernels:
             of = sources[members]
             kernels.run(of if in_place else targets[members], of)
-        torch.autograd.graph.increment_version([out for out in outs if not out.is_inference()])
+        _count_writes(outs)
+
+    def revalued(self, metrics: Sequence[Metric]) -> Plan | None:
+        """Return the plan for the same tensors with other metrics; None if all is to be redone.
+
+        Tensors of equal metrics must have equal ones now.
+        """
+        kernels = []
+        for own, members in self.by_kernels:
+            other = own.revalued([metrics[i] for i in members.tolist()])
+            if other is None:
+                return None
+            kernels.append((other, members))
+
+        def with_theirs(served: Served) -> Served:
+            return tuple((i, metrics[i], dim, groups) for i, _, dim, groups in served)
+
+        return Plan(
+            self.moved,
+            with_theirs(self.by_reference),
+            with_theirs(self.by_torch),
+            with_theirs(self.elsewhere),
+            tuple(kernels),
+        )
 
     def _addresses(self, tensors: Sequence[Tensor]) -> NDArray[np.int64]:
         try:
-            addresses = np.array([tensor.data_ptr() for tensor in tensors], np.int64)
+            addresses = np.fromiter(map(Tensor.data_ptr, tensors), np.int64, len(tensors))
         except RuntimeError:  # it only stands for others
             for i, tensor in enumerate(tensors):
                 check_memory(tensor, f"tensors[{i}]")
@@ -213,6 +244,14 @@ class Plan:
             for i in members[addresses[members] == 0]:
                 check_memory(tensors[i], f"tensors[{i}]")
         return addresses
+
+
+def _count_writes(tensors: Sequence[Tensor]) -> None:
+    """Tell autograd that the tensors have been written to."""
+    try:
+        torch.autograd.graph.increment_version(tensors)
+    except RuntimeError:  # those of inference mode count nothing
+        torch.autograd.graph.increment_version([t for t in tensors if not t.is_inference()])
 
 
 def make_plan(signature: Signature) -> Plan:
@@ -239,14 +278,18 @@ def make_plan(signature: Signature) -> Plan:
 
     moved: list[int] = []
     by_reference: list[tuple[int, Metric, int, int]] = []
+    by_torch: list[tuple[int, Metric, int, int]] = []
     elsewhere: list[tuple[int, Metric, int, int]] = []
     batches: defaultdict[tuple[Backend, torch.dtype, torch.device], list[int]] = defaultdict(list)
     for i, memory in enumerate(memories):
         if 0 in memory.shape:
             continue
         chosen = choose(memory)
-        if chosen == "reference" or not is_injective(memory.shape, memory.out_strides):
-            served = by_reference if has_float64(memory.device) else elsewhere
+        plain = chosen in {"reference", "torch"}
+        if plain or not is_injective(memory.shape, memory.out_strides):
+            served = by_reference if chosen == "reference" else by_torch
+            if not has_float64(memory.device):
+                served = elsewhere
             served.append((i, *parts[i][2:]))
             continue
         if memory.strides != memory.out_strides:
@@ -259,7 +302,13 @@ def make_plan(signature: Signature) -> Plan:
         plan = getattr(import_module(module), planner)
         own = plan([parts[i] for i in members], dtype, device, signature.threads)
         by_kernels.append((own, np.array(members)))
-    return Plan(tuple(moved), tuple(by_reference), tuple(elsewhere), tuple(by_kernels))
+    return Plan(
+        tuple(moved),
+        tuple(by_reference),
+        tuple(by_torch),
+        tuple(elsewhere),
+        tuple(by_kernels),
+    )
 
 
 # The latest of them: a metric schedule brings a new signature at every step, and the plan of 160
@@ -292,3 +341,59 @@ def solve(jobs: Sequence[Job]) -> None:
     plan = (kept_plan if plain else make_plan)(_signature(outs, *rest))
     with torch.no_grad():
         plan.run(outs, rest[0])
+
+
+class Planned:
+    """A list of jobs that has been solved once: for lists like it, no more is checked than that.
+
+    ===========  ==========================================================================
+    ``metrics``  the metric of each job
+    ``grads``    what the gradients were like
+    ``plan``     the plan
+    ``under``    the backend that was asked for then, and the number of threads
+    ===========  ==========================================================================
+    """
+
+    def __init__(
+        self, metrics: Columns, grads: Likeness, plan: Plan, under: tuple[Backend | None, int]
+    ) -> None:
+        self.metrics = metrics
+        self.grads = grads
+        self.plan = plan
+        self.under = under
+
+    @classmethod
+    def of(cls, jobs: Sequence[Job]) -> Planned | None:
+        """Keep the plan of a list that :func:`solve` has just served, if it can be kept."""
+        outs, grads, metrics, dims, groups = zip(*jobs, strict=True)
+        if not _is_plain(outs, grads, metrics, dims, groups):
+            return None
+        signature = _signature(outs, grads, metrics, dims, groups)
+        under = signature.backend, signature.threads
+        return cls(metrics, Likeness(grads), kept_plan(signature), under)
+
+    def serves(self, grads: Sequence[Tensor]) -> bool:
+        """Whether these gradients are what this plan was made for."""
+        return self.grads.holds(grads) and self.under == (forced(), torch.get_num_threads())
+
+    def with_metrics(self, metrics: Columns) -> Planned | None:
+        """Return the same for other metrics; None if the plan has to be made anew."""
+        pairs = {
+            (id(old), id(new)): (old, new) for old, new in zip(self.metrics, metrics, strict=True)
+        }
+        follows: dict[Metric, Metric] = {}
+        if any(follows.setdefault(old, new) != new for old, new in pairs.values()):
+            return None  # what had one set of coefficients needs two
+        plan = self.plan.revalued(metrics)
+        return None if plan is None else Planned(metrics, self.grads, plan, self.under)
+
+    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+        """Write M⁻¹g of every gradient, into buffers like those that it was made for.
+
+        Raises
+        ------
+        WithoutMemoryError
+            As :func:`solve`.
+        """
+        with torch.no_grad():
+            self.plan.run(outs, grads)

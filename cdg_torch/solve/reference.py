@@ -103,7 +103,7 @@ def _rise(carry: Tensor, like: Tensor) -> Tensor:
     return carry[:, 0, 1].reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def _at_order_one(
+def at_order_one(
     transform: Callable[[Tensor, Metric], Tensor], g: Tensor, metric: Metric
 ) -> Tensor:
     """Apply a linear map to every column in units of a power of two just below its largest entry.
@@ -119,7 +119,7 @@ def solve_gram(g: Tensor, metric: Metric) -> Tensor:
     """Return M⁻¹g for a float64 tensor ``g`` of shape (n, ...); axis 0 is the output channel."""
     if metric.is_multiple_of_l2 or len(g) == 1:
         return g / metric.mean
-    return _at_order_one(_solve, g, metric)
+    return at_order_one(_solve, g, metric)
 
 
 def _solve(g: Tensor, metric: Metric) -> Tensor:
@@ -150,7 +150,7 @@ def apply_gram(k: Tensor, metric: Metric) -> Tensor:
     r"""Return Mk = βk + cLk + dL(Lk) + (α−β)k̄ for a float64 tensor ``k`` of shape (n, ...)."""
     if metric.is_multiple_of_l2 or len(k) == 1:
         return k * metric.mean
-    return _at_order_one(_apply, k, metric)
+    return at_order_one(_apply, k, metric)
 
 
 def _apply(k: Tensor, metric: Metric) -> Tensor:

@@ -20,7 +20,7 @@ METRIC = MEMBERS[SOBOLEV]
 def test_tensors_in_main_memory_go_to_the_cpu_kernels() -> None:
     for dtype in DTYPES:
         assert choose(torch.empty(3, dtype=dtype)) == "cpu"
-    assert choose(torch.empty(3, device="meta")) == "reference"
+    assert choose(torch.empty(3, device="meta")) == "torch"
 
 
 def test_each_member_of_the_family_has_the_cheapest_kernel() -> None:
@@ -72,11 +72,11 @@ def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -
     monkeypatch.setattr(backends, "_found", lambda package: package != "numba")
     monkeypatch.setenv("TRITON_INTERPRET", "0")
     monkeypatch.setattr(backends, "say_once", cache(backends.say_once.__wrapped__))
-    assert choose(torch.empty(backends.LARGE - 1)) == "reference"  # not worth a word
+    assert choose(torch.empty(backends.LARGE - 1)) == "torch"  # not worth a word
     g = torch.empty(backends.LARGE)
-    with pytest.warns(cdg_torch.CDGWarning, match="the slower PyTorch reference serves: numba"):
-        assert choose(g) == "reference"
-    assert choose(g) == "reference"  # said once
+    with pytest.warns(cdg_torch.CDGWarning, match="slower plain PyTorch serves: numba"):
+        assert choose(g) == "torch"
+    assert choose(g) == "torch"  # said once
     with cdg_torch.backend("cpu"), pytest.raises(ModuleNotFoundError, match="numba"):
         choose(g)
 
@@ -85,8 +85,8 @@ def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -
     ("triple", "features", "expected"),
     [
         ("x86_64-unknown-linux-gnu", {"f16c": True}, "cpu"),
-        ("x86_64-unknown-linux-gnu", {"f16c": False}, "reference"),
-        ("x86_64-unknown-linux-gnu", {}, "reference"),
+        ("x86_64-unknown-linux-gnu", {"f16c": False}, "torch"),
+        ("x86_64-unknown-linux-gnu", {}, "torch"),
         ("aarch64-unknown-linux-gnu", {}, "cpu"),
     ],
 )

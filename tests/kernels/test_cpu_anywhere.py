@@ -51,8 +51,8 @@ def test_where_there_is_no_fork() -> None:
     assert lines("del os.register_at_fork") == ["cpu"]
 
 
-def test_where_numba_may_not_compile_the_reference_serves() -> None:
-    assert lines("", NUMBA_DISABLE_JIT="1") == ["reference"]
+def test_where_numba_may_not_compile_plain_pytorch_serves() -> None:
+    assert lines("", NUMBA_DISABLE_JIT="1") == ["torch"]
 
 
 HIDE_NUMBA = """
@@ -69,11 +69,11 @@ except ModuleNotFoundError as error:
 """
 
 
-def test_without_numba_the_reference_serves_and_says_so_once() -> None:
+def test_without_numba_plain_pytorch_serves_and_says_so_once() -> None:
     # where there is enough to do: see tests/lab/test_warnings.py
     backend, said, refusal = lines(HIDE_NUMBA, ASK_FOR_THE_KERNELS)
-    assert backend == "reference"
-    assert said.startswith("the slower PyTorch reference serves: numba is not installed")
+    assert backend == "torch"
+    assert said.startswith("slower plain PyTorch serves: numba is not installed")
     assert "pip install" in said
     assert refusal.startswith("numba is not installed; pip install")
 

@@ -21,7 +21,7 @@ cdg_theory.certificates
 cdg_theory.ledger
 cdg_theory.proofs
 cdg_theory
-cdg_torch.devices cdg_torch.notices
+cdg_torch.devices cdg_torch.likeness cdg_torch.notices
 cdg_torch.checks cdg_torch.checkpoints cdg_torch.extras cdg_torch.layers cdg_torch.placements
 cdg_torch.correlation cdg_torch.solve
 cdg_torch.operators

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -68,7 +70,7 @@ class Candidate:
     @property
     def short_name(self) -> str:
         """The name in tables without groups."""
-        family = {"floor": "floor", CPU: "ours", GPU: "ours", PLAIN: "PyTorch reference"}
+        family = {"floor": "floor", CPU: "ours", GPU: "ours", PLAIN: "plain PyTorch"}
         return f"{family[self.group]}, {self.name}" if self.group in family else self.name
 
 
@@ -126,6 +128,27 @@ def _each(function: Callable[[Tensor], object]) -> Prepare:
 
 def _lerp(g: Tensor) -> Tensor:
     return g.lerp_(g.mean(0, keepdim=True), 0.9)
+
+
+def _compiled(grads: list[Tensor]) -> Call | None:
+    """Return the one line, compiled for each shape, in place; None without a compiler."""
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        return None
+
+    def line(g: Tensor) -> None:
+        mean = g.mean(0, keepdim=True)
+        g.copy_(mean + 0.1 * (g - mean))
+
+    compiled = torch.compile(line, dynamic=False)
+    shapes = len({g.shape for g in grads})
+
+    def call() -> None:
+        # Each shape has code of its own, and by default few may.
+        with torch._dynamo.config.patch(cache_size_limit=2 * shapes):
+            for g in grads:
+                compiled(g)
+
+    return call
 
 
 def _cumsums(g: Tensor) -> Tensor:
@@ -218,7 +241,8 @@ def _sgd(**kwargs: bool) -> Prepare:
     return prepare
 
 
-CPU, GPU, PLAIN = "ours, CPU kernels", "ours, GPU kernels", "ours, PyTorch reference"
+CPU, GPU, PLAIN = "ours, CPU kernels", "ours, GPU kernels", "ours, plain PyTorch"
+ROWS = "ours, row by row"
 KEPT = "Sobolev, gradients kept"
 
 #: What is timed on each kind of device; first what everything is compared with.
@@ -231,10 +255,12 @@ CANDIDATES: dict[str, tuple[Candidate, ...]] = {
         ),
         Candidate(CPU, KEPT, _out_of_place(METRICS["Sobolev"])),
         *(
-            Candidate(PLAIN, name, _ours(m, "reference"), slow=True, scales=name == "Sobolev")
+            Candidate(PLAIN, name, _ours(m, "torch"), slow=True, scales=name == "Sobolev")
             for name, m in METRICS.items()
         ),
+        Candidate(ROWS, "Sobolev", _ours(METRICS["Sobolev"], "reference"), slow=True),
         Candidate("H⁰ otherwise", "g.lerp_(g.mean(0), c)", _each(_lerp)),
+        Candidate("H⁰ otherwise", "the one line under torch.compile", _compiled, slow=True),
         Candidate("Sobolev otherwise", "two torch.cumsum", _each(_cumsums), slow=True, scales=True),
         Candidate("Sobolev otherwise", "SciPy DCT", _dct, slow=True, scales=True),
         Candidate(
@@ -253,7 +279,7 @@ CANDIDATES: dict[str, tuple[Candidate, ...]] = {
         *(Candidate(GPU, name, _ours(m, "gpu"), scales=True) for name, m in METRICS.items()),
         Candidate(GPU, KEPT, _out_of_place(METRICS["Sobolev"]), scales=True),
         *(
-            Candidate(PLAIN, name, _ours(METRICS[name], "reference"), slow=True)
+            Candidate(PLAIN, name, _ours(METRICS[name], "torch"), slow=True)
             for name in ("H⁰", "Sobolev")
         ),
         Candidate("one launch per gradient", "g.mul_(c)", floor),

@@ -58,6 +58,22 @@ class StepShare:
     step_milliseconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class StepOverhead:
+    """What a metric adds to a step over small tensors, over the plain step (quartiles); host time.
+
+    And the plain step's own time and what is added, in microseconds.
+    """
+
+    tensors: int
+    kind: str
+    low: float
+    median: float
+    high: float
+    plain_microseconds: float
+    added_microseconds: float
+
+
 def _cores_busy(seconds: float = 1.0) -> float:
     """Return how many cores are at work while this process sleeps.
 
@@ -118,6 +134,7 @@ class Measurements:
     floors: dict[str, float] = field(default_factory=dict)
     rows: list[Cost] = field(default_factory=list)
     shares: list[StepShare] = field(default_factory=list)
+    overheads: list[StepOverhead] = field(default_factory=list)
     # Candidate -> n -> nanoseconds per number.
     scaling: dict[str, dict[int, float]] = field(default_factory=dict)
 
@@ -144,6 +161,8 @@ class Measurements:
                 for s in self.shares
             ]
             tables.append(ResultTable(names, shares, "Share of a training step", WORDS))
+        if self.overheads:
+            tables.append(self._overheads())
         if self.scaling:
             counts = sorted({n for by_n in self.scaling.values() for n in by_n})
             columns = ("ns per number", "", *(f"n = {n}" for n in counts), "slowest / fastest")
@@ -159,6 +178,22 @@ class Measurements:
             title = "Time per number as n grows, size fixed"
             tables.append(ResultTable(columns, times, title, WORDS))
         return tables
+
+    def _overheads(self) -> ResultTable:
+        names = ("step", "", "tensors", "added / plain step", "quartiles", "µs added", "of µs")
+        rows = [
+            (
+                o.kind,
+                "",
+                str(o.tensors),
+                f"{o.median:.2f}",
+                f"{o.low:.2f} – {o.high:.2f}",
+                f"{o.added_microseconds:.0f}",
+                f"{o.plain_microseconds:.0f}",
+            )
+            for o in self.overheads
+        ]
+        return ResultTable(names, rows, "What a metric adds to a step, on the host", WORDS)
 
     def _costs(self, workload: str) -> ResultTable:
         rows = [row for row in self.rows if row.workload == workload]

@@ -13,6 +13,7 @@ from cdg_theory.checks import one_of
 from cdg_torch.lab.bench.candidates import CANDIDATES, Candidate, floor, floor_of_lists
 from cdg_torch.lab.bench.measurements import Cost, Measurements, Watcher
 from cdg_torch.lab.bench.memory import extra_mebibytes
+from cdg_torch.lab.bench.overhead import measure_overhead
 from cdg_torch.lab.bench.steps import measure_steps
 from cdg_torch.lab.bench.timing import (
     Call,
@@ -31,7 +32,7 @@ FIRST = "ResNet-18"
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: rounds per workload, training steps, channel counts, memory."""
+    """How much is measured: rounds per workload, training steps, channel counts, memory, lists."""
 
     rounds: dict[str, int]
     slow_rounds: int
@@ -39,6 +40,8 @@ class Effort:
     channels: tuple[int, ...]
     scaling_rounds: int
     memory: bool
+    lists: tuple[int, ...]
+    list_rounds: int
 
 
 QUICK = Effort(
@@ -48,6 +51,8 @@ QUICK = Effort(
     channels=(64, 512, 4096, 16384),
     scaling_rounds=3,
     memory=False,
+    lists=(30, 300),
+    list_rounds=5,
 )
 FULL = Effort(
     rounds={FIRST: 60, "ResNet-50": 30, "DenseNet-201": 30},
@@ -56,6 +61,8 @@ FULL = Effort(
     channels=(64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384),
     scaling_rounds=12,
     memory=True,
+    lists=(30, 100, 300, 1000),
+    list_rounds=31,
 )
 
 
@@ -195,4 +202,7 @@ def measure(found: Measurements, effort: Effort, watch: Watcher, device: str = "
         _memory(found, watch)
     for batch, size, count in effort.steps:
         measure_steps(found, batch, size, count, watch, device=device, clock=on.clock)
+    if device == "cpu":
+        for length in effort.lists:
+            measure_overhead(found, length, effort.list_rounds, watch)
     _scaling(found, on, effort, watch)

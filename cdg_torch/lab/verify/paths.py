@@ -1,7 +1,8 @@
 r"""The ways to the gradient in the metric that torch users can take, each as one function.
 
 ====================  ========================================================================
-``reference``         plain PyTorch, :mod:`cdg_torch.solve.reference`
+``reference``         plain PyTorch, row by row, :mod:`cdg_torch.solve.reference`
+``torch``             plain PyTorch, in blocks of rows, :mod:`cdg_torch.solve.blocked`
 ``cpu``               the kernels for main memory, :mod:`cdg_torch.solve.cpu.single`
 ``gpu``               the kernels for a CUDA device, :mod:`cdg_torch.solve.gpu.programs`
 ``gpu, interpreted``  the same on Triton's interpreter, with ``TRITON_INTERPRET=1``
@@ -130,6 +131,7 @@ PATHS: dict[str, Path] = {
     path.name: path
     for path in (
         Path("reference", **_forced("reference", "cpu"), narrow="closing"),
+        Path("torch", **_forced("torch", "cpu"), narrow="closing"),
         Path("cpu", **_forced("cpu", "cpu"), missing=_no_numba),
         Path("gpu", **_forced("gpu", "cuda"), missing=_no_cuda),
         # Its logic only: the interpreter truncates to bfloat16 where the device rounds.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ import torch
 from cdg_torch.solve.columns import BlockTable, Part, block_table
 from cdg_torch.solve.cpu.single import BLOCK
 from cdg_torch.solve.cpu.threads import share
-from cdg_torch.solve.cpu.tiles import CALL, entry_for, tile_count
+from cdg_torch.solve.cpu.tiles import CALL, COUNTERS, entry_for, tile_count
 from cdg_torch.solve.cpu.vectors import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from cdg_theory import Metric
 
 # The 16-bit types travel as integers.
 _STORED = {
@@ -58,6 +60,7 @@ class _Scratch(threading.local):
     """For each caller: a tile and the state of its sweeps for every thread; grows, and is kept."""
 
     rows = threads = 0
+    last: _Call | None = None
 
     def reserve(self, rows: int, threads: int) -> NDArray[np.float64]:
         if rows > self.rows or threads > self.threads:
@@ -94,18 +97,46 @@ class TilePlan:
     rows: int
     record: NDArray[Any]
 
+    def revalued(self, metrics: Sequence[Metric]) -> TilePlan | None:
+        """Return the plan for the same tensors with other metrics, if it is much the same."""
+        blocks = self.blocks.revalued(metrics)
+        if blocks is None:
+            return None
+        return replace(self, blocks=blocks, record=_record(blocks, self.tiles, self.edges))
+
     def run(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
         """Write M⁻¹g of every tensor, given where they begin: each result in place or apart."""
-        sources = self.blocks.addresses(gradients)
-        targets = sources if results is gradients else self.blocks.addresses(results)
-        memory = _scratch.reserve(self.rows, self.threads)
+        scratch = _scratch
+        if scratch.last is None or scratch.last.plan is not self:
+            scratch.last = _Call(self, scratch.reserve(self.rows, self.threads))
+        scratch.last.make(results, gradients)
+
+
+class _Call:
+    """What one thread tells the entry, kept for its next call of the same plan.
+
+    The memory that it names stays where it is; only what is in it changes.
+    """
+
+    def __init__(self, plan: TilePlan, memory: NDArray[np.float64]) -> None:
+        self.plan, self.memory = plan, memory
+        self.sources, self.targets = np.empty((2, len(plan.blocks.table)), np.int64)
         row = memory.strides[1]
-        call = self.record.copy()
-        call["sources"], call["targets"] = sources.ctypes.data, targets.ctypes.data
-        call["scratch"], states = memory.strides[0], memory.ctypes.data
-        places = states + row * np.cumsum(_regions(self.rows))
-        call["states"], call["rows"], call["tile"], call["places"] = states, *places
-        share(_entry(self.dtype), call.ctypes.data, self.threads)
+        record = self.record = plan.record.copy()
+        record["sources"], record["targets"] = self.sources.ctypes.data, self.targets.ctypes.data
+        record["scratch"], states = memory.strides[0], memory.ctypes.data
+        places = states + row * np.cumsum(_regions(_scratch.rows))
+        record["states"], record["rows"], record["tile"], record["places"] = states, *places
+        self.counters = record.reshape(1).view(np.int64)[: len(COUNTERS)]
+        self.entry, self.address = _entry(plan.dtype), record.ctypes.data
+
+    def make(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
+        """Call the entry."""
+        blocks = self.plan.blocks
+        np.add(gradients[blocks.tensor], blocks.offset, out=self.sources)
+        np.add(results[blocks.tensor], blocks.offset, out=self.targets)
+        self.counters[:] = 0
+        share(self.entry, self.address, self.plan.threads)
 
 
 def _record(blocks: BlockTable, tiles: NDArray[np.int64], edges: NDArray[np.int64]) -> NDArray[Any]:

@@ -52,7 +52,8 @@ _FIELDS = (
     "targets", "tiles", "states", "rows", "tile", "places", "scratch",
 )  # fmt: skip
 CALL = np.dtype([(name, np.int64) for name in _FIELDS])
-_PART, _THREAD = (_FIELDS.index(name) * 8 for name in ("part", "thread"))
+COUNTERS = ("part", "thread")  # the first fields, 0 before every call
+_PART, _THREAD = (_FIELDS.index(name) * 8 for name in COUNTERS)
 
 
 def tile_count(outer: int, inner: int, inner_stride: int) -> int:
@@ -138,11 +139,27 @@ def _tiles(
                 continue
             start = (index - outer * in_place) * LANES
             count = min(outer * tail - start, LANES)
+            run, within = start // tail, start % tail
+            first_place = run * outer_stride + (in_place * LANES + within) * inner_stride
+            if inner_stride == 1 and within + count <= tail:
+                # Neighbours: rows are copied as they lie, and the empty lanes repeat the first.
+                for i in range(n):
+                    for j in range(count):
+                        move(tag, src, first_place + i * stride + j, tile, i * LANES + j)
+                    for j in range(count, LANES):
+                        move(tag, tile, i * LANES, tile, i * LANES + j)
+                _solve(kind, tag, tile, tile, n, LANES, c, tile, states, rows)
+                for i in range(n):
+                    for j in range(count):
+                        move(tag, tile, i * LANES + j, dst, first_place + i * stride + j)
+                continue
             for j in range(LANES):
                 # The tile's empty lanes repeat its last column.
-                column = start + min(j, count - 1)
-                run, within = column // tail, in_place * LANES + column % tail
-                places[j] = run * outer_stride + within * inner_stride
+                places[j] = run * outer_stride + (in_place * LANES + within) * inner_stride
+                if j < count - 1:
+                    within += 1
+                    if within == tail:
+                        run, within = run + 1, 0
             for i in range(n):
                 for j in range(LANES):
                     move(tag, src, places[j] + i * stride, tile, i * LANES + j)

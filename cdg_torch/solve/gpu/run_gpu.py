@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from cdg_theory import Metric
+
 
 # Kernels that keep states, and how many rows of numbers each state has.
 _SWEPT = {SWEEPS: (sweeps, 1), PAIRS: (pairs, 2)}
@@ -117,6 +119,10 @@ class LaunchPlan:
         # From the copy of the addresses to the launch, no other thread may copy its own.
         self.lock = threading.Lock()
         self.ready = torch.cuda.current_stream().record_event() if device.type == "cuda" else None
+
+    def revalued(self, metrics: Sequence[Metric]) -> LaunchPlan | None:  # noqa: ARG002
+        """Return None: coefficients lie on the device, and captured graphs read them there."""
+        return None
 
     def _scratch(self) -> _Scratch:
         shape = (2, len(self.blocks.table))

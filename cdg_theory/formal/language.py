@@ -78,7 +78,8 @@ TRANSLATED: tuple[tuple[ModuleType, dict[str, str]], ...] = (
 )  # fmt: skip
 COQ_TYPES = {
     "F": "F", "Z": "Z", "n": "nat", "b": "bool", "a": "array", "FF": "F * F", "FFF": "F * F * F",
-    "aa": "array * array", "l": "array * array", "S": "factors", "S?": "option factors", "R": "ring", "C": "pair_factors",
+    "aa": "array * array", "l": "array * array", "S": "factors", "S?": "option factors",
+    "R": "ring", "C": "pair_factors",
     "F->F": "F -> F", "Z->F": "Z -> F", "a->a": "array -> array",
 }  # fmt: skip
 #: What tuples are made of.

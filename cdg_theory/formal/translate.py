@@ -566,9 +566,9 @@ class Translator:
             case ast.Subscript(value=sliced, slice=ast.Slice() as cut):
                 return self._slice(self._value(sliced), cut)
             case ast.Subscript(
-                value=ast.Attribute(value=array, attr="shape"), slice=ast.Constant(value=1)
-            ) if self._value(array).kind == "aa":
-                return self._lengths(self._value(array))
+                value=ast.Attribute(value=shaped, attr="shape"), slice=ast.Constant(value=1)
+            ) if self._value(shaped).kind == "aa":
+                return self._lengths(self._value(shaped))
             case ast.Subscript(slice=ast.Constant(value=int(i))) if self._value(node.value).parts:
                 whole = self._value(node.value)
                 if whole.kind != "l" and i < len(whole.parts):

@@ -298,8 +298,8 @@ Proof.
   assert (Hphi : phi = negative (times freed (product c (beta * d) (element h) load n))).
   { unfold phi, flux, seam_flux. rewrite Hseam, Hrelease, Hring, Hown. cbn zeta.
     destruct h as [a b]. rewrite act_spec, swap_swap.
-    assert (product c (beta * d) (element (a, b)) load n
-      = (sum (fun i => a i * r i) n, sum (fun i => b i * r i) n)) as ->.
+    match goal with |- context [swap (- sum ?s _, - sum ?s' _)] =>
+      assert (product c (beta * d) (element (a, b)) load n = (sum s' n, sum s n)) as -> end.
     { unfold product, total, load, Pairs.times, element. cbn [fst snd].
       f_equal; apply sum_ext; intros; ring. }
     unfold negative, Pairs.times, swap. cbn [fst snd]. f_equal; ring. }

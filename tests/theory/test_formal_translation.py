@@ -15,7 +15,8 @@ import pytest
 from cdg_theory import ledger
 from cdg_theory.discrete import curvature, sweeps
 from cdg_theory.formal import kernel, language
-from cdg_theory.formal.translate import NotTranslated, translation
+from cdg_theory.formal.expressions import NotTranslated
+from cdg_theory.formal.translate import translation
 from cdg_theory.formal.values import drawn_values
 
 FILES = {file: kernel.FOLDER.joinpath(f"{file}.v").read_text("utf-8") for file in kernel.FILES}

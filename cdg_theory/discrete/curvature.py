@@ -132,7 +132,7 @@ def pair_carries(beta: Any, c: Any, d: Any, n: int) -> list[Element]:
     """
     p, q = c / d, beta / d
     A, B = 0 * d, d / d
-    carries = []
+    carries: list[Element] = []
     for _ in range(n - 1):
         a, b = 1 + q * A, B / d
         N, A, B = eliminate_pair(p, q, A, B)
@@ -140,22 +140,38 @@ def pair_carries(beta: Any, c: Any, d: Any, n: int) -> list[Element]:
     return carries
 
 
-def curvature_factors(beta: Any, c: Any, d: Any, n: int, *, periodic: bool) -> CurvatureFactors:
-    r"""Return the factors for :math:`\beta I+cL+dL^2`, d > 0, of n rows, over any field."""
+def homogeneous_pairs(carry: list[Element], ring: Ring, d: Any, n: int) -> NDArray[Any]:
+    r"""Return the homogeneous solution of the backward sweep, :math:`H_i=R_iH_{i+1}`, (2, n)."""
+    upwards = carry[::-1]
+    homogeneous = [(d / d, 0 * d)]
+    for i in range(n - 1):
+        homogeneous.append(ring.times(upwards[i], homogeneous[i]))
+    return np.array(homogeneous[::-1]).reshape(-1, 2).T
+
+
+def path_pair_factors(beta: Any, c: Any, d: Any, n: int) -> CurvatureFactors:
+    r"""Return the factors for the path, d > 0, over any field."""
     ring = Ring(c, beta * d)
     carry = pair_carries(beta, c, d, n)
-    homogeneous: list[Element] = [(d / d, 0 * d)]
-    for element in reversed(carry):
-        homogeneous.append(ring.times(element, homogeneous[-1]))
-    H: NDArray[Any] = np.array(homogeneous[::-1]).T
+    H = homogeneous_pairs(carry, ring, d, n)
     closure = np.array(ring.times(ring.inverse((H[0].sum(), H[1].sum())), (H[0], H[1])))
-    factors = CurvatureFactors(ring, np.array(carry).reshape(-1, 2).T, closure, None, None)
-    if not periodic:
-        return factors
-    dipole = np.array([d / d, *[0 * d] * (n - 2), -d / d])
-    b, a = solve_path((0 * dipole, dipole), factors)
-    release = ring.inverse((1 + 2 * a[0], 2 * b[0]))
-    return CurvatureFactors(ring, factors.carry, closure, np.array([a, b]), release)
+    return CurvatureFactors(ring, np.array(carry).reshape(-1, 2).T, closure, None, None)
+
+
+def cycle_pair_factors(beta: Any, c: Any, d: Any, n: int) -> CurvatureFactors:
+    r"""Return the factors for the cycle, d > 0, over any field."""
+    path = path_pair_factors(beta, c, d, n)
+    dipole = np.full(n, 0 * d)
+    dipole[0] += d / d
+    dipole[-1] -= d / d
+    b, a = solve_path((0 * dipole, dipole), path)
+    release = path.ring.inverse((1 + 2 * a[0], 2 * b[0]))
+    return CurvatureFactors(path.ring, path.carry, path.closure, np.array([a, b]), release)
+
+
+def curvature_factors(beta: Any, c: Any, d: Any, n: int, *, periodic: bool) -> CurvatureFactors:
+    r"""Return the factors for :math:`\beta I+cL+dL^2`, d > 0, of n rows, over any field."""
+    return cycle_pair_factors(beta, c, d, n) if periodic else path_pair_factors(beta, c, d, n)
 
 
 def carry_forward(u: Any, w: Any, ring: Ring, carry: NDArray[Any]) -> None:
@@ -180,8 +196,12 @@ def _column(element: Any, like: Any) -> Element:
     return element[0].reshape(shape), element[1].reshape(shape)
 
 
-def _add(pair: Pair, other: Pair, sign: int = 1) -> Pair:
-    return pair[0] + sign * other[0], pair[1] + sign * other[1]
+def _plus(pair: Pair, other: Pair) -> Pair:
+    return pair[0] + other[0], pair[1] + other[1]
+
+
+def _minus(pair: Pair, other: Pair) -> Pair:
+    return pair[0] - other[0], pair[1] - other[1]
 
 
 def solve_path(loads: Pair, factors: CurvatureFactors, rows: PairRows | None = None) -> Pair:
@@ -191,7 +211,7 @@ def solve_path(loads: Pair, factors: CurvatureFactors, rows: PairRows | None = N
     forward(u, w, factors.ring, factors.carry)
     backward(u, w, factors.ring, factors.carry)
     sums = u.sum(axis=0), w.sum(axis=0)
-    return _add((u, w), factors.ring.act(_column(factors.closure, u), sums), -1)
+    return _minus((u, w), factors.ring.act(_column(factors.closure, u), sums))
 
 
 def seam_flux(r: Any, factors: CurvatureFactors) -> Pair:
@@ -208,16 +228,16 @@ def close_seam(pair: Pair, flux: Pair, factors: CurvatureFactors) -> Pair:
     assert factors.release is not None
     levels, moments = pair
     flows = levels[-1] - levels[0], moments[-1] - moments[0]
-    missing = factors.ring.act(factors.release, _add(flows, flux, -1))
-    return _add(pair, factors.ring.act(_column(factors.seam, levels), missing))
+    missing = factors.ring.act(factors.release, _minus(flows, flux))
+    return _plus(pair, factors.ring.act(_column(factors.seam, levels), missing))
 
 
 def solve_curvature(r: Any, factors: CurvatureFactors, rows: PairRows | None = None) -> Any:
     """Return the mean-zero x with (βI + cL + dL²)x = r, for r of mean zero; r is overwritten."""
-    loads = 0 * r, r
+    u, w = 0 * r, r
     if factors.seam is None:
-        return solve_path(loads, factors, rows)[0]
+        return solve_path((u, w), factors, rows)[0]
     flux = seam_flux(r, factors)
-    for load, entering in zip(loads, flux, strict=True):
-        load[0] += entering
-    return close_seam(solve_path(loads, factors, rows), flux, factors)[0]
+    u[0] += flux[0]
+    w[0] += flux[1]
+    return close_seam(solve_path((u, w), factors, rows), flux, factors)[0]

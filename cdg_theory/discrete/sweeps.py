@@ -47,6 +47,7 @@ from cdg_theory.metric import check_metric
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cdg_theory.discrete.curvature import PairRows
     from cdg_theory.metric import Metric
 
 # How the two sweeps go over the rows of an array, in place.
@@ -262,6 +263,14 @@ def solve_gram(
     return mean / alpha + x
 
 
+def solve_second_order(
+    g: Any, alpha: Any, factors: CurvatureFactors, rows: PairRows | None = None
+) -> Any:
+    """Return the same with a curvature term, over any field."""
+    mean, r = split_mean(g)
+    return mean / alpha + solve_curvature(r, factors, rows)
+
+
 def solve_member(
     g: Any,
     alpha: Any,
@@ -271,6 +280,5 @@ def solve_member(
 ) -> Any:
     """Return the same for every member of the family, those with a curvature term included."""
     if isinstance(factors, CurvatureFactors):
-        mean, r = split_mean(g)
-        return mean / alpha + solve_curvature(r, factors, rows)
+        return solve_second_order(g, alpha, factors, rows)
     return solve_gram(g, alpha, beta, factors, rows)

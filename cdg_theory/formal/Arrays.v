@@ -29,4 +29,12 @@ Definition power (q : F) (i : nat) : F := for_up i (fun _ s => s * q) 1.
 
 (** SweepFactors of sweeps.py *)
 Record factors := { carry : array; gain : array; closure : array; flux : option array }.
+
+(** What a function of numbers that gives a pair gives for every row: a pair of arrays. *)
+Definition by_row (f : nat -> F * F) : array * array := (fun i => fst (f i), fun i => snd (f i)).
+
+(** Ring and CurvatureFactors of curvature.py; an array of two rows is a pair of arrays. *)
+Record ring := { ring_c : F; ring_omega : F }.
+Record pair_factors := { pair_ring : ring; pair_carry : array * array; pair_closure : array * array;
+  seam : option (array * array); release : option (F * F) }.
 End Arrays.

@@ -9,6 +9,8 @@ Section Code.
 Context {F : field}.
 Local Notation array := (nat -> F).
 Local Notation factors := (@factors F).
+Local Notation ring := (@ring F).
+Local Notation pair_factors := (@pair_factors F).
 
 (** cdg_theory.discrete.sweeps *)
 
@@ -133,4 +135,122 @@ Definition finish_block (f : array) (told : F * F * F) (solve : array -> array) 
   let w := (set w O ((w O) + left_)) in
   let w := (set w (size - 1)%nat ((w (size - 1)%nat) + right_)) in
   (fun j' => (solve w) j' + level).
+
+(** cdg_theory.discrete.curvature *)
+
+Definition Ring_times (self : ring) (y : F * F) (z : F * F) :=
+  let '((a, b), (a_, b_)) := (y, z) in
+  (((a * a_) - (((ring_omega self) * b) * b_)), (((a + ((ring_c self) * b)) * b_) + (b * a_))).
+
+Definition Ring_act (self : ring) (y : F * F) (pair : F * F) :=
+  let '((a, b), (x, m)) := (y, pair) in
+  ((((a + ((ring_c self) * b)) * x) + (b * m)), ((a * m) - (((ring_omega self) * b) * x))).
+
+Definition Ring_inverse (self : ring) (y : F * F) :=
+  let '(a, b) := y in
+  let determinant := ((a * (a + ((ring_c self) * b))) + (((ring_omega self) * b) * b)) in
+  (((a + ((ring_c self) * b)) / determinant), ((- b) / determinant)).
+
+Definition eliminate_pair (p : F) (q : F) (A : F) (B : F) :=
+  let W := ((((q * A) * A) + ((p * A) * B)) + (B * B)) in
+  let N := (((1 + (((number 2) * q) * A)) + (p * B)) + (q * W)) in
+  (N, ((A + W) / N), (1 + (B / N))).
+
+Definition pair_carries (beta : F) (c : F) (d : F) (n : nat) :=
+  let '(p, q) := ((c / d), (beta / d)) in
+  let '(A, B) := ((0 * d), (d / d)) in
+  let carries := ((fun _ => 0), (fun _ => 0)) in
+  let '(A, B, carries) := for_up (n - 1)%nat (fun i' '(A, B, carries) =>
+    let '(a, b) := ((1 + (q * A)), (B / d)) in
+    let '(N, A, B) := (eliminate_pair p q A B) in
+    let carries := ((set (fst carries) (0 + i') (a / N)), (set (snd carries) (0 + i') (b / N))) in
+    (A, B, carries)) (A, B, carries) in
+  carries.
+
+Definition curvature_carry_forward (u : array) (w : array) (ring_ : ring) (carry_ : array * array) (size : nat) :=
+  let '(u, w) := for_up (size - 1)%nat (fun i '(u, w) =>
+    let '(level, moment) := (Ring_act ring_ (((fst carry_) i), ((snd carry_) i)) ((u i), (w i))) in
+    let u := (set u (S i) ((u (S i)) + level)) in
+    let w := (set w (S i) ((w (S i)) + moment)) in
+    (u, w)) (u, w) in
+  (u, w).
+
+Definition curvature_carry_backward (u : array) (w : array) (ring_ : ring) (carry_ : array * array) (size : nat) :=
+  let u := (set u (size - 1)%nat ((u (size - 1)%nat) * 0)) in
+  let w := (set w (size - 1)%nat ((w (size - 1)%nat) * 0)) in
+  let '(u, w) := for_down (size - 1)%nat (fun i '(u, w) =>
+    let pair := (((u (S i)) + (u i)), ((w (S i)) + (w i))) in
+    let '(v0', v1') := (Ring_act ring_ (((fst carry_) i), ((snd carry_) i)) ((fst pair), (snd pair))) in
+    let u := (set u i v0') in
+    let w := (set w i v1') in
+    (u, w)) (u, w) in
+  (u, w).
+
+Definition _plus (pair : F * F) (other : F * F) :=
+  (((fst pair) + (fst other)), ((snd pair) + (snd other))).
+
+Definition _minus (pair : F * F) (other : F * F) :=
+  (((fst pair) - (fst other)), ((snd pair) - (snd other))).
+
+Definition curvature_solve_path (loads : array * array) (factors_ : pair_factors) (size : nat) :=
+  let '(u, w) := loads in
+  let '(u, w) := (curvature_carry_forward u w (pair_ring factors_) (pair_carry factors_) size) in
+  let '(u, w) := (curvature_carry_backward u w (pair_ring factors_) (pair_carry factors_) size) in
+  let sums := ((sum u size), (sum w size)) in
+  (let s0' := (u, w) in let s1' := (let s0' := (pair_closure factors_) in let s1' := (fst sums) in let s2' := (snd sums) in by_row (fun j' => (Ring_act (pair_ring factors_) ((fst s0') j', (snd s0') j') (s1', s2')))) in by_row (fun j' => (_minus ((fst s0') j', (snd s0') j') ((fst s1') j', (snd s1') j')))).
+
+Definition homogeneous_pairs (carry_ : array * array) (ring_ : ring) (d : F) (n : nat) :=
+  let upwards := ((reversed (fst carry_) (n - 1)%nat), (reversed (snd carry_) (n - 1)%nat)) in
+  let homogeneous := ((set (fun _ => 0) 0 (d / d)), (set (fun _ => 0) 0 (0 * d))) in
+  let homogeneous := for_up (n - 1)%nat (fun i homogeneous =>
+    let homogeneous := ((set (fst homogeneous) (1 + i) (fst (Ring_times ring_ (((fst upwards) i), ((snd upwards) i)) (((fst homogeneous) i), ((snd homogeneous) i))))), (set (snd homogeneous) (1 + i) (snd (Ring_times ring_ (((fst upwards) i), ((snd upwards) i)) (((fst homogeneous) i), ((snd homogeneous) i)))))) in
+    homogeneous) homogeneous in
+  ((reversed (fst homogeneous) n), (reversed (snd homogeneous) n)).
+
+Definition path_pair_factors (beta : F) (c : F) (d : F) (n : nat) :=
+  let ring_ := {| ring_c := c; ring_omega := (beta * d) |} in
+  let carry_ := (pair_carries beta c d n) in
+  let H := (homogeneous_pairs carry_ ring_ d n) in
+  let closure_ := (let s0' := (fst (Ring_inverse ring_ ((sum (fst H) n), (sum (snd H) n)))) in let s1' := (snd (Ring_inverse ring_ ((sum (fst H) n), (sum (snd H) n)))) in let s2' := ((fst H), (snd H)) in by_row (fun j' => (Ring_times ring_ (s0', s1') ((fst s2') j', (snd s2') j')))) in
+  {| pair_ring := ring_; pair_carry := carry_; pair_closure := closure_; seam := None; release := None |}.
+
+Definition cycle_pair_factors (beta : F) (c : F) (d : F) (n : nat) :=
+  let path := (path_pair_factors beta c d n) in
+  let dipole := (fun _ => (0 * d)) in
+  let dipole := (set dipole O ((dipole O) + (d / d))) in
+  let dipole := (set dipole (n - 1)%nat ((dipole (n - 1)%nat) - (d / d))) in
+  let '(b, a) := (curvature_solve_path ((fun j' => 0 * dipole j'), dipole) path n) in
+  let release_ := (Ring_inverse (pair_ring path) ((1 + ((number 2) * (a O))), ((number 2) * (b O)))) in
+  {| pair_ring := (pair_ring path); pair_carry := (pair_carry path); pair_closure := (pair_closure path); seam := Some (a, b); release := Some release_ |}.
+
+Definition curvature_factors (beta : F) (c : F) (d : F) (n : nat) (periodic : bool) :=
+  (if periodic then (cycle_pair_factors beta c d n) else (path_pair_factors beta c d n)).
+
+Definition seam_flux (r : array) (factors_ : pair_factors) (size : nat) :=
+  let seam' := match (seam factors_) with None => ((fun _ => 0), (fun _ => 0)) | Some seam' => seam' end in
+  let release' := match (release factors_) with None => (0, 0) | Some release' => release' end in
+  let '(a, b) := seam' in
+  (Ring_act (pair_ring factors_) ((fst release'), (snd release')) ((- (sum (fun j' => b j' * r j') size)), (- (sum (fun j' => a j' * r j') size)))).
+
+Definition close_seam (pair : array * array) (flux_ : F * F) (factors_ : pair_factors) (size : nat) :=
+  let seam' := match (seam factors_) with None => ((fun _ => 0), (fun _ => 0)) | Some seam' => seam' end in
+  let release' := match (release factors_) with None => (0, 0) | Some release' => release' end in
+  let '(levels, moments) := pair in
+  let flows := (((levels (size - 1)%nat) - (levels O)), ((moments (size - 1)%nat) - (moments O))) in
+  let missing := (Ring_act (pair_ring factors_) ((fst release'), (snd release')) ((fst (_minus ((fst flows), (snd flows)) ((fst flux_), (snd flux_)))), (snd (_minus ((fst flows), (snd flows)) ((fst flux_), (snd flux_)))))) in
+  (let s0' := (let s0' := (fst missing) in let s1' := (snd missing) in by_row (fun j' => (Ring_act (pair_ring factors_) ((fst seam') j', (snd seam') j') (s0', s1')))) in by_row (fun j' => (_plus ((fst pair) j', (snd pair) j') ((fst s0') j', (snd s0') j')))).
+
+Definition solve_curvature (r : array) (factors_ : pair_factors) (size : nat) :=
+  let '(u, w) := ((fun j' => 0 * r j'), r) in
+  match (seam factors_) with None => (fst (curvature_solve_path (u, w) factors_ size)) | Some seam' =>
+  let flux_ := (seam_flux r factors_ size) in
+  let u := (set u O ((u O) + (fst flux_))) in
+  let w := (set w O ((w O) + (snd flux_))) in
+  (fst (close_seam (curvature_solve_path (u, w) factors_ size) ((fst flux_), (snd flux_)) factors_ size)) end.
+
+(** cdg_theory.discrete.sweeps *)
+
+Definition solve_second_order (g : array) (alpha : F) (factors_ : pair_factors) (size : nat) :=
+  let '(mean_, r) := (split_mean g size) in
+  (let s' := (mean_ / alpha) in fun j' => s' + (solve_curvature r factors_ size) j').
 End Code.

@@ -69,6 +69,19 @@ Fixpoint block_excess (beta : F) (n tau C : array) (b : nat) : F :=
   end.
 Definition inflow (flux : array) (b : nat) : F := match b with O => 0 | S a => flux a end.
 Definition outflow (flux : array) (count b : nat) : F := if Nat.ltb (S b) count then flux b else 0.
+
+(** With a curvature term: M = alpha P + beta (I - P) + c L + d L^2. *)
+Definition second_order (laplacian : array -> nat -> nat -> F) (alpha beta c d : F) (k : array) n i : F :=
+  gram laplacian alpha beta c k n i + d * laplacian (laplacian k n) n i.
+(** The pivots over pairs are 1 + E_i, E_i = q A_i + B_i T, p = c / d, q = beta / d; N is the
+    determinant of 1 + E. *)
+Definition norm (p q A B : F) : F := 1 + (q * A + q * A) + p * B + q * (q * A * A + p * A * B + B * B).
+Fixpoint pair_excess (p q : F) (i : nat) : F * F :=
+  match i with
+  | O => (0, 1)
+  | S j => let '(A, B) := pair_excess p q j in let N := norm p q A B in
+    ((A + (q * A * A + p * A * B + B * B)) / N, 1 + B / N)
+  end.
 End Definitions.
 
 (** The first row of block b. *)

@@ -127,6 +127,28 @@ Proof.
   intros H. assert (E := H rationals i1 i1 number 2%nat ltac:(side)). refute E.
 Qed.
 
+(** T18: T^2 = p T + q; E_{i+1} = T - R_i E_i; rows that do not sum to zero. *)
+Theorem T18_ring_refuted : ~ ring_of_pairs (fun F q => - q).
+Proof.
+  intros H. destruct (H rationals i1 i1 i1 ltac:(side)) as (_ & _ & _ & E).
+  apply (f_equal fst) in E. refute E.
+Qed.
+Theorem T18_pivots_refuted : ~ pair_pivots (@_minus).
+Proof.
+  intros H. destruct (H ordered_rationals i1 i1 i1 2%nat O ltac:(side) ltac:(side) ltac:(side)
+    ltac:(lia)) as (_ & _ & _ & E). apply (f_equal fst) in E. refute E.
+Qed.
+Theorem T18_sweeps_path_refuted : ~ second_order_sweeps false lopsided_path.
+Proof.
+  intros H. destruct (H ordered_rationals i1 i1 i1 i1 number 3%nat ltac:(side) ltac:(side) ltac:(side)
+    ltac:(side) ltac:(side)) as [_ E]. specialize (E 1%nat ltac:(lia)). refute E.
+Qed.
+Theorem T18_sweeps_cycle_refuted : ~ second_order_sweeps true lopsided_cycle.
+Proof.
+  intros H. destruct (H ordered_rationals i1 i1 i1 i1 number 3%nat ltac:(side) ltac:(side) ltac:(side)
+    ltac:(side) ltac:(side)) as [_ E]. specialize (E O ltac:(lia)). refute E.
+Qed.
+
 (** T11: the fluxes turned round, the two dot products exchanged, the jump turned round. *)
 Definition twos (_ : nat) : nat := 2.
 Lemma twos_positive b : (0 < twos b)%nat. Proof. unfold twos. lia. Qed.

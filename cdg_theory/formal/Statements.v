@@ -7,7 +7,7 @@
 From Coq Require Import ZArith Reals.
 From Cdg Require Import Fields Arrays Code Definitions Sharded.
 From Cdg Require Sums Order Path Cycle RealNumbers RunningSums Inverse Resolvent Circulant Metric Symmetry
-  Exchangeable Blocks Flux Whole.
+  Exchangeable Pairs PairPath PairCycle Blocks Flux Whole.
 Local Open Scope field_scope.
 
 (** A Laplacian, for all fields: row i of L x, for x with n rows. *)
@@ -213,6 +213,64 @@ Theorem T3_discrete_symmetry_cycle : forall (F : ordered) (alpha beta c E : F) g
   forall i, i < n -> solve (reversed g n) i = reversed (solve g) n i /\
     solve (fun i => g (next n i)) i = solve g (next n i).
 Proof. exact @Symmetry.cycle_commutes. Qed.
+
+(** * With a curvature term: T18 *)
+
+(** Elements (a, b) of curvature.py's ring: its products, sums and inverses are those of a commutative
+    ring, in which T^2 = p T - q. *)
+Definition ring_of_pairs (constant : forall F : field, F -> F) := forall (F : field) (beta c d : F), d <> 0 ->
+  let R := {| ring_c := c; ring_omega := beta * d |} in
+  let T := (c / d, - (1 / d)) in
+  let determinant (y : F * F) := fst y * (fst y + c * snd y) + beta * d * snd y * snd y in
+  Ring_theory.ring_theory (0, 0) (1, 0) _plus (Ring_times R) _minus (fun y => (- fst y, - snd y)) (@eq (F * F)) /\
+  (forall y z pair, Ring_act R (Ring_times R y z) pair = Ring_act R y (Ring_act R z pair)) /\
+  (forall y, determinant y <> 0 -> Ring_times R y (Ring_inverse R y) = (1, 0)) /\
+  Ring_times R T T = _minus (Ring_times R (c / d, 0) T) (constant F (beta / d), 0).
+Theorem T18_ring : ring_of_pairs (fun F q => q).
+Proof.
+  intros F beta c d Hd R T determinant. split; [|split; [|split]].
+  - exact (Pairs.generated_ring c (beta * d)).
+  - exact (Pairs.act_times c (beta * d)).
+  - intros y Hy. unfold R. rewrite Pairs.times_spec. now apply Pairs.inverse_spec.
+  - unfold R. rewrite !Pairs.times_spec, Pairs.minus_spec. now apply Pairs.turn_square.
+Qed.
+
+(** What the code carries is R_i = 1 / (1 + E_i), E_{i+1} = T + R_i E_i, for E_i = q A_i + B_i T: the
+    terms of the pivots are not negative, and so no divisor vanishes. *)
+Definition pair_pivots (after : forall F : field, F * F -> F * F -> F * F) :=
+  forall (F : ordered) (beta c d : F) n i,
+  nonnegative beta -> nonnegative c -> positive d -> S i < n ->
+  let times := Ring_times {| ring_c := c; ring_omega := beta * d |} in
+  let p := c / d in let q := beta / d in let T := (p, - (1 / d)) in
+  let R i := (fst (pair_carries beta c d n) i, snd (pair_carries beta c d n) i) in
+  let E i := let '(A, B) := pair_excess p q i in (q * A + p * B, - (B / d)) in
+  (let '(A, B) := pair_excess p q i in
+    nonnegative A /\ positive B /\ positive (norm p q A B)) /\
+  times (R i) (_plus (1, 0) (E i)) = (1, 0) /\ E O = T /\ E (S i) = after F T (times (R i) (E i)).
+Theorem T18_pivots : pair_pivots (@_plus).
+Proof. intros F beta c d n i Hb Hc Hd Hi. now apply PairPath.generated_pivots. Qed.
+
+(** The sweeps over pairs solve M k = g, M with d L^2, for every n and all weights of the cone. *)
+Definition second_order_sweeps (periodic : bool) (L : matrix) :=
+  forall (F : ordered) (alpha beta c d : F) g n,
+  positive alpha -> nonnegative beta -> nonnegative c -> positive d -> 0 < n ->
+  let k := solve_second_order g alpha (curvature_factors beta c d n periodic) n in
+  mean k n = mean g n / alpha /\ forall i, i < n -> second_order (L F) alpha beta c d k n i = g i.
+Theorem T18_sweeps_path : second_order_sweeps false (@path_laplacian).
+Proof. intros F alpha beta c d g n Ha Hb Hc Hd Hn. now apply PairPath.second_order_path. Qed.
+Theorem T18_sweeps_cycle : second_order_sweeps true (@cycle_laplacian).
+Proof. intros F alpha beta c d g n Ha Hb Hc Hd Hn. now apply PairCycle.second_order_cycle. Qed.
+(** The flux that the code starts the sweeps with is what flows over the seam: of levels x, and of
+    moments d L x. *)
+Theorem T18_sweeps_cycle_flux : forall (F : ordered) (beta c d : F) r n,
+  nonnegative beta -> nonnegative c -> positive d -> 0 < n -> sum r n = 0 ->
+  let factors := curvature_factors beta c d n true in
+  let x := solve_curvature r factors n in let m i := d * cycle_laplacian x n i in
+  (x (n - 1)%nat - x O, m (n - 1)%nat - m O) = seam_flux r factors n.
+Proof.
+  intros F beta c d r n Hb Hc Hd Hn Hr. cbn zeta. rewrite (surjective_pairing (seam_flux _ _ _)).
+  destruct (PairCycle.cycle_pairs beta c d Hb Hc Hd n Hn r Hr) as (_ & _ & H1 & H2). f_equal; assumption.
+Qed.
 
 (** * Exchangeable channels: T14 *)
 

@@ -6,7 +6,7 @@ r"""Proofs that a proof assistant's kernel checks, about a translation of this p
 ``Code.v``         generated from :mod:`cdg_theory.discrete` by ``translate``
 (other ``.v``)     the proofs
 
-``translate``      Python to Coq, statement by statement, for a small language
+``translate``      Python to Coq, statement by statement, for a small language (``expressions``)
 ``values``         drawn cases, computed by Python on fractions and by the kernel
 ``kernel``         translates, compiles, asks for assumptions, rechecks
 

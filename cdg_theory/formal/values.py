@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdg_theory.discrete import blocks, inverse, shrinkage, sweeps
+from cdg_theory.discrete import blocks, curvature, inverse, shrinkage, sweeps
 
 HEADER = """\
 From Coq Require Import ZArith QArith Qcanon List.
@@ -81,6 +81,24 @@ def _gradients(draw: _Draw) -> Iterator[str]:
         yield _rows(f"(solve_gram (F := F) {_vector(g)} {a} {b} {term} {n})", k)
     k = sweeps.solve_gram(g, alpha, E, None)
     yield _rows(f"(solve_gram (F := F) {_vector(g)} {a} {e} None {n})", k)
+
+
+def _second_order(draw: _Draw) -> Iterator[str]:
+    """Yield k = M⁻¹g with a curvature term, and a cycle's flux; β, γ = 0 now and then."""
+    n = draw.random.randint(1, 5)
+    g, alpha, d = draw.vector(n), draw.positive(), draw.positive()
+    beta, c = (draw.positive() * draw.random.choice((0, 1, 1)) for _ in "bc")
+    numbers = " ".join(map(_scalar, (beta, c, d)))
+    for periodic in (False, True):
+        factors = curvature.curvature_factors(beta, c, d, n, periodic=periodic)
+        term = f"(curvature_factors (F := F) {numbers} {n} {str(periodic).lower()})"
+        k = sweeps.solve_second_order(g, alpha, factors)
+        solved = f"solve_second_order (F := F) {_vector(g)} {_scalar(alpha)} {term} {n}"
+        yield _rows(f"({solved})", k)
+    level, moment = curvature.seam_flux(g, factors)
+    flux = f"(seam_flux (F := F) {_vector(g)} {term} {n})"
+    yield _entry(f"(fst {flux})", level)
+    yield _entry(f"(snd {flux})", moment)
 
 
 def _entries(draw: _Draw) -> Iterator[str]:
@@ -162,7 +180,7 @@ def _sharded(draw: _Draw) -> Iterator[str]:
 
 #: What is drawn, and in every how many rounds.
 DRAWN: tuple[tuple[Callable[[_Draw], Iterator[str]], int], ...] = (
-    (_gradients, 1), (_entries, 1), (_blocks, 1), (_sharded, 4),
+    (_gradients, 1), (_second_order, 1), (_entries, 1), (_blocks, 1), (_sharded, 4),
 )  # fmt: skip
 
 

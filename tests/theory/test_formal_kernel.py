@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from cdg_theory.discrete import blocks, inverse, shrinkage, sweeps
+from cdg_theory.discrete import blocks, curvature, inverse, shrinkage, sweeps
 from cdg_theory.formal import kernel
 from cdg_theory.formal.translate import translation
 from cdg_theory.formal.values import drawn_values
@@ -22,7 +22,9 @@ AFTER = {
     inverse: ("Inverse", "Resolvent", "Circulant"),
     shrinkage: ("Inverse", "Resolvent", "Circulant", "Exchangeable"),
     blocks: ("Blocks", "Loops", "Path", "Cycle", "Metric", "Symmetry", "Sharded", "Flux"),
-}
+    curvature: ("Loops", "Path", "Cycle", "Metric", "Symmetry",
+                "Pairs", "PairLoops", "PairPath", "PairCycle"),
+}  # fmt: skip
 ERRORS = [
     (sweeps, "carry = c / (c + excess)", "carry = c / (c - excess)"),
     (sweeps, "carry = c / (c + excess)", "carry = excess / (c + excess)"),
@@ -64,6 +66,26 @@ ERRORS = [
     (blocks, "w[-1] += right", "w[0] += right"),
     (blocks, "return solve(w) + level", "return solve(w)"),
     (shrinkage, "return (1 - kappa) ** 2 * s", "return (1 + kappa) ** 2 * s"),
+    (curvature, "return a * a_ - self.omega * b * b_", "return a * a_ + self.omega * b * b_"),
+    (curvature, "a * m - self.omega * b * x", "a * m + self.omega * b * x"),
+    (curvature, "-b / determinant", "b / determinant"),
+    (curvature, "N = 1 + 2 * q * A", "N = 1 + q * A"),
+    (curvature, "1 + B / N", "B / N"),
+    (curvature, "A, B = 0 * d, d / d", "A, B = d / d, d / d"),
+    (curvature, "a, b = 1 + q * A, B / d", "a, b = 1 + q * A, B * d"),
+    (curvature, "ring = Ring(c, beta * d)", "ring = Ring(c, beta)"),
+    (curvature, "upwards = carry[::-1]", "upwards = carry"),
+    (curvature, "np.array(homogeneous[::-1])", "np.array(homogeneous)"),
+    (curvature, "        u[i + 1] += level\n", "        u[i] += level\n"),
+    (curvature, "    u[-1] *= 0\n", ""),
+    (curvature, "u[i + 1] + u[i], w[i + 1] + w[i]", "u[i + 1], w[i + 1] + w[i]"),
+    (curvature, "return _minus((u, w), factors", "return _plus((u, w), factors"),
+    (curvature, "dipole[-1] -= d / d", "dipole[-1] += d / d"),
+    (curvature, "1 + 2 * a[0], 2 * b[0]", "1 + a[0], b[0]"),
+    (curvature, "-(b * r).sum(axis=0)", "(b * r).sum(axis=0)"),
+    (curvature, "levels[-1] - levels[0]", "levels[0] - levels[-1]"),
+    (curvature, "    u[0] += flux[0]\n", "    u[0] += flux[1]\n"),
+    (curvature, "return _plus(pair, factors", "return _minus(pair, factors"),
 ]
 REWRITES = [
     (sweeps, "carry = c / (c + excess)", "carry = c / (excess + c)"),
@@ -82,6 +104,15 @@ REWRITES = [
     (inverse, "power(2 * lo + 1)", "power(1 + lo + lo)"),
     (inverse, "return (power(d) + power(n - d))", "return (power(n - d) + power(d))"),
     (inverse, "(2 * n) - hi + (n - 1)", "(n + n) - hi + (n - 1)"),
+    (curvature, "N = 1 + 2 * q * A + p * B + q * W", "N = p * B + q * W + (1 + 2 * q * A)"),
+    (curvature, "(A + W) / N", "(W + A) / N"),
+    (curvature, "a * (a + self.c * b) + self.omega * b * b",
+     "self.omega * b * b + a * (b * self.c + a)"),
+    (curvature, "        u[i + 1] += level\n", "        u[i + 1] = level + u[i + 1]\n"),
+    (curvature, "u[i + 1] + u[i], w[i + 1] + w[i]", "u[i] + u[i + 1], w[i] + w[i + 1]"),
+    (curvature, "1 + 2 * a[0], 2 * b[0]", "2 * a[0] + 1, b[0] + b[0]"),
+    (curvature, "-(b * r).sum(axis=0)", "-(r * b).sum(axis=0)"),
+    (curvature, "return pair[0] + other[0],", "return other[0] + pair[0],"),
 ]  # fmt: skip
 
 

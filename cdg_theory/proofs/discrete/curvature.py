@@ -289,6 +289,7 @@ THEOREMS = (
         check=_ring,
         variant=partial(_ring, sign=1),
         perturbed="The same with T² = pT + q.",
+        formal=("T18_ring",),
         page=PAGE,
     ),
     Theorem(
@@ -308,6 +309,7 @@ THEOREMS = (
         check=_pivots,
         variant=partial(_pivots, share=2),
         perturbed="The same with twice what is carried, E′ = T + 2E/(1 + E).",
+        formal=("T18_pivots",),
         page=PAGE,
     ),
     Theorem(
@@ -327,6 +329,7 @@ THEOREMS = (
         check=_path,
         variant=partial(_path, diagonal=1),
         perturbed="The same for an L with 1 on its whole diagonal.",
+        formal=("T18_sweeps_path",),
         page=PAGE,
     ),
     Theorem(
@@ -346,6 +349,7 @@ THEOREMS = (
         check=_cycle,
         variant=partial(_cycle, ends=1),
         perturbed="The same with 1 + h₀ in place of 1 + 2h₀.",
+        formal=("T18_sweeps_cycle", "T18_sweeps_cycle_flux"),
         page=PAGE,
     ),
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LayerDiagnosis:
-    r"""What :func:`diagnose` found about one weight.
+    r"""What :func:`cdg_torch.diagnose` found about one weight.
 
     ===================  =======================================================================
     field                meaning
@@ -80,7 +80,7 @@ class LayerDiagnosis:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Diagnosis:
-    """What :func:`diagnose` found: one entry per weight, and why others were left out.
+    """What :func:`cdg_torch.diagnose` found: one entry per weight, and why others were left out.
 
     Prints as a table, shows itself in notebooks, and is stored by :meth:`to_json`.
     """

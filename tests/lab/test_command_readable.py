@@ -78,6 +78,7 @@ COMMANDS = {
     "train": ("{input}/spec.toml --workers 0 --output {out}", "spéc λ.jsonl"),
     "report": ("{input} --output {out}", "report.md"),
     "correlation": ("{input}/net.pt --figure {out}/net.png", "net.png"),
+    "diagnose": ("angles --batches 4 --json {out}/found.json", "found.json"),
     "bench": ("--quick --output {out}", "cost.json"),
     "notebooks": ("{out}", "index.ipynb"),
 }

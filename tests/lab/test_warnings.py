@@ -56,7 +56,7 @@ def test_the_lines_of_the_readme_pass_where_warnings_are_errors(numba, tmp_path)
     [
         (
             NUMBA["without Numba"],
-            r"the slower .*: numba is not installed; pip install '.*\[fast\]'",
+            r"slower plain PyTorch serves: numba is not installed; pip install '.*\[fast\]'",
         ),
         (UNWRITABLE, "the compiled CPU kernels cannot be kept: .* set NUMBA_CACHE_DIR"),
     ],

@@ -147,5 +147,6 @@ def diagnose_layers(
         style="dim",
     )
     if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(f"[{','.join(one.to_json() for one in everything)}]\n", encoding="utf-8")
         say_written(console, json)

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 class Task:
     """A network that is ready to be trained.
 
-    =============  ===================================================================
-    field          meaning
-    =============  ===================================================================
-    ``dataset``    images, where the network is
-    ``generator``  decides the order of the images, and whatever else a step draws
-    ``step``       one step on the images of these indices; the loss before it
-    ``validate``   ``score``, the larger the better, and ``loss`` on validation images
-    ``test``       what a final run reports once, ``test`` its score on the test images
-    ``keeps_best`` the network of the best epoch on validation is the one that counts
-    =============  ===================================================================
+    ==============  ===================================================================
+    field           meaning
+    ==============  ===================================================================
+    ``dataset``     images, where the network is
+    ``generator``   decides the order of the images, and whatever else a step draws
+    ``step``        one step on the images of these indices; the loss before it
+    ``validate``    ``score``, the larger the better, and ``loss`` on validation images
+    ``test``        what a final run reports once, ``test`` its score on the test images
+    ``keeps_best``  the network of the best epoch on validation is the one that counts
+    ==============  ===================================================================
     """
 
     dataset: Dataset

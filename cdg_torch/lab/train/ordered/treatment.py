@@ -160,13 +160,13 @@ def smoother_of_fit(fit: Metric, first: float, strength: float) -> Metric:
     :math:`I+\tfrac{\nu}{\sigma^2}M` (theorem 15). The strength is :math:`c=\nu\mu_1/\sigma^2`,
     noise over signal in the lowest mode, which is left as it is.
 
-    ============  ============  ===========================================================
-    symbol        argument      meaning
-    ============  ============  ===========================================================
-    M             ``fit``       the fitted metric
-    :math:`\mu_1` ``first``     its eigenvalue of the lowest mode but the mean
-    c             ``strength``  > 0
-    ============  ============  ===========================================================
+    =============  ============  ===========================================================
+    symbol         argument      meaning
+    =============  ============  ===========================================================
+    M              ``fit``       the fitted metric
+    :math:`\mu_1`  ``first``     its eigenvalue of the lowest mode but the mean
+    c              ``strength``  > 0
+    =============  ============  ===========================================================
     """
     c, share = strength, strength / (first * (1 + strength))
     return Metric(

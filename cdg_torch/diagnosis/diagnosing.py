@@ -240,7 +240,9 @@ def _layer(
 
 def _advised(found: LayerDiagnosis, count: int, *, seen: bool, has_mean: bool) -> LayerDiagnosis:
     """Return the diagnosis with its sentence."""
-    mean = "" if has_mean else "; its channels' mean is 0 (a softmax head?), so H⁰ is only a rate"
+    mean = (
+        "" if has_mean else "; its channels' mean is 0, as a softmax head's, so H⁰ is only a rate"
+    )
     if not seen:
         advice = "cannot tell: the signal is within the noise; give more or larger batches"
     elif found.verdict is None:

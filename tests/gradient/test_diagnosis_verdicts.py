@@ -102,7 +102,9 @@ def test_a_mean_that_is_zero_is_said_and_gives_no_weight() -> None:
     centred = batches - batches.mean(dim=1, keepdim=True)
     (found,) = cdg_torch.diagnose(model, centred, product_with).layers
     assert (found.signal[0], found.noise[0], found.mean_weight) == (0.0, 0.0, None)
-    assert found.advice.endswith("its channels' mean is 0 (a softmax head?), so H⁰ is only a rate")
+    assert found.advice.endswith(
+        "its channels' mean is 0, as a softmax head's, so H⁰ is only a rate"
+    )
 
 
 @pytest.mark.parametrize(("n", "said"), [(7, "7 channels are too few"), (8, "no order seen")])

@@ -15,7 +15,7 @@ from torch.nn import functional
 from cdg_torch.diagnosis import Diagnosis, diagnose
 from cdg_torch.diagnosis.findings import COLUMNS
 from cdg_torch.extras import optional
-from cdg_torch.lab.files import check_writable
+from cdg_torch.lab.files import check_writable, write_text
 from cdg_torch.lab.output import ResultTable, Terminal, say_written
 
 if TYPE_CHECKING:
@@ -147,6 +147,5 @@ def diagnose_layers(
         style="dim",
     )
     if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(f"[{','.join(one.to_json() for one in everything)}]\n", encoding="utf-8")
+        write_text(json, f"[{','.join(one.to_json() for one in everything)}]\n")
         say_written(console, json)

@@ -81,8 +81,8 @@ def third_step(count, others, options, *, schedule=False) -> Counter:
     return found
 
 
-# Of C, for each tensor: looks into tables, and addresses. None of them makes a tensor. With an older
-# torch Python does not know how many own a tensor, and the tensor is asked.
+# Of C, for each tensor: looks into tables, and addresses. None of them makes a tensor. With an
+# older torch Python does not know how many own a tensor, and it is asked, once for each buffer.
 OWNERS = "_use_count"
 CHEAP = {"get", "values", "len", "id", "data_ptr"}
 
@@ -102,7 +102,7 @@ def test_calls_do_not_grow_with_the_tensors(kind, others, schedule, monkeypatch)
     grown.subtract(third_step(MANY, add, None))
     grown.update(third_step(FEW, add, None))
     assert grown["Python"] <= 0
-    assert grown.pop(OWNERS, 0) <= more
+    assert grown.pop(OWNERS, 0) <= 2 * more
     assert {name for name, count in grown.items() if count > 0} <= CHEAP
     assert sum(grown[name] for name in CHEAP) <= 6 * more
     # Two optimizers, each planned at its first step: once by who solves, once by who keeps it.

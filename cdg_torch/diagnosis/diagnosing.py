@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from cdg_theory import fit_metric
 from cdg_theory.checks import described, finite_number, one_of, whole_number
@@ -140,12 +141,12 @@ def diagnose(
         msg = f"model has no weight to look at; {reasons(left_out)}"
         raise ValueError(msg)
     gradients, count = measured_gradients(model, batches, loss, chosen)
-    found: list[tuple[Slot, OutputAxis, Array]] = []
+    found: list[tuple[Slot, OutputAxis, Sequence[Tensor]]] = []
     for (slot, axis), parts in zip(chosen, gradients, strict=True):
         if parts is None or not any(bool(part.any()) for part in parts):
             left_out[slot.name] = "the loss does not depend on it"
         else:
-            found.append((slot, axis, columns(parts, axis)))
+            found.append((slot, axis, parts))
     if not found:
         msg = f"the loss does not depend on any of these weights; {reasons(left_out)}"
         raise ValueError(msg)
@@ -154,7 +155,7 @@ def diagnose(
 
 
 def _judged(
-    found: Sequence[tuple[Slot, OutputAxis, Array]],
+    found: Sequence[tuple[Slot, OutputAxis, Sequence[Tensor]]],
     boundary: Boundary,
     level: float,
     training_batches: int,
@@ -162,13 +163,13 @@ def _judged(
 ) -> list[LayerDiagnosis]:
     from scipy.stats import false_discovery_control
 
-    tested = [at for at, (_, _, g) in enumerate(found) if g.shape[1] >= FEWEST]
+    # float64 copies are made of one layer at a time.
+    means = {at: columns(parts, axis).mean(axis=0) for at, (_, axis, parts) in enumerate(found)}
+    tested = [at for at, mean in means.items() if len(mean) >= FEWEST and mean.any()]
     harmonic = sum(1 / i for i in range(1, len(tested) + 1))
     draws = max(999, math.ceil(4 / level * len(tested) * harmonic))
     fits = {
-        at: fit_metric(
-            found[at][2].mean(axis=0), boundary=boundary, spacing="unit", draws=draws, seed=seed
-        )
+        at: fit_metric(means[at], boundary=boundary, spacing="unit", draws=draws, seed=seed)
         for at in tested
     }
     ps = dict.fromkeys(range(len(found)), math.nan)
@@ -178,7 +179,7 @@ def _judged(
             raw = [getattr(fits[at], name) for at in tested]
             to.update(zip(tested, false_discovery_control(raw, method="by").tolist(), strict=True))
     layers = []
-    for at, (slot, _, g) in enumerate(found):
+    for at, (slot, axis, parts) in enumerate(found):
         verdict: Verdict | None = None
         if at in fits:
             verdict = "exchangeable" if mean_ps[at] <= level / 2 else "none"
@@ -187,7 +188,7 @@ def _judged(
         assert weight is not None
         layers.append(
             _layer(
-                slot.name, tuple(weight.shape), g, verdict, ps[at],
+                slot.name, weight, columns(parts, axis), verdict, ps[at],
                 fits[at].neighbours if at in fits else math.nan, boundary, training_batches,
             )
         )  # fmt: skip
@@ -196,7 +197,7 @@ def _judged(
 
 def _layer(
     name: str,
-    shape: tuple[int, ...],
+    weight: Tensor,
     g: Array,
     verdict: Verdict | None,
     order_p: float,
@@ -210,7 +211,7 @@ def _layer(
     signal, noise = (moment * size**2 for moment in measured_moments(products))
     # A mean that is nothing but rounding: that of a softmax head's gradient.
     own = np.trace(products, axis1=1, axis2=2)
-    eps = float(np.finfo(np.float32).eps)
+    eps = torch.finfo(weight.dtype).eps
     has_mean = bool(own[0] > (n * eps) ** 2 * own[1:].sum())
     if not has_mean:
         signal[0] = noise[0] = 0.0
@@ -230,10 +231,10 @@ def _layer(
         if verdict == "ordered":
             metric, length = ratios.metric, ratios.length
             gain, apart, stopping = ratios.gain, ratios.apart, ratios.stopping
-    weight = mean_weight(signal, noise) if has_mean and seen else None
+    lam = mean_weight(signal, noise) if has_mean and seen else None
     found = LayerDiagnosis(
-        name, shape, n, verdict, order_p, neighbours, tuple(signal.tolist()),
-        tuple(noise.tolist()), error, weight, metric, length, gain, apart, h0_gain, stopping, "",
+        name, tuple(weight.shape), n, verdict, order_p, neighbours, tuple(signal.tolist()),
+        tuple(noise.tolist()), error, lam, metric, length, gain, apart, h0_gain, stopping, "",
     )  # fmt: skip
     return _advised(found, count, seen=bool(seen), has_mean=has_mean)
 
@@ -245,6 +246,8 @@ def _advised(found: LayerDiagnosis, count: int, *, seen: bool, has_mean: bool) -
     )
     if not seen:
         advice = "cannot tell: the signal is within the noise; give more or larger batches"
+    elif found.verdict is None and found.channels >= FEWEST:
+        advice = "cannot tell: the mean of the batches' gradients is 0; give more batches"
     elif found.verdict is None:
         advice = f"{found.channels} channels are too few to tell an order; leave it"
     elif found.verdict != "ordered":

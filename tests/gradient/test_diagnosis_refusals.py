@@ -109,3 +109,24 @@ def test_json_is_json() -> None:
 def test_two_batches_predict_nothing_and_say_so() -> None:
     (found,) = cdg_torch.diagnose(LINEAR, drawn(2), squared).layers
     assert (found.gain, found.h0_gain) == (None, None)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_the_scale_of_the_loss_decides_nothing(scale) -> None:
+    model = nn.Linear(3, 9).double()
+    batches = [batch.double() for batch in drawn(6)]
+    plain, scaled = (
+        cdg_torch.diagnose(model, batches, lambda m, x, c=c: c * squared(m, x)).layers[0]
+        for c in (1.0, scale)
+    )
+    assert scaled.advice == plain.advice
+    assert scaled.signal_share == pytest.approx(plain.signal_share)
+
+
+def test_batches_that_cancel_tell_nothing() -> None:
+    """Their mean is zero, and has no order to test."""
+    model = nn.Linear(3, 9)
+    batches = [torch.ones(9, 3), -torch.ones(9, 3)]
+    (found,) = cdg_torch.diagnose(model, batches, lambda m, g: (m.weight * g).sum()).layers
+    assert found.verdict is None
+    assert found.advice.startswith("cannot tell: the mean of the batches' gradients is 0")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from cdg_theory import Metric, certify
 from cdg_torch.lab.verify.matrix import LAYOUTS, METRICS, holds_digits, solver
 from cdg_torch.lab.verify.paths import DTYPES, PATHS
-from tests.tools.kernel_cases import SMOOTHING
+from tests.tools.kernel_cases import SMOOTHING, most_at_once
 from tests.tools.strategies import channel_counts, metrics, seeds
 
 PATH = PATHS["cpu"]
@@ -37,7 +37,7 @@ def test_certificate_holds_for_any_weights(metric, n, seed) -> None:
         assert verdict.holds, str(verdict)
 
 
-@pytest.mark.parametrize("member", SMOOTHING)
+@pytest.mark.parametrize("member", most_at_once(SMOOTHING))
 def test_eight_eps_at_4096_channels(member) -> None:
     metric = METRICS[member]
     verdict = certificate(metric, 4096, "float32", columns=8)

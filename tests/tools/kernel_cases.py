@@ -1,5 +1,7 @@
 """What the tests of the kernels share: members of the family, by name, and dtypes."""
 
+import pytest
+
 from cdg_torch import Metric
 from cdg_torch.lab.verify import paths
 from cdg_torch.lab.verify.matrix import METRICS
@@ -20,6 +22,18 @@ CURVED = {
 }
 MEMBERS = METRICS | CURVED
 DTYPES = list(paths.DTYPES.values())
+# One of the second order for each end; where they take seconds each, the others wait for the long
+# run.
+AT_ONCE = ("biharmonic λ=0.01 periodic", "(2, 1, 2, 1) unit")
+
+
+def most_at_once(names):
+    """Return members as parameters, those of the second order but two as slow ones."""
+    waits = [METRICS[name].curvature > 0 and name not in AT_ONCE for name in names]
+    marks = [[pytest.mark.slow] if slow else [] for slow in waits]
+    return [pytest.param(name, marks=own) for name, own in zip(names, marks, strict=True)]
+
+
 SMOOTHING = [name for name, metric in METRICS.items() if not metric.is_multiple_of_l2]
 # A fluctuation that weighs 1e-12 of what the mean does: what is left of the mean shows.
 LIGHT = {

@@ -67,7 +67,8 @@ def diagnose(
     (loss)            ``loss``               ``loss(model, batch)``, a scalar tensor; autocast and
                                              the like belong inside
     (end condition)   ``boundary``           of the metrics that are tried
-    (level)           ``level``              share of the layers called ordered that may not be
+    (level)           ``level``              share of the verdicts that may be false: half of it for
+                                             "ordered", half for "exchangeable"
     (N)               ``training_batches``   number of such batches in the training set: for early
                                              stopping the noise is ν/N; None: those given
     (seed)            ``seed``               of the permutations
@@ -272,5 +273,5 @@ def _advised(found: LayerDiagnosis, count: int, *, seen: bool, has_mean: bool) -
             f"one batch's gradient should err by {found.gain:.0%} less"
         )
     else:
-        advice = "ordered, but no gain predicted over a learning rate of its own; leave it"
+        advice = "ordered, but no gain predicted over H⁰ or a learning rate of its own; leave it"
     return replace(found, advice=advice + mean)

@@ -26,7 +26,8 @@ class LayerDiagnosis:
     ``channels``         output channels, of one group
     ``verdict``          ``"ordered"``, ``"exchangeable"`` or ``"none"``; None where the channels
                          are too few
-    ``order_p``          p-value of "their order does not matter", corrected over the layers
+    ``order_p``          p-value of "their order does not matter", corrected over the layers;
+                         ordered if it is at most half of the level
     ``neighbours``       correlation of neighbouring channels in the mean gradient, mean taken off
     ``signal, noise``    :math:`\hat s_m, \hat\nu_m` of one batch, by channel mode
     ``signal_error``     standard error of the sum of the signal (jackknife over batches)
@@ -69,12 +70,12 @@ class LayerDiagnosis:
 
     @property
     def is_worthwhile(self) -> bool:
-        """Whether an order was seen and a gain is predicted, more than the halves differ by."""
+        """Whether an order was seen, and more gained than by H⁰ and than the halves differ by."""
         return (
             self.verdict == "ordered"
             and self.gain is not None
             and self.gain_apart is not None
-            and self.gain > self.gain_apart
+            and self.gain > max(self.gain_apart, self.h0_gain or 0.0)
         )
 
 
@@ -129,7 +130,9 @@ class Diagnosis:
             for name, shape, verdict, p, neighbours, share, gain, advice in self.rows()
         ]
         lines += [f"left out {name}: {reason}" for name, reason in self.left_out.items()]
-        return "\n".join([*lines, f"from {self.batches} batches, at level {self.level:g}"])
+        return "\n".join(
+            [*lines, f"from {self.batches} batches; ordered: p at most {self.level / 2:g}"]
+        )
 
     def _repr_html_(self) -> str:
         return "".join(

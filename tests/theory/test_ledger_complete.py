@@ -17,7 +17,7 @@ EXEMPT = (
     "cdg_theory.__getattr__", "cdg_theory.checks.", "cdg_theory.display.", "cdg_theory.ledger.",
     "cdg_theory.proofs.", "cdg_theory.formal.",
     f"{RECORD}._checked", f"{RECORD}.Certificate.to_json", f"{RECORD}.Certificate.from_json",
-    f"{RECORD}.Certificate.__str__", f"{RECORD}.Finding.__str__",
+    f"{RECORD}.Certificate.__str__", f"{RECORD}.Certificate._head", f"{RECORD}.Finding.__str__",
 )  # fmt: skip
 # A certificate's draws, and the search for the worst, only look for errors: any will do.
 LOOKING = ("cdg_theory.certificates.draws.", "cdg_theory.certificates.search.", RECORD)
@@ -58,7 +58,7 @@ def test_every_function_is_executed(ran) -> None:
 
 
 def test_slips_are_refused(ran) -> None:
-    tried = slips.drawn(CLAIMING, SEED)[:TRIED]
+    tried = [slip for slip in slips.drawn(CLAIMING, SEED) if slip.changes_something][:TRIED]
     lived = [slip for slip in tried if slips.refused_by(slip, ran) is None]
     if lived:
         # Not by the quick ones: then by all.

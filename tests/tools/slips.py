@@ -43,6 +43,33 @@ PAIRS = (
     "left right", "lo hi", "first last", "above below", "min max", "sin cos", "sinh cosh",
     "dct idct", "fft ifft", "carry_forward carry_backward", "closure flux", "carry gain",
 )  # fmt: skip
+NOTHING = {
+    "InnerProduct.from_terms: o - sp": "any three probes tell the terms apart",
+    "InnerProduct.from_terms: o ** 2": "any three probes tell the terms apart",
+    "InnerProduct.from_terms: sp.Integer(1) ->": "any three probes tell the terms apart",
+    "InnerProduct.from_terms: sp.Rational(1": "any three probes tell the terms apart",
+    "InnerProduct.__call__: (h - mean(h)) * (k - mean(k)) -> (h +": "k − k̄ has mean 0",
+    "InnerProduct.__call__: (h - mean(h)) * (k - mean(k)) -> (h - mean(h)) * (k +": "so has h − h̄",
+    "InnerProduct.__post_init__: ('mean'": "numbers stay Python's where SymPy's would do",
+    "GreenFunction.is_reproducing: (self.left - self.right).subs(o, s) -> "
+    "(self.left - self.right).subs(s": "o = s, either way round",
+    "weak_residual: inner(k, h) - integral(g * h) -> inner(h, k)": "the form is symmetric",
+    "_antiderivative: len(waves) == 1 -> len(waves) == 2": "SymPy's search: slower",
+    "enclose_gradient: max(missing": "how many bits the next round gets",
+    "_binary_places: 53 - int(exponents.min()) -> 54": "a finer scale",
+    "_Columns.__init__: -52 ->": "what is taken for rounding, twice or half as much of it",
+    "_ldexp: max(0, abs(integer).bit_length() - 64) -> max(1": "63 bits for 64",
+    "_ldexp: abs(integer).bit_length() - 64 ->": "65 bits for 64",
+    "scaled_integers: shift >= 0 -> shift >= 1": "a shift by 0, either way",
+    "flux_map: np.eye": "a product with the field's 1",
+    "flux_map: -1 -> -2": "NumPy reads any negative number so",
+    "_sweep_factors: (factors.": "which arrays are read-only",
+    "_sweep_errors: factors.flux is not None and known.flux is not None -> "
+    "factors.flux is not None or": "the two are given together",
+    "factor_errors: p * E / (metric.fluctuation + p * E) if E else 0.0 -> "
+    "p * E / (metric.fluctuation + p * E) if E else 1.0": "multiplied by 1 − p = 0",
+}
+"""What the slips that begin like this do, instead of changing anything."""
 COMMUTING = {"min", "max", "minimum", "maximum", "Add", "Mul"}
 OTHER = {a: b for pair in PAIRS for a, b in (pair.split(), pair.split()[::-1])}
 
@@ -60,6 +87,11 @@ class Slip:
     def said(self) -> str:
         """The function and the change, wherever they stand."""
         return f"{self.function.__qualname__}: {self.change}"
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether a result changes that something is claimed of."""
+        return not self.said.startswith(tuple(NOTHING))
 
     def __str__(self) -> str:
         return f"{_name(self.function)}, line {self.line}: {self.change}"

@@ -75,14 +75,13 @@ def _loaded(source: str) -> Subject:
             "function takes nothing and returns (model, batches, loss)"
         )
         raise typer.BadParameter(msg)
+    # As python -m has it: modules beside the user's own are found when the function runs, too.
     sys.path.insert(0, str(Path.cwd()))
     try:
         function = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         msg = f"{source} cannot be loaded: {error}; is the module in this folder or installed?"
         raise typer.BadParameter(msg) from error
-    finally:
-        sys.path.pop(0)
     made = function()
     if not isinstance(made, tuple) or len(made) != 3:
         msg = f"{source} must return (model, batches, loss), got {type(made).__name__}"

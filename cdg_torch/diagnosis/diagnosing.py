@@ -91,8 +91,9 @@ def diagnose(
     samples included, and no smoother comes nearer to that. Parts of a set that was trained on
     have in common what training has removed: the signal comes out too small.
 
-    Nothing is changed: no weight, gradient, buffer, mode, or state of torch's random numbers. An
-    iterator that draws from other random numbers moves these.
+    Nothing is changed: no weight, gradient, buffer, mode, or state of torch's random numbers on the
+    CPU and the weights' devices. What ``loss`` itself does to weights and gradients is not undone,
+    and an iterator that draws from other random numbers moves these.
 
     Raises
     ------

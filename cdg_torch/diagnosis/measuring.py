@@ -91,7 +91,13 @@ def measured_gradients(
 ) -> tuple[list[list[Tensor] | None], int]:
     """Return each weight's gradients, one for each batch, on the CPU; None where there is none."""
     weights = [slot.parameter for slot, _ in chosen]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    buffers = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    modes = [(module, module.training) for module in model.modules()]
     devices = sorted({w.device.index or 0 for w in weights if w is not None and w.is_cuda})
     parts: list[list[Tensor] | None] = [[] for _ in weights]
     count = 0
@@ -116,8 +122,11 @@ def measured_gradients(
                     kept.append(gradient.detach().to("cpu", copy=True))
     finally:
         with torch.no_grad():
-            for buffer, before in buffers:
+            for module, name, buffer, before in buffers:
                 buffer.copy_(before)
+                module._buffers[name] = buffer
+        for module, training in modes:
+            module.training = training
     if count < 2:
         msg = f"batches must hold at least two independent batches, got {count}"
         raise ValueError(msg)

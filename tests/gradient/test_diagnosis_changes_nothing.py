@@ -71,6 +71,21 @@ def test_nothing_changes_when_the_loss_fails() -> None:
     assert same(before, state(model))
 
 
+def test_a_buffer_that_the_model_replaces_and_a_mode_that_the_loss_sets_are_put_back() -> None:
+    model = network()
+    buffer = model[1].num_batches_tracked
+
+    def meddling(model, batch):
+        model.eval()
+        model[1].num_batches_tracked = buffer + 7
+        return cross_entropy(model, batch)
+
+    cdg_torch.diagnose(model, drawn(), meddling)
+    assert model[1].num_batches_tracked is buffer
+    assert buffer.item() == 0
+    assert all(module.training for module in model.modules())
+
+
 def test_the_same_batches_give_the_same_diagnosis() -> None:
     model = network().eval()
     first, second = (cdg_torch.diagnose(model, drawn(), cross_entropy) for _ in range(2))

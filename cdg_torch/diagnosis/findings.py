@@ -115,7 +115,7 @@ class Diagnosis:
                 "×".join(map(str, one.shape)),
                 one.verdict or "–",
                 "–" if math.isnan(one.order_p) else f"{one.order_p:.2g}",
-                f"{one.neighbours:+.2f}",
+                "–" if math.isnan(one.neighbours) else f"{one.neighbours:+.2f}",
                 f"{one.signal_share:.2f}",
                 "–" if one.gain is None else f"{one.gain:+.0%} ± {one.gain_apart:.0%}",
                 one.advice,

@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
-from torch._C._dynamo.guards import TensorGuards
+
+try:
+    from torch._C._dynamo.guards import TensorGuards
+except ImportError:  # no promise of torch's: without it the same is asked in Python
+    TensorGuards = None  # type: ignore[assignment, misc]
+
+
+def _described(tensor: Tensor) -> tuple[Any, ...]:
+    """Return all that a likeness is of."""
+    return (
+        type(tensor), tensor.dtype, tensor.device, tensor.layout, tensor.shape, tensor.stride(),
+        tensor.requires_grad, tensor.is_neg(), tensor.is_conj(), tensor.is_inference(),
+    )  # fmt: skip
 
 
 class Likeness:
@@ -26,6 +38,9 @@ class Likeness:
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self.count = len(tensors)
+        if TensorGuards is None:
+            self._described = [*map(_described, tensors)]
+            return
         # Otherwise it would take shapes and strides for what may change.
         shapes: Any = [[*tensor.shape] for tensor in tensors]
         strides: Any = [[*tensor.stride()] for tensor in tensors]
@@ -35,4 +50,8 @@ class Likeness:
 
     def holds(self, tensors: Sequence[Tensor]) -> bool:
         """Return whether these, no two of them the same, are what the others were like."""
-        return len(tensors) == self.count and bool(self._guards.check(*tensors))
+        if len(tensors) != self.count:
+            return False
+        if TensorGuards is None:
+            return [*map(_described, tensors)] == self._described
+        return bool(self._guards.check(*tensors))

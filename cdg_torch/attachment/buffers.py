@@ -98,7 +98,8 @@ class Buffers:
         self._wanted: Likeness | None = None  # what they were to be like
         self._found: Likeness | None = None  # and what they are like
         self._storage: torch.UntypedStorage | None = None
-        self._uses = 0
+        self._uses = self._owners = 0
+        self._addresses: list[int] = []
 
     def _lease(self, length: int) -> torch.UntypedStorage:
         """Return ``length`` bytes that begin at a cache line."""
@@ -122,6 +123,11 @@ class Buffers:
             and self._found is not None
             and self._storage is not None
             and _uses(self._storage) == self._uses
+            and sys.getrefcount(self._storage) == self._owners
+            # Where the numbers lie may have been changed, and things put on a result.
+            and [k.data_ptr() for k in self._results] == self._addresses
+            and not any(map(vars, self._results))
+            and all([k.grad is None for k in self._results])
             and max(map(sys.getrefcount, self._results)) == _ALONE
             and (_python_knows() or max([k._use_count() for k in self._results]) == 1)
             and (known is self._wanted or self._wanted.holds(tensors))
@@ -155,7 +161,10 @@ class Buffers:
             results.append(own.set_(storage, place, tensor.shape, tensor.stride()))
         if storage is not None and all(lengths):
             self._wanted, self._found = known or Likeness(tensors), Likeness(results)
-            self._results, self._storage, self._uses = results[:], storage, _uses(storage)
+            self._results, self._uses = results[:], _uses(storage)
+            self._addresses = [k.data_ptr() for k in results]
+            self._storage, storage = storage, None
+            self._owners = sys.getrefcount(self._storage)
         return results
 
     def as_one(self, results: Sequence[Tensor]) -> Tensor | None:

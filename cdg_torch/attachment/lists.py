@@ -29,6 +29,8 @@ def subtract_(tensors: Tensors, others: Tensors) -> None:
 
 def multiply_(tensors: Tensors, factor: float | Tensor) -> None:
     """Multiply all by one number, which may lie on a device."""
+    if isinstance(factor, Tensor):
+        factor = factor.reshape(())  # a learning rate may be a tensor of shape (1,)
     if are_plain(tensors):
         torch._foreach_mul_(tensors, factor)
         return

@@ -18,12 +18,12 @@ Places = list[list[int]]
 
 
 def alike(tensors: list[Tensor]) -> Places:
-    """Return the places of small tensors of one shape, dtype and device, and of each other one."""
+    """Return the places of small tensors of one layout, dtype and device, and of each other one."""
     groups: defaultdict[object, list[int]] = defaultdict(list)
     plain = are_plain(tensors) and not torch.is_grad_enabled()
     for i, t in enumerate(tensors):
         small = plain and t.numel() <= SMALL
-        groups[(t.dtype, t.device, t.shape) if small else i].append(i)
+        groups[(t.dtype, t.device, t.shape, t.stride()) if small else i].append(i)
     return [*groups.values()]
 
 

@@ -145,7 +145,7 @@ def diagnose(
     gradients, count = measured_gradients(model, batches, loss, chosen)
     found: list[tuple[Slot, OutputAxis, Sequence[Tensor]]] = []
     for (slot, axis), parts in zip(chosen, gradients, strict=True):
-        if parts is None or not any(bool(part.any()) for part in parts):
+        if not any(bool(part.any()) for part in parts):
             left_out[slot.name] = "the loss does not depend on it"
         else:
             found.append((slot, axis, parts))
@@ -171,7 +171,13 @@ def _judged(
     harmonic = sum(1 / i for i in range(1, len(tested) + 1))
     draws = max(999, math.ceil(4 / level * len(tested) * harmonic))
     fits = {
-        at: fit_metric(means[at], boundary=boundary, spacing="unit", draws=draws, seed=seed)
+        at: fit_metric(
+            means[at] / np.abs(means[at]).max(),
+            boundary=boundary,
+            spacing="unit",
+            draws=draws,
+            seed=seed,
+        )
         for at in tested
     }
     ps = dict.fromkeys(range(len(found)), math.nan)
@@ -214,7 +220,7 @@ def _layer(
     # A mean that is nothing but rounding: that of a softmax head's gradient.
     own = np.trace(products, axis1=1, axis2=2)
     eps = torch.finfo(weight.dtype).eps
-    has_mean = bool(own[0] > (n * eps) ** 2 * own[1:].sum())
+    has_mean = bool(own[0] > (4 * eps) ** 2 * own.sum())
     if not has_mean:
         signal[0] = noise[0] = 0.0
     left = [np.delete(np.delete(products, b, 1), b, 2) for b in range(count)]

@@ -88,9 +88,9 @@ def measured_gradients(
     batches: Iterable[Any],
     loss: Callable[[nn.Module, Any], Tensor],
     chosen: Sequence[tuple[Slot, OutputAxis]],
-) -> tuple[list[list[Tensor] | None], int]:
-    """Return each weight's gradients, one for each batch, on the CPU; None where there is none."""
-    weights = [slot.parameter for slot, _ in chosen]
+) -> tuple[list[list[Tensor]], int]:
+    """Return each weight's gradients, one for each batch, on the CPU."""
+    weights = [slot.parameter for slot, _ in chosen if slot.parameter is not None]
     buffers = [
         (module, name, buffer, buffer.detach().clone())
         for module in model.modules()
@@ -98,28 +98,26 @@ def measured_gradients(
         if buffer is not None
     ]
     modes = [(module, module.training) for module in model.modules()]
-    devices = sorted({w.device.index or 0 for w in weights if w is not None and w.is_cuda})
-    parts: list[list[Tensor] | None] = [[] for _ in weights]
+    devices = sorted({w.device.index or 0 for w in weights if w.is_cuda})
+    parts: list[list[Tensor]] = [[] for _ in weights]
     count = 0
     try:
         with torch.random.fork_rng(devices=devices), torch.enable_grad():
             for batch in batches:
                 value = loss(model, batch)
                 _check_loss(value, count)
-                own = torch.autograd.grad(value, weights, allow_unused=True)  # type: ignore[arg-type]
+                own = torch.autograd.grad(value, weights, allow_unused=True)
                 count += 1
                 for at, ((slot, _), gradient) in enumerate(zip(chosen, own, strict=True)):
-                    kept = parts[at]
-                    if gradient is None or kept is None:
-                        parts[at] = None
-                        continue
+                    if gradient is None:  # this batch does not use it
+                        gradient = torch.zeros_like(weights[at])
                     if not bool(gradient.isfinite().all()):
                         msg = (
                             f"the gradient of {slot.name} is infinite or nan in batch {count - 1}; "
                             "with 16-bit types scale the loss inside loss(model, batch)"
                         )
                         raise ValueError(msg)
-                    kept.append(gradient.detach().to("cpu", copy=True))
+                    parts[at].append(gradient.detach().to("cpu", copy=True))
     finally:
         with torch.no_grad():
             for module, name, buffer, before in buffers:

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 PORTION = 1 << 16
 
 
+#: Output channels from which what is kept takes a megabyte or more.
+LONG = 4096
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Blocks:
     """What one metric and one n need, on a device; rows are filled up to m segments of b.
@@ -61,8 +65,12 @@ class Blocks:
     cycle: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
 
 
-@lru_cache(maxsize=64)
 def _blocks(metric: Metric, n: int, device: torch.device) -> Blocks:
+    """Return what is kept: of few metrics where n is large, since it grows with n."""
+    return (_kept if n <= LONG else _kept_of_long)(metric, n, device)
+
+
+def _make(metric: Metric, n: int, device: torch.device) -> Blocks:
     size = segment_size(n)
     rows = -(-n // size) * size
 
@@ -97,6 +105,9 @@ def _blocks(metric: Metric, n: int, device: torch.device) -> Blocks:
     first, last = tensor(closure[..., 0]), tensor(closure[..., -1])
     cycle = (first, last, tensor(release), filled(response[0].T))
     return Blocks(own, start, filled(closure[0].T), cycle)
+
+
+_kept, _kept_of_long = lru_cache(maxsize=64)(_make), lru_cache(maxsize=2)(_make)
 
 
 def _solve(g: Tensor, metric: Metric) -> Tensor:

@@ -131,6 +131,10 @@ def main() -> None:
     for name, own in (
         ("all", found),
         ("heads", [p for p in found if p.layer == "head"]),
+        (
+            "heads without profiles and H⁰",
+            [p for p in found if p.layer == "head" and p.task != "profiles" and p.method != "H⁰"],
+        ),
         ("hidden layers", [p for p in found if p.layer == "hidden"]),
     ):
         if len(own) > 2:

@@ -131,3 +131,87 @@ def test_copies_and_detached_handles_hold_no_block() -> None:
     handle.detach()
     assert held() is None
     assert handle._attachment.buffers._block is None
+
+
+def attached(optimizer_of, model, **options):
+    optimizer = optimizer_of(model.parameters())
+    cdg_torch.attach(optimizer, model, Metric.sobolev(5.0), **options)
+    return optimizer
+
+
+def test_memory_that_a_hook_puts_under_a_gradient_is_not_written_to() -> None:
+    """As many refer to the block as before, and one result lies elsewhere."""
+    model = nn.Conv2d(3, 8, 3, bias=False)
+    optimizer = attached(lambda p: torch.optim.SGD(p, lr=0.0), model)
+    kept = {}
+
+    def hook(*_):
+        if not kept:
+            kept["old"] = model.weight.grad.data
+            kept["mine"] = model.weight.grad.data = torch.full((8, 3, 3, 3), 7.0)
+
+    optimizer.register_step_pre_hook(hook)
+    for _ in range(2):
+        model.weight.grad = torch.ones(8, 3, 3, 3)
+        optimizer.step()
+    assert (kept["mine"] == 7.0).all()
+
+
+def test_a_kept_storage_keeps_its_numbers() -> None:
+    model = nn.Conv2d(3, 8, 3, bias=False)
+    optimizer = attached(lambda p: torch.optim.SGD(p, lr=0.0), model)
+    kept = []
+    optimizer.register_step_pre_hook(lambda *_: kept.append(model.weight.grad.untyped_storage()))
+    for size in (1.0, 2.0):
+        model.weight.grad = torch.full((8, 3, 3, 3), size)
+        optimizer.step()
+    one, other = (torch.tensor(storage, dtype=torch.uint8) for storage in kept)
+    assert not torch.equal(one, other)
+
+
+def test_what_is_put_on_a_gradient_does_not_outlive_its_step() -> None:
+    model = nn.Conv2d(3, 8, 3, bias=False)
+    optimizer = attached(lambda p: torch.optim.SGD(p, lr=0.0), model)
+    seen = []
+
+    def hook(*_):
+        g = model.weight.grad
+        seen.append((getattr(g, "done", False), g.grad is not None))
+        g.done, g.grad = True, torch.zeros_like(g)
+
+    optimizer.register_step_pre_hook(hook)
+    for _ in range(3):
+        model.weight.grad = torch.ones(8, 3, 3, 3)
+        optimizer.step()
+    assert seen == [(False, False)] * 3
+
+
+def test_norms_are_matched_where_strides_differ() -> None:
+    model = nn.ModuleList([nn.Linear(4, 4, bias=False) for _ in range(2)])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    rule = cdg_torch.Rule(metric=Metric.sobolev(5.0), types=nn.Linear)
+    cdg_torch.attach(optimizer, model, None, rules=[rule], inplace=True, match_norm=True)
+    flat = torch.randn(200, generator=torch.Generator().manual_seed(0))
+    before = flat.clone()
+    model[0].weight.grad = flat[:16].view(4, 4)
+    model[1].weight.grad = flat[16:96].view(4, 20)[:, :4]
+    norm = model[1].weight.grad.norm()
+    optimizer.step()
+    torch.testing.assert_close(model[1].weight.grad.norm(), norm)
+    assert torch.equal(flat[20:36], before[20:36])
+
+
+def test_a_learning_rate_may_be_a_tensor_of_one_number() -> None:
+    weights = []
+    for rate in (torch.tensor([0.01]), 0.01):
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 8, 3, bias=False)
+        optimizer = attached(
+            lambda p, rate=rate: torch.optim.AdamW(p, lr=rate, weight_decay=0.1, foreach=False),
+            model,
+            where="update",
+        )
+        model.weight.grad = torch.ones_like(model.weight)
+        optimizer.step()
+        weights.append(model.weight.detach())
+    torch.testing.assert_close(*weights)

@@ -111,7 +111,7 @@ def test_two_batches_predict_nothing_and_say_so() -> None:
     assert (found.gain, found.h0_gain) == (None, None)
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
+@pytest.mark.parametrize("scale", [1e-120, 1e-30, 1e30, 1e120])
 def test_the_scale_of_the_loss_decides_nothing(scale) -> None:
     model = nn.Linear(3, 9).double()
     batches = [batch.double() for batch in drawn(6)]
@@ -130,3 +130,23 @@ def test_batches_that_cancel_tell_nothing() -> None:
     (found,) = cdg_torch.diagnose(model, batches, lambda m, g: (m.weight * g).sum()).layers
     assert found.verdict is None
     assert found.advice.startswith("cannot tell: the mean of the batches' gradients is 0")
+
+
+def test_a_weight_that_a_batch_does_not_use_has_no_gradient_there() -> None:
+    model = nn.ModuleList([nn.Linear(3, 9), nn.Linear(3, 9)])
+
+    def mixture(m, batch):
+        used = m[:1] if batch[0, 0] > 0 else m
+        return sum(one(batch).square().mean() for one in used)
+
+    found = cdg_torch.diagnose(model, drawn(8), mixture)
+    assert [one.name for one in found.layers] == ["0.weight", "1.weight"]
+
+
+def test_16_bit_weights_keep_their_mean() -> None:
+    """Rounding to bfloat16 is not taken for the mean of a hidden layer's gradient."""
+    batches = (0.02 * 256**0.5 + torch.cat(drawn(64)).reshape(8, 32, 3).repeat(1, 8, 1)).bfloat16()
+    model = nn.Linear(3, 256).bfloat16()
+    (found,) = cdg_torch.diagnose(model, batches, lambda m, g: (m.weight * g).sum()).layers
+    assert found.signal[0] > 0
+    assert "mean is 0" not in found.advice

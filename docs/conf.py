@@ -38,6 +38,7 @@ extensions = [
     # Of this project, in _ext/.
     "api_docstrings",
     "explorer",
+    "interactive",
     "gallery",
     "ledger_pages",
     "notebooks",

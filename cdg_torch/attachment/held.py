@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import compress, repeat
 from operator import is_
 from typing import TYPE_CHECKING, Any
@@ -53,11 +52,6 @@ class Acting:
     parameters: tuple[Tensor, ...]
     groups: tuple[Mapping[str, Any], ...]
     entries: tuple[Entry, ...]
-
-    @cached_property
-    def own_groups(self) -> dict[int, Mapping[str, Any]]:
-        """The groups that some of them are in, by their ``id``."""
-        return {id(group): group for group in self.groups}
 
     def those(self, keep: Sequence[bool]) -> Acting:
         """Return some of them."""

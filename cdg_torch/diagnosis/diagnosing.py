@@ -14,13 +14,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from cdg_theory import fit_metric
 from cdg_theory.checks import described, finite_number, one_of, whole_number
 from cdg_theory.discrete.moments import measured_moments, mode_products
 from cdg_torch.diagnosis.findings import Diagnosis, LayerDiagnosis
-from cdg_torch.diagnosis.measuring import check_model, columns, measured_gradients, reasons, weights
+from cdg_torch.diagnosis.measuring import (
+    check_model,
+    columns,
+    measured_gradients,
+    precision,
+    reasons,
+    weights,
+)
 from cdg_torch.diagnosis.predicting import mean_weight, predicted
 
 if TYPE_CHECKING:
@@ -33,7 +39,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-#: Fewer channels have too few orders: 8! permutations, and half as many up to reflection.
+#: Fewer channels have too few orders: 8! permutations, half as many up to reflection, and on a
+#: cycle an eighth of these up to rotation.
 FEWEST = 8
 #: Batches from which one half can choose a metric and the other half judge it.
 HALVES = 4
@@ -196,7 +203,7 @@ def _judged(
         assert weight is not None
         layers.append(
             _layer(
-                slot.name, weight, columns(parts, axis), verdict, ps[at],
+                slot.name, weight, columns(parts, axis), precision(parts), verdict, ps[at],
                 fits[at].neighbours if at in fits else math.nan, boundary, training_batches,
             )
         )  # fmt: skip
@@ -207,6 +214,7 @@ def _layer(
     name: str,
     weight: Tensor,
     g: Array,
+    eps: float,
     verdict: Verdict | None,
     order_p: float,
     neighbours: float,
@@ -219,10 +227,10 @@ def _layer(
     signal, noise = (moment * size**2 for moment in measured_moments(products))
     # A mean that is nothing but rounding: that of a softmax head's gradient.
     own = np.trace(products, axis1=1, axis2=2)
-    eps = torch.finfo(weight.dtype).eps
     has_mean = bool(own[0] > (4 * eps) ** 2 * own.sum())
     if not has_mean:
         signal[0] = noise[0] = 0.0
+        verdict = "none" if verdict == "exchangeable" else verdict
     left = [np.delete(np.delete(products, b, 1), b, 2) for b in range(count)]
     error = math.nan
     if count > 2:
@@ -277,7 +285,7 @@ def _advised(found: LayerDiagnosis, count: int, *, seen: bool, has_mean: bool) -
         advice = (
             f"ordered; try Rule(metric=Metric.of_length({length:.3g}, "
             f'derivative_order={metric.derivative_order}{more}), name="{found.name}"): '
-            f"one batch's gradient should err by {found.gain:.0%} less"
+            f"one batch's gradient should err by about {found.gain:.0%} less"
         )
     else:
         advice = "ordered, but no gain predicted over H⁰ or a learning rate of its own; leave it"

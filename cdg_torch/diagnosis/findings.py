@@ -33,10 +33,11 @@ class LayerDiagnosis:
     ``signal_error``     standard error of the sum of the signal (jackknife over batches)
     ``mean_weight``      λ* of theorem 14, the H⁰ metric that the moments ask for; None if it is
                          0/0, as for a softmax head, or cannot be told
-    ``metric``           of the metrics by length, the one that errs least; None without an order
+    ``metric``           of the metrics by length, the one that errs least by all batches; None
+                         without an order
     ``length``           its correlation length, in channels
     ``gain``             share of the gradient's mean squared error that the metric takes away, each
-                         at its best scale; negative if it adds to it
+                         at its best scale; negative if it adds to it. Of the halves' own choices
     ``gain_apart``       by how much the two halves of the batches differ in this, each way
     ``h0_gain``          the same for the best re-weighted H⁰ metric
     ``stopping_gain``    the same for early stopping of a linear layer (theorem 16)

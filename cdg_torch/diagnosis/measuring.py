@@ -144,6 +144,22 @@ def _check_loss(value: object, batch: int) -> None:
         raise ValueError(msg)
 
 
+def precision(parts: Sequence[Tensor]) -> float:
+    """Return eps of the coarsest type that holds all numbers: under autocast its, not the weight's.
+
+    Examples
+    --------
+    >>> precision([torch.tensor([1.0, 0.1])]) == torch.finfo(torch.float32).eps
+    True
+    >>> precision([torch.tensor([1.0, 0.1]).bfloat16().float()])
+    0.0078125
+    """
+    for kind in (torch.bfloat16, torch.float16):
+        if all(bool((part == part.to(kind)).all()) for part in parts):
+            return torch.finfo(kind).eps
+    return torch.finfo(parts[0].dtype).eps
+
+
 def columns(parts: Sequence[Tensor], axis: OutputAxis) -> Array:
     """Return gradients as (batches, channels of a group, columns)."""
     stacked = torch.stack([part.movedim(axis.dim, 0) for part in parts]).double()

@@ -1,19 +1,21 @@
 r"""What a metric gains, by theorems 14 to 16 and measured signal and noise of the modes.
 
-One half of the batches chooses, the other half judges. The risk is linear in the moments, so the
-judgement is unbiased: no metric gains by luck.
+One half of the batches chooses, the other half judges. The risk is linear in the moments, so each
+judged risk is unbiased; their ratio, the gain, is so only for many batches.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cdg_theory import Metric
 from cdg_theory.discrete.moments import held_out_risk, measured_moments
+from cdg_theory.discrete.shrinkage import best_factors, early_stopping, mode_risk
 from cdg_theory.discrete.spectrum import eigenvalues
 
 if TYPE_CHECKING:
@@ -65,10 +67,10 @@ def predicted(
         raw = held_out_risk(np.ones(n), one, other)
         if raw <= 0:
             return None
-        best = min(factors, key=lambda kappa: held_out_risk(kappa, one, one))
-        gains.append(1 - held_out_risk(best, one, other) / raw)
+        at = min(range(len(tried)), key=lambda i: held_out_risk(factors[i], one, one))
+        gains.append(1 - held_out_risk(factors[at], one, other) / raw)
         flat.append(1 - held_out_risk(_flat(one), one, other) / raw)
-        stopped.append(_stopping_gain(1 / best, one, other, training_batches))
+        stopped.append(_stopping_gain(tried[at][1], one, other, training_batches))
     whole = measured_moments(products)
     if not has_mean:
         whole[0][0] = whole[1][0] = 0.0
@@ -83,13 +85,11 @@ def predicted(
 
 def _flat(moments: tuple[Array, Array]) -> Array:
     """Return the factors of the best re-weighted H⁰ metric, up to a scale (theorem 14)."""
-    s, nu = (np.maximum(moment, 0.0) for moment in moments)
-    own = s[0] / (s[0] + nu[0]) if s[0] + nu[0] > 0 else 0.0
-    total = s[1:].sum() + nu[1:].sum()
-    rest = s[1:].sum() / total if total > 0 else 0.0
-    factors = np.full(len(s), rest)
+    s, nu = ([m[0], m[1:].sum()] for m in np.maximum(moments, 0.0))
+    own, rest = best_factors(s, nu)
+    factors = np.full(len(moments[0]), rest)
     factors[0] = own
-    return factors if factors.any() else np.ones(len(s))
+    return factors if factors.any() else np.ones(len(factors))
 
 
 def mean_weight(signal: Array, noise: Array) -> float | None:
@@ -102,18 +102,18 @@ def mean_weight(signal: Array, noise: Array) -> float | None:
 
 
 def _stopping_gain(
-    lam: Array, chosen: tuple[Array, Array], judged: tuple[Array, Array], training: int
+    metric: Metric, chosen: tuple[Array, Array], judged: tuple[Array, Array], training: int
 ) -> float:
     """Return what stopping early in the metric gains over stopping early without (theorem 16)."""
 
-    def risk_at(eigen: Array, moments: tuple[Array, Array], t: float) -> float:
-        kappa = -np.expm1(-t / eigen)
+    def risk_at(metric: Metric, moments: tuple[Array, Array], time: float) -> float:
         s, nu = moments
-        return float(((1 - kappa) ** 2 * s + kappa**2 * nu / training).sum())
+        kappa = early_stopping(metric, len(s), time)
+        return float(mode_risk(kappa, s, nu / training).sum())
 
-    times = np.geomspace(1e-3, 1e3, 121)
-    risks = []
-    for eigen in (lam, np.ones_like(lam)):
-        t = min(times, key=lambda t: risk_at(eigen, chosen, t))
-        risks.append(risk_at(eigen, judged, float(t)))
-    return 1 - risks[0] / risks[1] if risks[1] > 0 else math.nan
+    times = np.geomspace(1e-3, 1e3, 121).tolist()
+    own, plain = (
+        risk_at(one, judged, min(times, key=partial(risk_at, one, chosen)))
+        for one in (metric, Metric.l2())
+    )
+    return 1 - own / plain if plain > 0 else math.nan

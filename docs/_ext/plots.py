@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import interactive
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -65,22 +66,9 @@ def visit_html(translator: Any, node: nodes.Element) -> None:
     translator.body.append(f'<div class="scaling-plot" data-figure="{data}"></div>')
 
 
-def add_scripts(
-    app: Sphinx,
-    _page: str,
-    _template: str,
-    _context: dict[str, Any],
-    doctree: nodes.document | None,
-) -> None:
-    """Load plotly where a figure is, and nowhere else."""
-    if doctree is not None and next(iter(doctree.findall(scaling_plot)), None) is not None:
-        app.add_js_file("plotly.min.js")
-        app.add_js_file("plots.js")
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive."""
     app.add_node(scaling_plot, html=(visit_html, lambda *_: None))
     app.add_directive("scaling-plot", ScalingPlot)
-    app.connect("html-page-context", add_scripts)
+    interactive.load(app, "plots.js", where=scaling_plot)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -215,3 +215,11 @@ def test_a_learning_rate_may_be_a_tensor_of_one_number() -> None:
         optimizer.step()
         weights.append(model.weight.detach())
     torch.testing.assert_close(*weights)
+
+
+def test_a_step_after_apply_leaves_the_results_for_the_next_one() -> None:
+    """It transforms nothing, and asks for the memory of nothing."""
+    buffers, wanted = Buffers(), [torch.ones(3, 2), torch.ones(5)]
+    first = [id(k) for k in buffers.like(wanted)]
+    assert buffers.like([]) == []
+    assert [id(k) for k in buffers.like(wanted)] == first

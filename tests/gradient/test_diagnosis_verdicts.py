@@ -144,3 +144,53 @@ def test_the_rules_are_ready_for_attach() -> None:
     assert [(one.name, one.metric) for one in handle.report().included] == [
         ("0.weight", found.layers[0].metric)
     ]
+
+
+def rounded_head(seed: int):
+    """Return batches as autocast leaves them: rounded to bfloat16, so that their mean is not 0."""
+    _, batches = drawn_batches("white", seed)
+    centred = batches - batches.mean(dim=1, keepdim=True)
+    return centred.bfloat16().float()
+
+
+def test_rounding_under_autocast_is_not_taken_for_a_mean() -> None:
+    for seed in range(8):
+        model = nn.Linear(COLUMNS, N, bias=False)
+        (found,) = cdg_torch.diagnose(model, rounded_head(seed), product_with).layers
+        assert (found.signal[0], found.noise[0]) == (0.0, 0.0)
+        assert found.verdict != "exchangeable"
+        assert "mean is 0" in found.advice
+
+
+def risk_of(kappa, s, nu) -> float:
+    return discrete.risk(discrete.best_scale(kappa, s, nu) * kappa, s, nu)
+
+
+def test_the_weight_and_gain_of_h0_are_those_of_theorem_14() -> None:
+    weights, gains = [], []
+    for seed in range(DRAWS):
+        signal, found = diagnosed("exchangeable", seed)
+        s, nu = (discrete.to_modes(signal, "natural") ** 2).mean(axis=1), np.ones(N)
+        rest = s[1:].mean()
+        best = np.full(N, rest / (rest + 1))
+        best[0] = s[0] / (s[0] + 1)
+        weights.append(np.log(found.mean_weight / (best[0] / best[1])))
+        gains.append(found.h0_gain - (1 - risk_of(best, s, nu) / risk_of(np.ones(N), s, nu)))
+    assert abs(np.mean(weights)) < 0.1
+    assert abs(np.mean(gains)) < 0.03
+
+
+def test_the_gain_of_early_stopping_is_that_of_theorem_16() -> None:
+    apart = []
+    for seed in range(DRAWS // 2):
+        signal, found = diagnosed("ordered", seed, training_batches=2)
+        s, nu = (discrete.to_modes(signal, "natural") ** 2).mean(axis=1), np.ones(N) / 2
+        least = [
+            min(
+                discrete.risk(discrete.early_stopping(metric, N, time), s, nu)
+                for time in np.geomspace(1e-2, 1e2, 200)
+            )
+            for metric in (found.metric, Metric.l2())
+        ]
+        apart.append(found.stopping_gain - (1 - least[0] / least[1]))
+    assert abs(np.mean(apart)) < 0.05

@@ -12,14 +12,8 @@ from cdg_torch.lab.train import demo as demonstration
 from cdg_torch.lab.train.analysis import cells, score_table
 from cdg_torch.lab.train.headline import duels
 
-SMALL = replace(
-    demonstration.DEMO,
-    options={"train": 48, "validation": 16},
-    epochs=1,
-    rates=(0.1,),
-    select_seeds=1,
-    final_seeds=2,
-)
+SHORT = {"epochs": 1, "rates": (0.1,), "select_seeds": 1, "final_seeds": 2}
+SMALL = replace(demonstration.DEMO, options={"train": 48, "validation": 16}, **SHORT)
 
 
 def test_records_figure_and_table(tmp_path) -> None:
@@ -51,14 +45,7 @@ def test_a_failed_verification_stops_before_training(tmp_path, monkeypatch) -> N
 
 
 def test_the_ordered_head_is_trained_too_and_meets_its_rival(tmp_path) -> None:
-    small = replace(
-        demonstration.ORDERED_DEMO,
-        options={"train": 64, "repeat": 1},
-        epochs=1,
-        rates=(0.1,),
-        select_seeds=1,
-        final_seeds=2,
-    )
+    small = replace(demonstration.ORDERED_DEMO, options={"train": 64, "repeat": 1}, **SHORT)
     rows, paths = demonstration.run_demo(small, tmp_path, workers=0)
     assert all(path.exists() for path in paths)
     assert [row.method.name for row in rows] == [method.name for method in small.methods]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
     Subject = tuple[nn.Module, Iterable[Any], Callable[[nn.Module, Any], Tensor]]
 
-#: Of the demonstrations' networks, the size of a batch.
-BATCH = 32
+#: Of the demonstrations' networks, the size of a batch, and how many there are.
+BATCH, BATCHES = 32, 30
 
 
 def _digits(batches: int, _seed: int) -> Subject:
@@ -66,27 +68,44 @@ DEMONSTRATIONS = {
 }
 
 
+@contextmanager
+def _theirs(source: str) -> Iterator[None]:
+    """Say of an error in the user's own code that it is theirs, with its traceback."""
+    try:
+        yield
+    except Exception as error:
+        Terminal(stderr=True).print("".join(traceback.format_exception(error)), soft_wrap=True)
+        msg = f"{source} raised {type(error).__name__}: {error}"
+        raise typer.BadParameter(msg) from error
+
+
 def _loaded(source: str) -> Subject:
     """Return what the function MODULE:FUNCTION of the user returns."""
     module, _, name = source.partition(":")
     if not module or not name:
         msg = (
-            f"source must be {', '.join(DEMONSTRATIONS)} or MODULE:FUNCTION, got {source!r}; the "
-            "function takes nothing and returns (model, batches, loss)"
+            f"source must be demo, {', '.join(DEMONSTRATIONS)} or MODULE:FUNCTION, got {source!r}; "
+            "the function takes nothing and returns (model, batches, loss)"
         )
         raise typer.BadParameter(msg)
     # As python -m has it: modules beside the user's own are found when the function runs, too.
     sys.path.insert(0, str(Path.cwd()))
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        msg = f"{source} cannot be loaded: {error}; is the module in this folder or installed?"
-        raise typer.BadParameter(msg) from error
-    made = function()
+    with _theirs(source):
+        made = getattr(importlib.import_module(module), name)()
     if not isinstance(made, tuple) or len(made) != 3:
         msg = f"{source} must return (model, batches, loss), got {type(made).__name__}"
         raise typer.BadParameter(msg)
-    return made
+    model, batches, loss = made
+
+    def drawn() -> Iterator[Any]:
+        with _theirs(source):
+            yield from batches
+
+    def their_loss(network: nn.Module, batch: Any) -> Tensor:
+        with _theirs(source):
+            return loss(network, batch)
+
+    return model, drawn(), their_loss
 
 
 def _printed(console: Terminal, title: str, found: Diagnosis) -> None:
@@ -96,14 +115,20 @@ def _printed(console: Terminal, title: str, found: Diagnosis) -> None:
         console.print(f"left out {name}: {reason}", style="dim")
 
 
-def _subjects(source: str, batches: int, seed: int) -> Iterator[tuple[str, Subject, str | None]]:
+def _subjects(
+    source: str, batches: int | None, seed: int
+) -> Iterator[tuple[str, Subject, str | None]]:
     """Yield title, subject and boundary of everything that a source names."""
     if source in {"demo", *DEMONSTRATIONS}:
         for name, (title, make, boundary) in DEMONSTRATIONS.items():
             if source in {"demo", name}:
                 torch.manual_seed(seed)
                 with optional():
-                    yield title, make(batches, seed), boundary
+                    subject = make(batches or BATCHES, seed)
+                yield title, subject, boundary
+    elif batches:
+        msg = f"--batches is for the demonstrations; the function {source} decides its own"
+        raise typer.BadParameter(msg)
     else:
         yield source, _loaded(source), None
 
@@ -113,13 +138,15 @@ def diagnose_layers(
         str,
         typer.Argument(help="demo, digits, angles, or MODULE:FUNCTION that returns your own."),
     ] = "demo",
-    batches: Annotated[int, typer.Option(min=2, help="Of the demonstrations.")] = 30,
+    batches: Annotated[
+        int | None, typer.Option(min=2, help=f"Of the demonstrations; {BATCHES} if not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the demonstrations and the permutations.")] = 0,
     periodic: Annotated[
         bool, typer.Option("--periodic", help="The last output channel is beside the first.")
     ] = False,
     level: Annotated[
-        float, typer.Option(help="Share of the layers called ordered in error.")
+        float, typer.Option(help="Half of it: the share of layers called ordered in error.")
     ] = 0.05,
     json: Annotated[Path | None, typer.Option(help="Write everything there.")] = None,
 ) -> None:

@@ -1,11 +1,7 @@
 r"""What theorems 14 and 15 predict from a layer's gradients before training.
 
-Gradients of independent batches, at the initial weights, give signal and noise by channel mode:
-with K batches, mean :math:`\bar g` and variance v of mode m, summed over the columns,
-
-.. math:: \nu_m = v, \qquad s_m = \max\{|\bar g|^2 - v/K,\ 0\}
-
-whose expectations, before the cut at 0, are those of theorem 15. Its samples are drawn by a seed
+Gradients of independent batches, at the initial weights, give signal and noise by channel mode
+(:mod:`cdg_theory.discrete.moments`); a signal below 0 is cut off. The samples are drawn by a seed
 that no run has.
 """
 
@@ -19,7 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from cdg_theory import Metric, discrete
+from cdg_theory.discrete.moments import measured_moments, mode_products
 from cdg_theory.discrete.shrinkage import best_scale, risk
+from cdg_torch.diagnosis.predicting import mean_weight
 from cdg_torch.lab.train.data import load_ordered
 
 if TYPE_CHECKING:
@@ -58,26 +56,19 @@ def gradient_samples(
 
 def moments_by_mode(samples: Floats, boundary: Boundary) -> tuple[Floats, Floats]:
     """Return signal and noise by channel mode, summed over columns, from (batches, n, columns)."""
-    modes = discrete.to_modes(np.moveaxis(samples, 1, 0), boundary)
-    count = len(samples)
-    mean = modes.mean(1)
-    noise = (np.abs(modes - mean[:, None]) ** 2).sum((1, 2)) / (count - 1)
-    signal = (np.abs(mean) ** 2).sum(1) - noise / count
+    signal, noise = measured_moments(samples.shape[2] * mode_products(samples, boundary))
     return np.maximum(signal, 0.0), noise
 
 
 def measured_lambda(signal: Floats, noise: Floats) -> float:
     r"""Return :math:`\lambda^*=s_0(\nu_1+s_1)/(s_1(\nu_0+s_0))` of theorem 14, cut off.
 
-    A mean without signal and noise, as that of a softmax head, says nothing: 1.
+    A mean without signal, as that of a softmax head, says nothing: 1.
     """
-    s0, n0 = float(signal[0]), float(noise[0])
-    s1, n1 = float(signal[1:].mean()), float(noise[1:].mean())
-    if s0 <= 1e-12 * s1 or s0 + n0 == 0:
+    if signal[0] <= 1e-12 * signal[1:].mean():
         return 1.0
-    if s1 == 0:
-        return LARGEST
-    return min(max(s0 * (n1 + s1) / (s1 * (n0 + s0)), SMALLEST), LARGEST)
+    found = mean_weight(signal, noise)
+    return LARGEST if found is None else min(max(found, SMALLEST), LARGEST)
 
 
 def predicted_gain(metric: Metric, signal: Floats, noise: Floats) -> float:

@@ -75,20 +75,23 @@ def draw_training(records: Sequence[Record], title: str, path: Path) -> None:
     """Draw learning curves and the channel correlation of the trained weights, as one PNG.
 
     Bands and bars are 95 % intervals of the mean over seeds; the grey boxes reach two standard
-    deviations of what white noise of that shape would show.
+    deviations of what white noise of that shape would show. Correlations are left out where the
+    records have none.
     """
     groups = _by_method(records)
-    with figure_of(11, 7, path) as figure:
-        (loss, score), (neighbours, everyone) = figure.subplots(2, 2)
+    measured = any(m["results"]["correlations"] for own in groups.values() for m in own)
+    with figure_of(11, 7 if measured else 4, path) as figure:
+        (loss, score), *below = figure.subplots(1 + measured, 2, squeeze=False)
         _curves(loss, groups, "train_loss")
         loss.set(title="training loss", xlabel="epoch", yscale="log")
         _curves(score, groups, "score")
         score.set(title="validation score", xlabel="epoch")
         added = "output channels of trained minus initial weights"
-        _correlations(neighbours, groups, "neighbours")
-        neighbours.set_title(f"correlation of neighbouring\n{added}")
-        _correlations(everyone, groups, "all")
-        everyone.set_title(f"correlation of all pairs of\n{added}")
+        for neighbours, everyone in below:
+            _correlations(neighbours, groups, "neighbours")
+            neighbours.set_title(f"correlation of neighbouring\n{added}")
+            _correlations(everyone, groups, "all")
+            everyone.set_title(f"correlation of all pairs of\n{added}")
         handles, names = loss.get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=min(4, len(names)))
         figure.suptitle(title)

@@ -33,8 +33,7 @@ FIGURES = {
         {
             "shoes": {100: "size-shoes-100", 300: "cross-shoes", 1000: "size-shoes-1000",
                       3000: "size-shoes-3000"},
-            "curves": {300: "size-curves-300", 1000: "cross-curves", 3000: "size-curves-3000",
-                       8000: "size-curves-8000"},
+            "curves": {300: "size-curves-300", 1000: "cross-curves", 3000: "size-curves-3000"},
         },
     ),
     "outputs": (
@@ -49,7 +48,7 @@ FIGURES = {
         "Errors by the noise of the training labels",
         "standard deviation of the noise: degrees; percent",
         {
-            "shoes": {0: "cross-shoes", 10: "noise-shoes-10", 40: "noise-shoes-40"},
+            "shoes": {0: "cross-shoes", 20: "noise-shoes-20", 40: "noise-shoes-40"},
             "curves": {10: "cross-curves", 50: "noise-curves-50", 150: "noise-curves-150"},
         },
     ),
@@ -122,7 +121,7 @@ def crossover_table() -> str:
 def rivals_table() -> str:
     """Return each rival without and with the metric."""
     lines = []
-    for task in ("shoes", "jitter", "digits", "curves", "spectra"):
+    for task in ("pitch", "shoes", "curves"):
         rows = rows_of(f"rivals-{task}")
         pairs = [name for name in rows if f"{name}, with the metric" in rows]
         found = {name: against(rows[f"{name}, with the metric"], rows[name]) for name in pairs}

@@ -127,14 +127,14 @@ def main() -> None:
         (p.task, p.layer, p.method, f"{p.predicted:+.3f}", f"{p.measured:+.3f} ± {p.reach:.3f}")
         for p in found
     ]
-    # Points that decide a rank correlation by themselves: losses that are far off, and no effect.
-    rest = [p for p in found if p.task != "profiles" and p.method != "H⁰"]
+    heads = [p for p in found if p.layer == "head"]
     lines = []
     for name, own in (
         ("all", found),
-        ("all without profiles and H⁰", rest),
-        ("heads", [p for p in found if p.layer == "head"]),
-        ("heads without profiles and H⁰", [p for p in rest if p.layer == "head"]),
+        ("heads", heads),
+        ("heads without H⁰", [p for p in heads if p.method != "H⁰"]),
+        # What is left when losses that are far off, and metrics without effect, no longer decide.
+        ("heads with a predicted gain above 0.01", [p for p in heads if p.predicted > 0.01]),
         ("hidden layers", [p for p in found if p.layer == "hidden"]),
     ):
         if len(own) > 2:

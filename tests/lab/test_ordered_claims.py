@@ -19,6 +19,9 @@ NOT_BETTER = {
         {"penalty, first order", "penalty, second order", "soft targets"},
     ),
     "ordered-curves": (set(), {"penalty, second order", "smoothed targets"}),
+    "ordered-pitch": ({"soft targets"}, {"penalty, second order"}),
+    "ordered-spectra": (set(), set()),
+    "ordered-rivals-pitch": ({"soft targets"}, {"penalty, second order"}),
     "ordered-profiles": (
         {"decay", "matched start", "matched start, decay", "penalty, second order"},
         {"SGD", "own rate", "penalty, first order", "smoothed targets"},

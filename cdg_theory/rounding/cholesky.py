@@ -4,8 +4,9 @@ The algorithm is :mod:`cdg_theory.discrete.cholesky`. Its sweeps are those over 
 made on the way is a load on a row of the equation over pairs, or a local error of a pair:
 
 *an error* :math:`\zeta` *of* :math:`z_i` *alone* is the load
-:math:`\frac{B_i\zeta}d\,(1,\ -\sigma_i)`, :math:`\sigma_i=\frac{\beta A_i}{B_i}+c`, on row i. Its two
-numbers nearly cancel for small d, so they travel together. One of :math:`y_i` is a load of moments;
+:math:`\frac{B_i\zeta}d\,(1,\ -\sigma_i)`, :math:`\sigma_i=\frac{\beta A_i}{B_i}+c`, on row i. Its
+two numbers nearly cancel for small d, so they travel together. One of :math:`y_i` is a load of
+moments;
 
 *an error* :math:`\nu` *of* :math:`dv_i` *and* :math:`\eta` *of* :math:`dx_i` *alone* are the local
 error :math:`\bigl(\frac{\nu+\eta}d,\ \frac{\nu+s_{i-1}(\nu+\eta)}{B_i}\bigr)` of the pair.
@@ -107,8 +108,9 @@ def cholesky_errors(beta: float, c: float, d: float, n: int) -> CholeskyErrors:
         )
         A, B = following, rise
         levels.append(B)
-    errors = (np.array(each) for each in (p_error, s_error))
-    return CholeskyErrors(carry, pull, *errors, d * np.append(0.0, pull), np.array(levels))
+    stiffness = d * np.append(0.0, pull)
+    errors = np.array(p_error), np.array(s_error)
+    return CholeskyErrors(carry, pull, *errors, stiffness=stiffness, B=np.array(levels))
 
 
 def sweep_errors(steps: PairSteps, size: Pair, z: Pair, flux: Array) -> tuple[Pair, Pair]:

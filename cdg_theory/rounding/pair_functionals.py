@@ -3,7 +3,8 @@ r"""Theorem 7 with a curvature, for kernels that know the sweeps' constants befo
 As :mod:`~cdg_theory.rounding.functionals`, with pairs: the pair at the last row,
 :math:`z_{n-1}=\sum_j w_jg_j`, w the column of the inverse for the load :math:`e_{n-1}-\frac1n`, and
 on the cycle the seam's flux :math:`\varphi=-(1+2h_0)^{-1}\sum_jh_jg_j`. Nothing is taken off
-afterwards, so the kernels of the errors are those of the open sweeps.
+afterwards, so the kernels of the errors are those of the open sweeps. A kernel may sweep over pairs
+or in differences (:mod:`~cdg_theory.rounding.cholesky`); the bound is the larger of the two.
 
 A kernel may count from the column's first number, :math:`g_j-g_0`: then a large mean never meets a
 weight, but a small number is a large one. And its forward sweep may run before the mean is known,
@@ -124,10 +125,12 @@ def _mean_responses(steps: PairSteps, H: Array, bound: float) -> Array:
     return larger
 
 
-def known_error(metric: Metric, steps: PairSteps, g: Array, mean: Array) -> tuple[Array, Array]:
-    """Return x and its error; ``mean`` is the error of the mean of g.
+def known_errors(
+    metric: Metric, steps: PairSteps, g: Array, mean: Array
+) -> tuple[Array, Array, Array]:
+    """Return x and its error, by sweeps over pairs and by sweeps in differences.
 
-    The error of sweeps over pairs and of sweeps in differences: of each load the larger one.
+    ``mean`` is the error of the mean of g.
     """
     n, u, factors, ring = steps.n, steps.u, steps.factors, steps.factors.ring
     _, r = split_mean(g)
@@ -172,5 +175,5 @@ def known_error(metric: Metric, steps: PairSteps, g: Array, mean: Array) -> tupl
     (error, _), (own_error, _) = travelled(
         factors, (loads, locals_, 0.0), (own_loads, own_locals, slant), closed=False
     )
-    shift = _mean_responses(steps, H, bound) * mean
-    return z[0], np.maximum(error, own_error) + shift + 2 * u * np.abs(z[0])
+    more = _mean_responses(steps, H, bound) * mean + 2 * u * np.abs(z[0])
+    return z[0], error + more, own_error + more

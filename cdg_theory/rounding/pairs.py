@@ -167,7 +167,9 @@ def travelled(
     for columns, *kernels in _kernels(factors, n, closed=closed):
         for (level, moment), (loads, locals_, slant) in zip(sums, errors, strict=True):
             slants = np.broadcast_to(slant, n)[columns], 0.0
-            for (a, b), (first, second), down in zip(kernels, (loads, locals_), slants, strict=True):
+            for (a, b), (first, second), down in zip(
+                kernels, (loads, locals_), slants, strict=True
+            ):
                 size = abs(b)
                 level += abs(a + (ring.c - down) * b) @ first[columns] + size @ second[columns]
                 moment += abs(ring.omega * b + a * down) @ first[columns]
@@ -280,9 +282,9 @@ def closed_error(steps: PairSteps, sweeps: ClosedSweeps, own: Array) -> Pair:
         loads[i][1:] += through[i]
         loads[i] += u * abs(y[i])
         locals_[i][:-1] = back[i] + u * added[i] + tiny
-    error = travelled(
-        factors, ((loads[0], loads[1]), (locals_[0], locals_[1]), 0.0), closed=True
-    )[0]
+    error = travelled(factors, ((loads[0], loads[1]), (locals_[0], locals_[1]), 0.0), closed=True)[
+        0
+    ]
 
     # The closing's own: the sums, the inverse of ΣH, the product XH, the subtraction.
     spread = apply_moduli(moduli(ring, (abs(H[0]).sum(), abs(H[1]).sum()), summed=True), scaled)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def _steps(share: int = 1) -> bool:
     factors = np.array([[B / (N + B), B1 / (N1 + B1)], [q * A1 / B1, q * A2 / B2]])
 
     # (down): two rows, from what row i - 1 has handed on.
-    def handed(A, B, u, w):  # type: ignore[no-untyped-def]
+    def handed(A: Any, B: Any, u: Any, w: Any) -> tuple[Any, Any]:
         return (beta * A / B + share * c) * u + w, d * u / B
 
     u1, carried = ring.act(R, (u, w))
@@ -82,7 +83,7 @@ def _squares() -> bool:
     beta, c, d, *x = RationalFunction.symbols(" ".join(["beta c d", *(f"x{i}" for i in range(n))]))
     factors = cholesky.cholesky_factors(beta, c, d, n)
 
-    def left(x):  # type: ignore[no-untyped-def]
+    def left(x: Any) -> Any:
         # With α = β the Gram matrix is A itself.
         form = (x * gram_product(x, beta, beta, c, d, periodic=False)).sum()
         v = np.append(x[:-1] - x[1:], 0 * d)

@@ -12,7 +12,7 @@ from cdg_theory.certificates.search import largest_fraction
 from cdg_theory.discrete import curvature, riemannian_gradient
 from cdg_theory.proofs.rounding.pairs import pair_functional_gradient
 from cdg_theory.rounding.bounds import forward_error_bound
-from cdg_theory.rounding.cholesky import cholesky_errors
+from cdg_theory.rounding.differences import cholesky_errors
 from cdg_theory.rounding.formats import FORMATS
 from cdg_theory.rounding.functionals import functional_error_bound
 

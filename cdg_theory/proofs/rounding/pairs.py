@@ -28,7 +28,7 @@ from cdg_theory.discrete.gradient import riemannian_gradient
 from cdg_theory.discrete.sweeps import factors_of, solve_member
 from cdg_theory.ledger import Theorem
 from cdg_theory.metric import Metric
-from cdg_theory.proofs.rounding.cholesky import difference_functional_gradient
+from cdg_theory.proofs.rounding.differences import difference_functional_gradient
 from cdg_theory.proofs.tools.exact_matrices import identity, laplacian
 from cdg_theory.rounding.pairs import pair_factor_errors
 

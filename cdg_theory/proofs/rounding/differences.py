@@ -13,7 +13,7 @@ from cdg_theory.discrete.cholesky import cholesky_factors, solve_from_end
 from cdg_theory.discrete.curvature import CurvatureFactors, solve_path
 from cdg_theory.discrete.sweeps import factors_of
 from cdg_theory.ledger import Theorem
-from cdg_theory.rounding.cholesky import cholesky_errors
+from cdg_theory.rounding.differences import cholesky_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

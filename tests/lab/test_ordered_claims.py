@@ -6,8 +6,9 @@ import pytest
 
 from cdg_torch.lab.train import store
 from cdg_torch.lab.train.analysis import summarise
-from cdg_torch.lab.train.headline import duels
+from cdg_torch.lab.train.headline import HEADLINE, duels
 from cdg_torch.lab.train.specs import read_specs
+from cdg_torch.lab.train.statistics import compare
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 # Against whom the full method is not better: by task, where it is worse, and where undecided.
@@ -22,6 +23,11 @@ NOT_BETTER = {
     "ordered-pitch": ({"soft targets"}, {"penalty, second order"}),
     "ordered-spectra": (set(), set()),
     "ordered-rivals-pitch": ({"soft targets"}, {"penalty, second order"}),
+    "ordered-adam-shoes": ({"spread targets"}, set()),
+    "ordered-size-shoes-100": ({"spread targets"}, set()),
+    "ordered-cross-shoes": ({"spread targets"}, set()),
+    "ordered-size-shoes-1000": ({"spread targets"}, set()),
+    "ordered-size-shoes-3000": ({"spread targets"}, set()),
     "ordered-profiles": (
         {"decay", "matched start", "matched start, decay", "penalty, second order"},
         {"SGD", "own rate", "penalty, first order", "smoothed targets"},
@@ -55,6 +61,30 @@ def test_on_the_hidden_layer_a_rate_gains_what_the_metrics_gain() -> None:
     assert not rows["H⁰, λ of theorem 14"].comparison.difference.excludes_zero
     assert not rows["smooth start"].comparison.difference.excludes_zero
     assert rows["smooth start, second order, decay"].comparison.difference.high < 0
+
+
+def test_the_metric_adds_to_soft_targets_on_pitch_and_not_to_the_penalty() -> None:
+    rows = {row.method.name: row for row in rows_of("ordered-rivals-pitch")}
+    gains = {
+        name: compare(rows[f"{name}, with the metric"].scores, rows[name].scores)
+        for name in ("soft targets", "penalty, second order")
+    }
+    assert gains["soft targets"].difference.low > 0
+    assert 2 * gains["soft targets"].p_value < 0.01
+    assert not gains["penalty, second order"].difference.excludes_zero
+    best = max(rows.values(), key=lambda row: row.score.mean)
+    assert best.method.name == "soft targets, with the metric"
+
+
+def test_the_gain_on_shoes_shrinks_with_samples_and_does_not_end() -> None:
+    saved = []
+    for name in ("cross-shoes", "size-shoes-1000", "size-shoes-3000"):
+        rows = {row.method.name: row for row in rows_of(f"ordered-{name}")}
+        gain = compare(rows[HEADLINE].scores, rows["SGD"].scores)
+        assert gain.difference.low > 0
+        saved.append(gain.difference.mean / -rows["SGD"].score.mean)
+    assert saved == sorted(saved, reverse=True)
+    assert saved[-1] > 0.1
 
 
 def test_stages_that_were_not_run_can_be_read() -> None:

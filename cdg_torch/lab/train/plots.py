@@ -27,7 +27,8 @@ def _by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def _curves(axes: Any, groups: dict[str, list[Record]], quantity: str) -> None:
-    for (name, members), hue in zip(groups.items(), itertools.cycle(HUES), strict=False):
+    looks = itertools.cycle(itertools.product(("-", "--"), HUES))
+    for (name, members), (line, hue) in zip(groups.items(), looks, strict=False):
         lines = [
             [point[quantity] for point in member["results"]["curve"]]
             for member in members
@@ -37,7 +38,7 @@ def _curves(axes: Any, groups: dict[str, list[Record]], quantity: str) -> None:
             continue
         bands = [mean_interval(list(values)) for values in zip(*lines, strict=True)]
         epochs = np.arange(1, len(bands) + 1)
-        axes.plot(epochs, [band.mean for band in bands], color=hue, label=name)
+        axes.plot(epochs, [band.mean for band in bands], line, color=hue, label=name)
         low, high = [band.low for band in bands], [band.high for band in bands]
         axes.fill_between(epochs, low, high, color=hue, alpha=0.15, lw=0)
 

@@ -101,7 +101,7 @@ def play(midi: bytes, font: str) -> Floats:
         score, sound = Path(folder) / "notes.mid", Path(folder) / "notes.wav"
         score.write_bytes(midi)
         options = ["-ni", "-q", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(RATE)]
-        subprocess.run(  # noqa: S603 - a program that is installed, and files of our own
+        subprocess.run(
             [command, *options, "-F", str(sound), font, str(score)], check=True, capture_output=True
         )
         with wave.open(str(sound)) as file:

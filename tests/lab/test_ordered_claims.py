@@ -24,6 +24,7 @@ NOT_BETTER = {
     "ordered-spectra": (set(), set()),
     "ordered-rivals-pitch": ({"soft targets"}, {"penalty, second order"}),
     "ordered-adam-shoes": ({"spread targets"}, set()),
+    "ordered-adamw-shoes": ({"spread targets"}, set()),
     "ordered-size-shoes-100": ({"spread targets"}, set()),
     "ordered-cross-shoes": ({"spread targets"}, set()),
     "ordered-size-shoes-1000": ({"spread targets"}, set()),

@@ -28,7 +28,7 @@ SAMPLES = {
     1000: "size-shoes-1000",
     3000: "size-shoes-3000",
 }
-RIVALS = ("pitch",)
+RIVALS = ("pitch", "curves")
 
 
 def rows_of(name: str) -> dict[str, MethodScore]:

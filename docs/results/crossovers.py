@@ -23,10 +23,13 @@ LOOKS = {
     SPREAD: ("#D55E00", ":", "^", "with soft targets"),
 }
 SAMPLES = {
-    100: "size-shoes-100",
-    300: "cross-shoes",
-    1000: "size-shoes-1000",
-    3000: "size-shoes-3000",
+    "shoes": {100: "size-shoes-100", 300: "cross-shoes", 1000: "size-shoes-1000",
+              3000: "size-shoes-3000"},
+    "curves": {300: "size-curves-300", 1000: "cross-curves", 3000: "size-curves-3000"},
+}  # fmt: skip
+PANELS = {
+    "shoes": ("Angle of shoes", "mean error, degrees"),
+    "curves": ("Sparse curves", "mean squared error, thousandths"),
 }
 RIVALS = ("pitch", "curves")
 
@@ -49,42 +52,43 @@ def told(comparison: Comparison, scale: float) -> str:
 
 
 def draw_samples(path: Path) -> None:
-    """Draw errors over the number of training samples."""
-    found = {count: rows_of(name) for count, name in SAMPLES.items()}
-    with figure_of(6, 4, path) as figure:
-        axes = figure.subplots()
-        for method, (colour, line, mark, words) in LOOKS.items():
-            own = [rows[method].score for rows in found.values()]
-            axes.errorbar(
-                list(found), [-score.mean for score in own],
-                yerr=[score.half_width for score in own],
-                color=colour, linestyle=line, marker=mark, ms=5, capsize=2, label=words,
-            )  # fmt: skip
-        axes.set_xscale("log")
-        axes.set_xticks(list(found), list(map(str, found)))
-        axes.minorticks_off()
-        axes.set(
-            title="Error of the angle by the number of training samples",
-            xlabel="training samples", ylabel="mean error, degrees", ylim=(0, None),
-        )  # fmt: skip
-        axes.legend()
+    """Draw errors over the number of training samples, one panel for each task."""
+    with figure_of(9, 4, path) as figure:
+        panels = figure.subplots(1, len(SAMPLES))
+        for axes, (task, records) in zip(panels, SAMPLES.items(), strict=True):
+            found = {count: rows_of(name) for count, name in records.items()}
+            for method, (colour, line, mark, words) in LOOKS.items():
+                own = [rows[method] for rows in found.values()]
+                axes.errorbar(
+                    list(found), [-row.scale * row.score.mean for row in own],
+                    yerr=[row.scale * row.score.half_width for row in own],
+                    color=colour, linestyle=line, marker=mark, ms=5, capsize=2, label=words,
+                )  # fmt: skip
+            axes.set_xscale("log")
+            axes.set_xticks(list(found), list(map(str, found)))
+            axes.minorticks_off()
+            title, words = PANELS[task]
+            axes.set(title=title, xlabel="training samples", ylabel=words, ylim=(0, None))
+        panels[0].legend()
+        figure.suptitle("Error by the number of training samples")
 
 
 def sample_table() -> str:
     """Return errors and differences by the number of training samples."""
-    found = {count: rows_of(name) for count, name in SAMPLES.items()}
-    gains = {count: against(rows[HEADLINE], rows["SGD"]) for count, rows in found.items()}
-    p_values = holm([gain.p_value for gain in gains.values()])
     lines = []
-    for (count, rows), p in zip(found.items(), p_values, strict=True):
-        errors = [-rows[method].score.mean for method in LOOKS]
-        saved = gains[count].difference.mean / errors[0]
-        lines.append(
-            [str(count), *(f"{error:.2f}" for error in errors), told(gains[count], 1.0),
-             f"{p:.3f}", f"{100 * saved:.0f} %", told(against(rows[HEADLINE], rows[SPREAD]), 1.0)]
-        )  # fmt: skip
-    names = ("samples", *LOOKS, "full minus SGD", "p (Holm)", "saved", "full minus spread")
-    return ResultTable(names, lines).markdown()
+    for task, records in SAMPLES.items():
+        found = {count: rows_of(name) for count, name in records.items()}
+        gains = {count: against(rows[HEADLINE], rows["SGD"]) for count, rows in found.items()}
+        p_values = holm([gain.p_value for gain in gains.values()])
+        for (count, rows), p in zip(found.items(), p_values, strict=True):
+            scale, base = rows["SGD"].scale, -rows["SGD"].score.mean
+            errors = [f"{-scale * rows[method].score.mean:.2f}" for method in LOOKS]
+            saved = f"{100 * gains[count].difference.mean / base:.0f} %"
+            rival = told(against(rows[HEADLINE], rows[SPREAD]), scale)
+            gain = told(gains[count], scale)
+            lines.append([task, str(count), *errors, gain, f"{p:.3f}", saved, rival])
+    names = ("task", "samples", *LOOKS, "full minus SGD", "p (Holm)", "saved", "full minus spread")
+    return ResultTable(names, lines, left=(0,)).markdown()
 
 
 def rivals_table() -> str:

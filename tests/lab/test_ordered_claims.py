@@ -29,6 +29,10 @@ NOT_BETTER = {
     "ordered-cross-shoes": ({"spread targets"}, set()),
     "ordered-size-shoes-1000": ({"spread targets"}, set()),
     "ordered-size-shoes-3000": ({"spread targets"}, set()),
+    "ordered-rivals-curves": ({"smoothed targets", "penalty, second order"}, set()),
+    "ordered-size-curves-300": (set(), set()),
+    "ordered-cross-curves": (set(), {"spread targets"}),
+    "ordered-size-curves-3000": (set(), {"spread targets"}),
     "ordered-profiles": (
         {"decay", "matched start", "matched start, decay", "penalty, second order"},
         {"SGD", "own rate", "penalty, first order", "smoothed targets"},
@@ -64,6 +68,13 @@ def test_on_the_hidden_layer_a_rate_gains_what_the_metrics_gain() -> None:
     assert rows["smooth start, second order, decay"].comparison.difference.high < 0
 
 
+@pytest.mark.parametrize("rival", ["smoothed targets", "penalty, second order"])
+def test_on_curves_the_metric_adds_nothing_to_rivals(rival) -> None:
+    rows = {row.method.name: row for row in rows_of("ordered-rivals-curves")}
+    gain = compare(rows[f"{rival}, with the metric"].scores, rows[rival].scores)
+    assert not gain.difference.excludes_zero
+
+
 def test_the_metric_adds_to_soft_targets_on_pitch_and_not_to_the_penalty() -> None:
     rows = {row.method.name: row for row in rows_of("ordered-rivals-pitch")}
     gains = {
@@ -77,9 +88,16 @@ def test_the_metric_adds_to_soft_targets_on_pitch_and_not_to_the_penalty() -> No
     assert best.method.name == "soft targets, with the metric"
 
 
-def test_the_gain_on_shoes_shrinks_with_samples_and_does_not_end() -> None:
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cross-shoes", "size-shoes-1000", "size-shoes-3000"),
+        ("size-curves-300", "cross-curves", "size-curves-3000"),
+    ],
+)
+def test_the_gain_shrinks_with_samples_and_does_not_end(names) -> None:
     saved = []
-    for name in ("cross-shoes", "size-shoes-1000", "size-shoes-3000"):
+    for name in names:
         rows = {row.method.name: row for row in rows_of(f"ordered-{name}")}
         gain = compare(rows[HEADLINE].scores, rows["SGD"].scores)
         assert gain.difference.low > 0

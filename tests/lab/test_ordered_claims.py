@@ -106,6 +106,24 @@ def test_the_gain_shrinks_with_samples_and_does_not_end(names) -> None:
     assert saved[-1] > 0.1
 
 
+def test_predicted_gains_came_and_predicted_losses_not_all() -> None:
+    lines = (RESULTS / "prediction.inc").read_text().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    found = [(row[0], row[1], row[2], float(row[3]), float(row[4].split()[0]))
+             for row in cells if len(row) == 5 and "±" in row[4]]  # fmt: skip
+    heads = [row for row in found if row[1] == "head"]
+    promised = [row for row in heads if row[3] > 0.01]
+    assert (len(found), len(heads), len(promised)) == (31, 28, 15)
+    assert [row[:3] for row in promised if row[4] < 0] == [("shoes", "head", "fitted")]
+    lost = [row for row in heads if row[3] < -0.01]
+    assert {row[0] for row in lost} == {"profiles", "spectra"}
+    assert all(row[4] < 0 for row in lost if row[0] == "profiles")
+    assert all(row[4] > 0 for row in lost if row[0] == "spectra" and row[2] != "H⁰")
+    ranks = {row[0]: row[2] for row in cells if len(row) == 3}
+    assert ranks["all"] == "+0.81"
+    assert ranks["heads with a predicted gain above 0.01"] == "+0.30"
+
+
 def test_stages_that_were_not_run_can_be_read() -> None:
     more = read_specs(sorted((RESULTS / "specs" / "more").glob("*.toml")))
     assert all(experiment.final_seeds >= 10 for experiment in more)

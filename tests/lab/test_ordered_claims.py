@@ -106,6 +106,18 @@ def test_the_gain_shrinks_with_samples_and_does_not_end(names) -> None:
     assert saved[-1] > 0.1
 
 
+@pytest.mark.parametrize("task", ["shoes", "curves"])
+def test_at_equal_time_controls_stay_behind_and_soft_targets_are_ahead(task) -> None:
+    full = {row.method.name: row for row in rows_of(f"ordered-cross-{task}")}[HEADLINE]
+    gains = {
+        row.method.name: compare(full.scores, row.scores).difference
+        for row in rows_of(f"ordered-time-{task}")
+    }
+    assert gains["SGD"].low > 0
+    assert gains["decay"].low > 0
+    assert gains["spread targets"].high < 0
+
+
 def test_predicted_gains_came_and_predicted_losses_not_all() -> None:
     lines = (RESULTS / "prediction.inc").read_text().splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]

@@ -10,8 +10,9 @@ import re
 import types
 from typing import TYPE_CHECKING, Any
 
+import api_tasks
 from docutils import nodes
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import desc, desc_signature, pending_xref
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -39,13 +40,26 @@ def _imports(module: str) -> dict[str, str]:
     }
 
 
+def _defining_module(node: nodes.Node, module: str) -> str:
+    """Return the module whose text a node comes from: public names are documented elsewhere."""
+    while node := node.parent:
+        if isinstance(node, desc) and isinstance(signature := node[0], desc_signature):
+            found = _locate(f"{signature.get('module')}.{signature.get('fullname')}")
+            return getattr(found, "__module__", None) or module
+    return module
+
+
 def qualify(_app: Sphinx, doctree: nodes.document) -> None:
-    """Give a bare name the module that it is imported from."""
+    """Give a bare name the module that it is imported from, or defined in."""
     for node in doctree.findall(pending_xref):
         module = node.get("py:module")
         if node.get("refdomain") == "py" and module:
+            home = _defining_module(node, module)
             head, dot, rest = node["reftarget"].partition(".")
-            node["reftarget"] = _imports(module).get(head, head) + dot + rest
+            if place := _imports(home).get(head):
+                node["reftarget"] = place + dot + rest
+            elif home != module and _locate(f"{home}.{head}") is not None:
+                node["reftarget"] = f"{home}.{node['reftarget']}"
 
 
 def _locate(name: str) -> Any:
@@ -70,7 +84,7 @@ def _canonical(found: Any) -> str | None:
     if inspect.ismodule(found):
         return found.__name__
     module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
-    return f"{module}.{name}" if module and name else None
+    return api_tasks.public_name(f"{module}.{name}") if module and name else None
 
 
 def resolve(
@@ -103,7 +117,7 @@ def resolve(
     return None if isinstance(contnode, nodes.literal) else contnode
 
 
-_NAMED = re.compile(r"^(``[^`]+``)\s{2,}(\S.*)$")
+_NAMED = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*)\s{2,}(\S.*)$")
 
 
 def list_names(

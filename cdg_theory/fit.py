@@ -52,7 +52,28 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One candidate: the most likely metric of its kind, and how likely it is."""
+    """One candidate: the most likely metric of its kind, and how likely it is.
+
+    ==========  ===================================
+    field       meaning
+    ==========  ===================================
+    ``metric``  the most likely metric of this kind
+    ``scale``   σ², as in :class:`Fit`
+    ``loglik``  log-likelihood of the columns
+    ==========  ===================================
+
+    See Also
+    --------
+    cdg_theory.fit.Fit : Holds four of them.
+
+    Examples
+    --------
+    >>> columns = np.random.default_rng(0).standard_normal((16, 50))
+    >>> sorted(fit_metric(columns).candidates)
+    ['exchangeable', 'first order', 'second order', 'white']
+    >>> fit_metric(columns).candidates["white"].metric == Metric.l2()
+    True
+    """
 
     metric: Metric
     scale: float
@@ -61,7 +82,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Fit:
-    r"""What :func:`fit_metric` found.
+    r"""What :func:`cdg_theory.fit_metric` found.
 
     ====================  ======================================================================
     field                 meaning
@@ -78,6 +99,18 @@ class Fit:
     ``candidates``        the most likely members: white, exchangeable, first and second order
     ``why``               the verdict in one sentence, with what cannot be told
     ====================  ======================================================================
+
+    See Also
+    --------
+    cdg_theory.fit_metric : Makes it.
+    cdg_theory.fit.Member : A candidate.
+
+    Examples
+    --------
+    >>> steps = np.random.default_rng(0).standard_normal((32, 200))
+    >>> fit = fit_metric(steps.cumsum(axis=0))
+    >>> fit.verdict, fit.neighbours > 0.5
+    ('ordered', True)
     """
 
     metric: Metric
@@ -285,17 +318,22 @@ def fit_metric(
     ================  =============  ==========================================================
     symbol            argument       meaning
     ================  =============  ==========================================================
-    columns           ``samples``    real array; every axis but ``axis`` tells columns apart
-    (channels)        ``axis``       where the n channels lie
-    (end condition)   ``boundary``   of the metric, and of the modes
-    :math:`s`         ``spacing``    of the metric's weights
-    (level)           ``level``      chance of "ordered" or "exchangeable" where there is none
-    (draws)           ``draws``      permutations, and sign flips, that decide
-    (seed)            ``seed``       of these draws
+    columns           ``samples``    real array of any shape; every other axis numbers columns
+    (channels)        ``axis``       the axis of the n channels
+    (end condition)   ``boundary``   ``"natural"`` or ``"periodic"``
+    :math:`s`         ``spacing``    ``"normalized"`` or ``"unit"``, of the metric
+    (level)           ``level``      chance of a false "ordered" or "exchangeable", in (0, 1)
+    (draws)           ``draws``      number of random permutations, and of sign flips, in the tests
+    (seed)            ``seed``       of the random numbers
     ================  =============  ==========================================================
 
     The metric's mean has weight 1: its gradient keeps the mean. Where the data have no mean, as the
     gradient of a softmax's logits, nothing is said of α, and ``why`` says so.
+
+    Returns
+    -------
+    Fit
+        Verdict, metric, and what is behind them; it prints itself.
 
     Raises
     ------
@@ -304,6 +342,13 @@ def fit_metric(
     ValueError
         If it has fewer than two channels, no such axis, an entry that is not finite, or nothing
         but zeros; if ``level`` is not between 0 and 1, ``draws`` not >= 1 or ``seed`` not >= 0.
+
+    See Also
+    --------
+    cdg_theory.fit.Fit : What is returned.
+    cdg_torch.diagnose : The same question for the layers of a network.
+    cdg_torch.channel_profile : A picture of the order.
+    cdg_theory.Metric : The family.
 
     Examples
     --------

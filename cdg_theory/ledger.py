@@ -54,6 +54,17 @@ class Theorem:
     ``formal``      the theorems of ``formal/Statements.v`` that say it, in part or whole, and that
                     Coq's kernel checks (:mod:`cdg_theory.formal`); often none
     ==============  ==============================================================================
+
+    See Also
+    --------
+    cdg_theory.ledger.theorem : Finds one.
+    cdg_theory.ledger.Result : What a check of it says.
+
+    Examples
+    --------
+    >>> one = theorem("T5.pivots")
+    >>> one.number, one.kind
+    (5, 'symbolic')
     """
 
     id: str
@@ -100,7 +111,7 @@ class Theorem:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a check said.
+    """The outcome of one check.
 
     ==============  ==============================================================================
     field           meaning
@@ -112,6 +123,17 @@ class Result:
     ``refused``     whether the perturbed statement was refused as well; None where it was not
                     tried beside the statement
     ==============  ==============================================================================
+
+    See Also
+    --------
+    cdg_theory.ledger.Results : Several of them.
+    cdg_theory.ledger.Theorem : What was checked.
+
+    Examples
+    --------
+    >>> [one] = verify("T5.one-line")
+    >>> one.id, one.verdict
+    ('T5.one-line', 'holds')
     """
 
     theorem: Theorem
@@ -147,7 +169,7 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """The same in words."""
+        """Whether the statement holds and its variant was refused, in words."""
         verdict = "holds" if self.holds else "does not hold"
         if self.perturbed:
             return f"perturbed: {verdict}"
@@ -156,7 +178,19 @@ class Result:
 
 
 class Results(tuple[Result, ...]):
-    """Results, in the order asked for; they show themselves as a table, in notebooks as HTML."""
+    """A tuple of results, in the order asked for. It shows itself as a table, in notebooks as HTML.
+
+    See Also
+    --------
+    cdg_theory.ledger.verify : Returns it.
+    cdg_theory.ledger.prove : Returns it.
+    cdg_theory.ledger.Result : Its entries.
+
+    Examples
+    --------
+    >>> [one.holds for one in verify("T5.one-line", "T5.pivots")]
+    [True, True]
+    """
 
     __slots__ = ()
 
@@ -182,7 +216,21 @@ class Results(tuple[Result, ...]):
 class NotProved(Exception):  # noqa: N818 - what is said of a theorem
     """A statement does not hold, or its perturbed variant was accepted.
 
-    ``results`` holds what every check said.
+    ===========  ==================================
+    field        meaning
+    ===========  ==================================
+    ``results``  the :class:`Results` of all checks
+    ===========  ==================================
+
+    See Also
+    --------
+    cdg_theory.ledger.prove : Raises it.
+
+    Examples
+    --------
+    >>> wrong = Result(theorem("T5.one-line"), perturbed=False, holds=False, seconds=0.1)
+    >>> print(NotProved(Results([wrong])))
+    not proved: T5.one-line (does not hold)
     """
 
     def __init__(self, results: Results) -> None:
@@ -199,6 +247,12 @@ def theorems() -> tuple[Theorem, ...]:
     ------
     ValueError
         If two theorems share an id.
+
+    See Also
+    --------
+    cdg_theory.ledger.theorem : One, by its id.
+    cdg_theory.ledger.select : Some, by their ids.
+    cdg_theory.ledger.prove : Checks them.
 
     Examples
     --------
@@ -221,12 +275,25 @@ def theorems() -> tuple[Theorem, ...]:
 def select(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem, ...]:
     """Return the theorems of some ids, in the order given; all if none is given.
 
+    ========  ==================================================================================
+    argument  meaning
+    ========  ==================================================================================
+    ``ids``   one id, a list of ids, or None for all theorems; ``"T5"`` selects all of theorem 5
+    ``more``  further ids
+    ========  ==================================================================================
+
     Raises
     ------
     TypeError
         If the ids are not strings.
     ValueError
         If an id is unknown.
+
+    See Also
+    --------
+    cdg_theory.ledger.theorem : One.
+    cdg_theory.ledger.theorems : All.
+    cdg_theory.ledger.verify : Checks what it selects.
 
     Examples
     --------
@@ -263,12 +330,24 @@ def select(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem,
 def theorem(id: str) -> Theorem:
     """Return the theorem with an id.
 
+    ========  ==========================
+    argument  meaning
+    ========  ==========================
+    ``id``    its id, as ``"T5.pivots"``
+    ========  ==========================
+
     Raises
     ------
     TypeError
         If the id is not a string.
     ValueError
-        If it is unknown, or the number of several statements.
+        If the id is unknown, or belongs to several statements.
+
+    See Also
+    --------
+    cdg_theory.ledger.theorems : All of them.
+    cdg_theory.ledger.select : Several at once.
+    cdg_theory.ledger.prove : Checks it.
 
     Examples
     --------
@@ -285,9 +364,28 @@ def theorem(id: str) -> Theorem:
 def run(
     ids: str | Iterable[str] | None = None, *more: str, perturbed: bool = False
 ) -> Iterator[Result]:
-    """Check theorems one after the other, yielding each result as it comes.
+    """Check theorems one after the other, and yield each result when it is there.
 
-    Arguments and errors are those of :func:`verify`.
+    =============  ================================================================================
+    argument       meaning
+    =============  ================================================================================
+    ``ids``        one id, a list of ids, or None for all theorems; ``"T5"`` selects all of theorem
+                   5
+    ``more``       further ids
+    ``perturbed``  whether to check the perturbed statements instead, which must not hold
+    =============  ================================================================================
+
+    Raises
+    ------
+    TypeError
+        If the ids are not strings.
+    ValueError
+        If an id is unknown.
+
+    See Also
+    --------
+    cdg_theory.ledger.verify : Returns them together.
+    cdg_theory.ledger.prove : Raises an error if one does not hold.
 
     Examples
     --------
@@ -304,10 +402,24 @@ def _checked(theorem: Theorem, *, perturbed: bool) -> Result:
 
 
 def verify(ids: str | Iterable[str] | None = None, *more: str, perturbed: bool = False) -> Results:
-    """Check theorems (all of them, unless ids are given) and return the results.
+    """Check theorems and return the results.
 
     With ``perturbed=True`` the perturbed statements are checked, and every result must come back
     with ``holds=False``.
+
+    =============  ================================================================================
+    argument       meaning
+    =============  ================================================================================
+    ``ids``        one id, a list of ids, or None for all theorems; ``"T5"`` selects all of theorem
+                   5
+    ``more``       further ids
+    ``perturbed``  whether to check the perturbed statements instead, which must not hold
+    =============  ================================================================================
+
+    Returns
+    -------
+    Results
+        One :class:`Result` for each theorem; they show themselves as a table.
 
     Raises
     ------
@@ -315,6 +427,12 @@ def verify(ids: str | Iterable[str] | None = None, *more: str, perturbed: bool =
         If the ids are not strings.
     ValueError
         If an id is unknown.
+
+    See Also
+    --------
+    cdg_theory.ledger.prove : Checks the perturbed statements too, and raises.
+    cdg_theory.ledger.run : One after the other.
+    cdg_theory.ledger.proved : A yes or a no.
 
     Examples
     --------
@@ -335,18 +453,37 @@ def _tried(ids: str | Iterable[str] | None, *more: str) -> Results:
 
 
 def prove(ids: str | Iterable[str] | None = None, *more: str) -> Results:
-    """Check theorems and that each refuses its perturbed variant; raise unless all is so.
+    """Check theorems and their perturbed variants; raise an error if one check fails.
 
-    What it returns shows itself: in a notebook as a table of statements, formulas and times.
+    Each statement must hold, and its perturbed variant must be refused. The results show
+    themselves: in a notebook as a table of statements, formulas and times.
+
+    ========  ==================================================================================
+    argument  meaning
+    ========  ==================================================================================
+    ``ids``   one id, a list of ids, or None for all theorems; ``"T5"`` selects all of theorem 5
+    ``more``  further ids
+    ========  ==================================================================================
+
+    Returns
+    -------
+    Results
+        One :class:`Result` for each theorem.
 
     Raises
     ------
     NotProved
-        If a statement does not hold, or its variant is accepted. Names the ids.
+        If a statement does not hold, or its variant is accepted. The error names the ids.
     TypeError
         If the ids are not strings.
     ValueError
         If an id is unknown.
+
+    See Also
+    --------
+    cdg_theory.ledger.proved : The same as True or False.
+    cdg_theory.ledger.verify : The statements alone.
+    cdg_theory.ledger.theorem : What a theorem says.
 
     Examples
     --------
@@ -360,7 +497,14 @@ def prove(ids: str | Iterable[str] | None = None, *more: str) -> Results:
 
 
 def proved(ids: str | Iterable[str] | None = None, *more: str) -> bool:
-    """Return whether theorems (all of them, unless named) hold and refuse what is perturbed.
+    """Return whether theorems hold and their perturbed variants are refused.
+
+    ========  ==================================================================================
+    argument  meaning
+    ========  ==================================================================================
+    ``ids``   one id, a list of ids, or None for all theorems; ``"T5"`` selects all of theorem 5
+    ``more``  further ids
+    ========  ==================================================================================
 
     Raises
     ------
@@ -368,6 +512,11 @@ def proved(ids: str | Iterable[str] | None = None, *more: str) -> bool:
         If the ids are not strings.
     ValueError
         If an id is unknown.
+
+    See Also
+    --------
+    cdg_theory.ledger.prove : Raises an error instead.
+    cdg_theory.ledger.verify : The results.
 
     Examples
     --------

@@ -83,6 +83,14 @@ class Metric:
     ValueError
         If the weights lie outside the cone or the range, or ``boundary`` or ``spacing`` is unknown.
 
+    See Also
+    --------
+    cdg_theory.fit_metric : The member that fits given columns.
+    cdg_torch.riemannian_gradient : Uses it on a tensor.
+    cdg_torch.attach : Trains with it.
+    cdg_theory.continuum.InnerProduct : The same with SymPy's symbols.
+    cdg_torch.blend : A metric between this one and L².
+
     Examples
     --------
     >>> Metric.reweighted_h0(10.0)

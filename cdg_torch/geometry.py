@@ -42,12 +42,26 @@ def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups:
     (blocks)    ``groups``   contiguous blocks along ``dim``, each with a metric of its own
     ==========  ===========  =============================================================
 
+    Returns
+    -------
+    torch.Tensor
+        A number in float64, summed over all columns and groups.
+
     Raises
     ------
     TypeError
-        As :func:`cdg_torch.riemannian_gradient`.
+        If a tensor is not a dense one of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
     ValueError
-        As :func:`cdg_torch.riemannian_gradient`, or if the shapes differ.
+        If ``dim`` is not an axis, the axis is empty, ``groups`` does not divide it, or the shapes
+        differ.
+
+    See Also
+    --------
+    cdg_torch.metric_norm : The length that it gives.
+    cdg_torch.dual_norm : The length of a gradient.
+    cdg_torch.apply_metric : M k.
+    cdg_theory.discrete.inner_product : The same in NumPy.
 
     Examples
     --------
@@ -67,10 +81,27 @@ def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups:
 def metric_norm(h: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
     r"""Return :math:`\|h\|_M = \sqrt{\langle h,h\rangle_M}`, a number in float64. Linear time.
 
+    =========  ==========  ==============================================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================================
+    :math:`h`  ``h``       tangent vector, any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    (axis)     ``dim``     the output-channel axis
+    (blocks)   ``groups``  contiguous blocks along ``dim``, each with a metric of its own
+    =========  ==========  ==============================================================
+
     Raises
     ------
-    TypeError, ValueError
-        As :func:`inner_product`.
+    TypeError
+        If ``h`` is not a dense one of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
+    ValueError
+        If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
+
+    See Also
+    --------
+    cdg_torch.inner_product : The product of two tensors.
+    cdg_torch.dual_norm : The length of a gradient.
 
     Examples
     --------
@@ -84,14 +115,32 @@ def metric_norm(h: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> 
 def dual_norm(g: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
     r"""Return :math:`\|g\|_{M^*} = \sqrt{g^TM^{-1}g}`, the length of the gradient in the metric.
 
-    The largest slope of the loss among directions of unit length,
-    :math:`\max_{\|h\|_M=1}\sum g\,h`, and equal to :math:`\|M^{-1}g\|_M`: what to clip by. A
-    number in float64, in linear time; arguments as :func:`inner_product`.
+    It equals :math:`\|M^{-1}g\|_M`, and is the largest slope of the loss in a direction of unit
+    length, :math:`\max_{\|h\|_M=1}\sum g\,h`. Clip gradients by it. A number in float64, in linear
+    time.
+
+    =========  ==========  ==============================================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================================
+    :math:`g`  ``g``       Euclidean gradient, any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    (axis)     ``dim``     the output-channel axis
+    (blocks)   ``groups``  contiguous blocks along ``dim``, each with a metric of its own
+    =========  ==========  ==============================================================
 
     Raises
     ------
-    TypeError, ValueError
-        As :func:`cdg_torch.riemannian_gradient`.
+    TypeError
+        If ``g`` is not a dense one of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
+    ValueError
+        If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
+
+    See Also
+    --------
+    cdg_torch.metric_norm : The length of a direction.
+    cdg_torch.Handle.dual_norm : Of all gradients of a model.
+    cdg_torch.riemannian_gradient : The steepest direction.
 
     Examples
     --------
@@ -125,22 +174,41 @@ def metric_power(
     with the cosines (natural) or the Fourier vectors (periodic) as V. In the coordinates
     :math:`w = M^{-1/2}v` descent in the metric is plain gradient descent (theorem 9).
 
-    ==========  ============  ============================================================
-    symbol      argument      meaning
-    ==========  ============  ============================================================
-    :math:`p`   ``exponent``  any finite number; 1 is ``apply_metric``, −1 the gradient
-    ==========  ============  ============================================================
+    Differentiable. By FFT, with the path extended by its mirror image to a cycle:
+    :math:`O(n\log n)` per column, and about ten copies of the tensor in float64. It is for
+    analysis; no optimizer step needs it.
 
-    The other arguments are those of :func:`cdg_torch.riemannian_gradient`. Differentiable. By
-    FFT: :math:`O(n\log n)` per column and some ten copies of the tensor in float64. It serves
-    analysis; no optimizer step needs it. The path is extended by its mirror image to a cycle.
+    =========  ============  ==============================================================
+    symbol     argument      meaning
+    =========  ============  ==============================================================
+    (tensor)   ``tensor``    any shape and dense layout
+    :math:`M`  ``metric``    a :class:`cdg_theory.Metric`
+    :math:`p`  ``exponent``  any finite number; 1 is :func:`apply_metric`, −1 is
+                             :func:`riemannian_gradient`
+    (axis)     ``dim``       the output-channel axis
+    (blocks)   ``groups``    contiguous blocks along ``dim``, each with a metric of its own
+    =========  ============  ==============================================================
+
+    Returns
+    -------
+    torch.Tensor
+        A new tensor with the shape, dtype and device of ``tensor``.
 
     Raises
     ------
     TypeError
-        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not a real number.
+        If ``tensor`` is not a dense one of a 16-, 32- or 64-bit float type, ``metric`` is not a
+        metric, or ``exponent`` not a real number.
     ValueError
-        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not finite, or too large.
+        If ``dim`` is not an axis, the axis is empty, ``groups`` does not divide it, or ``exponent``
+        is not finite or too large for float64.
+
+    See Also
+    --------
+    cdg_torch.apply_metric : The power 1, in linear time.
+    cdg_torch.riemannian_gradient : The power −1, in linear time.
+    cdg_torch.matched_initialisation : A use of the power −½.
+    cdg_theory.discrete.gram_power : The matrix itself.
 
     Examples
     --------

@@ -37,14 +37,25 @@ def matched_initialisation(
     (blocks)    ``groups``   contiguous blocks along ``dim``
     ==========  ===========  ===============================================================
 
-    One number c for the whole tensor keeps the mean square, and with it the size of what the layer
-    puts out. A number for each row would undo the smoothness. Nothing is drawn: the same weights
-    give the same result.
+    One number c for the whole tensor keeps the mean square, and with it the size of the layer's
+    output. A number for each row would undo the smoothness. No random numbers are drawn: the same
+    weights give the same result.
+
+    Returns
+    -------
+    torch.Tensor
+        A new tensor with the shape, dtype and device of ``weight``.
 
     Raises
     ------
     TypeError, ValueError
         As :func:`cdg_torch.metric_power`, and if ``weight`` is not finite.
+
+    See Also
+    --------
+    cdg_torch.Handle.match_initialisation : All tensors that a metric acts on.
+    cdg_torch.ordered_head : Does it for one layer.
+    cdg_torch.metric_power : The power −½.
 
     Examples
     --------

@@ -27,6 +27,10 @@ class CDGWarning(UserWarning):
 
     To silence them all: ``warnings.filterwarnings("ignore", category=cdg_torch.CDGWarning)``.
 
+    See Also
+    --------
+    cdg_torch.attach : Says which warnings it gives.
+
     Examples
     --------
     >>> issubclass(CDGWarning, UserWarning)

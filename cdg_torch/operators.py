@@ -34,10 +34,29 @@ _BOUNDARIES, _SPACINGS = get_args(Boundary), get_args(Spacing)
 def metric_operand(metric: Metric) -> Tensor:
     """Return ``metric`` as a new float64 CPU tensor of 6 numbers.
 
-    Three weights, then the index of the boundary and of the spacing among their choices, then the
-    curvature's weight. Tensors of the first 5 numbers, without a curvature, are read too.
-    :func:`cdg_torch.riemannian_gradient`, :func:`cdg_torch.riemannian_gradients_` and
-    :func:`cdg_torch.apply_metric` take it in the place of the metric.
+    The numbers are mean, fluctuation and derivative, the boundary (0: natural, 1: periodic), the
+    spacing (0: normalized, 1: unit), and the curvature. A tensor of the first 5 is read as one
+    without curvature. :func:`cdg_torch.riemannian_gradient`,
+    :func:`cdg_torch.riemannian_gradients_` and :func:`cdg_torch.apply_metric` take it in the place
+    of the metric. A function that ``torch.compile`` has compiled can then change its metric without
+    being compiled again.
+
+    ==========  ============================
+    argument    meaning
+    ==========  ============================
+    ``metric``  a :class:`cdg_theory.Metric`
+    ==========  ============================
+
+    Raises
+    ------
+    TypeError
+        If ``metric`` is not a metric.
+
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : Takes it.
+    cdg_torch.riemannian_gradients_ : Takes it.
+    cdg_theory.Metric : What it stands for.
 
     Examples
     --------

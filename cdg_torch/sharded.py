@@ -292,6 +292,12 @@ def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = N
         that is neither a sum nor an average. The placements that are served are listed in
         :mod:`cdg_torch.placements`.
 
+    See Also
+    --------
+    cdg_torch.riemannian_gradients_ : For tensors on one device.
+    cdg_torch.attach : Calls it for an optimizer's gradients.
+    cdg_theory.discrete.sharded_gradient : The same algorithm in NumPy.
+
     Examples
     --------
     On one rank nothing is cut; :doc:`/howto/sharding` shows more of them.

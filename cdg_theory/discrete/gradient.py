@@ -50,6 +50,14 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
     ValueError
         If ``grad`` has no axis 0 or no rows.
 
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : The same for torch tensors.
+    cdg_theory.discrete.spectral_gradient : By the DCT or the FFT.
+    cdg_theory.discrete.inverse_matrix : The matrix that it applies.
+    cdg_theory.discrete.sharded_gradient : From blocks of rows.
+    cdg_theory.continuum.riemannian_gradient : The same in the continuum.
+
     Examples
     --------
     >>> from cdg_theory import Metric

@@ -23,10 +23,29 @@ def graph_laplacian(boundary: Boundary, n: int) -> csr_array:
     on two nodes both neighbours are the other node, :math:`L = [[2,-2],[-2,2]]`, and on one
     node L = 0.
 
+    =========  ============  ==================================================
+    symbol     argument      meaning
+    =========  ============  ==================================================
+    (graph)    ``boundary``  ``"natural"``: the path; ``"periodic"``: the cycle
+    :math:`n`  ``n``         number of nodes, >= 1
+    =========  ============  ==================================================
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        L, of shape (n, n), in float64.
+
     Raises
     ------
+    TypeError
+        If ``n`` is not an integer.
     ValueError
         If ``n`` < 1 or ``boundary`` is unknown.
+
+    See Also
+    --------
+    cdg_theory.discrete.laplacian_eigenvalues : Its eigenvalues in closed form.
+    cdg_theory.discrete.gram_operator : The metric's matrix, made of it.
 
     Examples
     --------
@@ -55,10 +74,31 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
 
     .. math:: M k = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
 
+    =========  ==========  ===============================
+    symbol     argument    meaning
+    =========  ==========  ===============================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`n`  ``n``       number of output channels, >= 1
+    =========  ==========  ===============================
+
+    Returns
+    -------
+    scipy.sparse.linalg.LinearOperator
+        M, of shape (n, n), in float64.
+
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
         If ``n`` < 1.
+
+    See Also
+    --------
+    cdg_theory.discrete.gram_matrix : The same as a dense matrix.
+    cdg_theory.discrete.graph_laplacian : L.
+    cdg_theory.discrete.riemannian_gradient : Applies the inverse.
+    cdg_torch.apply_metric : M k for torch tensors.
 
     Examples
     --------
@@ -86,12 +126,35 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
 
 
 def gram_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
-    r"""Return M as a dense float64 matrix: the oracle of the tests, written from the definition.
+    r"""Return M as a dense float64 matrix (n, n), written from its definition.
+
+    .. math::
+
+        M = \alpha P + \beta (I-P) + \gamma s L + \delta s^2 L^2,
+        \qquad P = \mathbf 1\mathbf 1^T/n
+
+    It costs :math:`n^2` memory. It is what the tests compare the fast algorithms with.
+
+    =========  ==========  ===============================
+    symbol     argument    meaning
+    =========  ==========  ===============================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`n`  ``n``       number of output channels, >= 1
+    =========  ==========  ===============================
 
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
         If ``n`` < 1.
+
+    See Also
+    --------
+    cdg_theory.discrete.gram_operator : The same without a dense matrix.
+    cdg_theory.discrete.inverse_matrix : Its inverse, in closed form.
+    cdg_theory.discrete.gram_power : Any other power.
+    cdg_theory.discrete.eigenvalues : Its eigenvalues.
 
     Examples
     --------
@@ -130,6 +193,12 @@ def inner_product(h: NDArray[Any], k: NDArray[Any], metric: Metric) -> float:
         If ``h`` or ``k`` does not hold real numbers.
     ValueError
         If they have no rows, or not the same shape.
+
+    See Also
+    --------
+    cdg_torch.inner_product : The same for torch tensors.
+    cdg_theory.discrete.gram_operator : M alone.
+    cdg_theory.continuum.InnerProduct : The same on functions.
 
     Examples
     --------

@@ -101,6 +101,12 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
     ValueError
         If shapes differ, or a second moment is negative or not finite.
 
+    See Also
+    --------
+    cdg_theory.discrete.best_factors : The factors that make it smallest.
+    cdg_theory.discrete.best_scale : The best multiple of given factors.
+    cdg_torch.diagnose : The same for measured gradients.
+
     Examples
     --------
     >>> risk([1.0, 0.5], signal=[4.0, 1.0], noise=[1.0, 1.0])
@@ -116,10 +122,36 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
 
 
 def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
-    r"""Return the factors of the smoother that errs least, :math:`s_m/(s_m+\nu_m)`.
+    r"""Return the factors of the smoother with the smallest mean squared error.
 
-    Where a mode has neither signal nor noise every factor is as good as every other, and 1 is
-    returned. Arguments and errors are those of :func:`risk`.
+    .. math:: \kappa_m = \frac{s_m}{s_m+\nu_m}
+
+    Where a mode has neither signal nor noise, every factor is as good as every other. It is 1 then.
+
+    =============  ==========  =======================================================
+    symbol         argument    meaning
+    =============  ==========  =======================================================
+    :math:`s_m`    ``signal``  second moment of the signal in mode m, >= 0, shape (n,)
+    :math:`\nu_m`  ``noise``   second moment of the noise in mode m, >= 0, shape (n,)
+    =============  ==========  =======================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers.
+    ValueError
+        If shapes differ, an entry is not finite, or a second moment is negative.
+
+    See Also
+    --------
+    cdg_theory.discrete.risk : What it minimises.
+    cdg_theory.discrete.best_scale : The best multiple of given factors.
+    cdg_theory.fit_metric : The metric whose factors these are, from samples.
 
     Examples
     --------
@@ -137,17 +169,33 @@ def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
 
 
 def best_scale(factors: Any, signal: Any, noise: Any) -> float:
-    r"""Return the number t for which the smoother with the factors :math:`t\kappa_m` errs least.
+    r"""Return the t for which the factors :math:`t\kappa_m` have the smallest mean squared error.
 
     .. math:: t = \frac{\sum_m s_m\kappa_m}{\sum_m(s_m+\nu_m)\kappa_m^2}
 
-    It is what the learning rate makes up for: compare metrics after each has had its own. Arguments
-    are those of :func:`risk`.
+    A learning rate can make up for this number. So compare metrics only after each has its own best
+    scale.
+
+    ================  ===========  =======================================================
+    symbol            argument     meaning
+    ================  ===========  =======================================================
+    :math:`\kappa_m`  ``factors``  what the smoother keeps of mode m, shape (n,)
+    :math:`s_m`       ``signal``   second moment of the signal in mode m, >= 0, shape (n,)
+    :math:`\nu_m`     ``noise``    second moment of the noise in mode m, >= 0, shape (n,)
+    ================  ===========  =======================================================
 
     Raises
     ------
+    TypeError
+        If an argument does not hold real numbers.
     ValueError
-        If the factors keep nothing of any mode that has signal or noise.
+        If shapes differ, an entry is not finite, a second moment is negative, or the factors are 0
+        in every mode that has signal or noise.
+
+    See Also
+    --------
+    cdg_theory.discrete.risk : What it minimises.
+    cdg_theory.discrete.best_factors : The best factors, mode by mode.
 
     Examples
     --------
@@ -180,17 +228,30 @@ def early_stopping(
     =================  =============  =====================================================
     symbol             argument       meaning
     =================  =============  =====================================================
-    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on ``n`` channels
+    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on n channels
+    :math:`n`          ``n``          number of output channels, >= 1
     :math:`t`          ``time``       learning rate times number of steps, >= 0
     :math:`\sigma`     ``curvature``  the loss's curvature along a mode of the data, > 0
     =================  =============  =====================================================
 
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): the fraction of its final value that each mode has reached.
+
     Raises
     ------
     TypeError
-        If ``time`` or ``curvature`` is not a real number, or ``n`` not an integer.
+        If ``metric`` is not a metric, ``time`` or ``curvature`` not a real number, or ``n`` not an
+        integer.
     ValueError
         If ``n`` < 1, ``time`` < 0 or ``curvature`` <= 0.
+
+    See Also
+    --------
+    cdg_theory.discrete.best_stopping : When to stop.
+    cdg_theory.discrete.risk : The error of these factors.
+    cdg_theory.discrete.eigenvalues : The rates.
 
     Examples
     --------
@@ -217,10 +278,23 @@ def best_stopping(
 
     .. math:: t_m = \frac{\lambda_m}\sigma\,\log\Big(1+\frac{s_m}{\nu_m}\Big)
 
-    ``signal`` and ``noise`` are the second moments :math:`s_m`, :math:`\nu_m` in the weights that
-    training would end with, noise of variance ν on the targets being ν/σ there; the other
-    symbols are those of :func:`early_stopping`. A metric in which all modes should stop at one
-    time is as good as the best smoother.
+    A metric in which all modes should stop at the same time is as good as the best smoother.
+
+    =================  =============  ============================================================
+    symbol             argument       meaning
+    =================  =============  ============================================================
+    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on n channels
+    :math:`s_m`        ``signal``     second moment in mode m of the signal in the weights that
+                                      training would end with, >= 0, shape (n,)
+    :math:`\nu_m`      ``noise``      the same of the noise; noise of variance ν on the targets is
+                                      ν/σ there
+    :math:`\sigma`     ``curvature``  the loss's curvature along a mode of the data, > 0
+    =================  =============  ============================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): for each mode, learning rate times number of steps.
 
     Raises
     ------
@@ -228,6 +302,11 @@ def best_stopping(
         If an argument does not hold real numbers.
     ValueError
         If shapes differ, a second moment is negative or not finite, or ``curvature`` <= 0.
+
+    See Also
+    --------
+    cdg_theory.discrete.early_stopping : What is learnt by a given time.
+    cdg_theory.discrete.best_factors : What the best smoother keeps.
 
     Examples
     --------

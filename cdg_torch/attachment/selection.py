@@ -63,6 +63,12 @@ class Rule:
     AttributeError
         If another field than ``metric`` is assigned.
 
+    See Also
+    --------
+    cdg_torch.attach : Takes a list of them.
+    cdg_torch.Handle.report : Says which tensors they select.
+    cdg_torch.Diagnosis.rules : Makes them from measurements.
+
     Examples
     --------
     >>> from cdg_theory import Metric
@@ -127,7 +133,7 @@ class Rule:
         return self._fails(slot) == ""
 
     def why_none(self, slots: Sequence[Slot]) -> str:
-        """Return which condition keeps the rule from all of these, and what to write."""
+        """Return which condition keeps the rule from all of ``slots``, and how to write it."""
         nearest = max(slots, key=lambda slot: _CONDITIONS.index(self._fails(slot)))
         name, key, layer = nearest.name, nearest.role or nearest.key, type(nearest.layer).__name__
         kind = f"nn.{layer}" if hasattr(nn, layer) else layer

@@ -102,6 +102,12 @@ def diagnose(
     CPU and the weights' devices. What ``loss`` itself does to weights and gradients is not undone,
     and an iterator that draws from other random numbers moves these.
 
+    Returns
+    -------
+    Diagnosis
+        One entry for each weight; it prints itself, and ``rules()`` is for
+        :func:`cdg_torch.attach`.
+
     Raises
     ------
     TypeError
@@ -110,6 +116,13 @@ def diagnose(
         If there are fewer than two batches, the loss is not one finite number or does not
         depend on any such weight, a gradient is not finite, or the model is wrapped or sharded so
         that gradients are not in one piece.
+
+    See Also
+    --------
+    cdg_torch.Diagnosis : What is returned.
+    cdg_torch.attach : Takes its rules.
+    cdg_torch.channel_profile : A picture of one tensor.
+    cdg_theory.fit_metric : The same question for columns of numbers.
 
     Examples
     --------

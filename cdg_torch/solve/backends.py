@@ -64,12 +64,14 @@ _forced: ContextVar[Backend | None] = ContextVar("cdg_backend", default=None)
 
 @contextmanager
 def backend(name: Backend) -> Iterator[None]:
-    """Let one implementation serve every tensor, in this thread, while the context lasts.
+    """Use one implementation for every tensor, in this thread, inside a ``with`` block.
 
     Parameters
     ----------
     name
-        ``"reference"``, ``"torch"``, ``"cpu"`` or ``"gpu"``.
+        ``"reference"`` (readable, slow), ``"torch"`` (plain PyTorch, any device), ``"cpu"`` (Numba
+        kernels) or ``"gpu"`` (Triton kernels). Without this function the fastest that serves the
+        tensor is chosen.
 
     Yields
     ------
@@ -78,9 +80,14 @@ def backend(name: Backend) -> Iterator[None]:
     Raises
     ------
     ValueError
-        If ``name`` is unknown; and by the transforms, if that backend cannot serve a tensor.
+        If ``name`` is unknown. Inside the block, if this implementation cannot serve a tensor.
     ModuleNotFoundError
-        By the transforms, if that backend needs a package that is not installed.
+        Inside the block, if this implementation needs a package that is not installed.
+
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : What is computed.
+    cdg_theory.certify : How accurate an implementation is.
 
     Examples
     --------

@@ -58,7 +58,7 @@ def qualify(_app: Sphinx, doctree: nodes.document) -> None:
             head, dot, rest = node["reftarget"].partition(".")
             if place := _imports(home).get(head):
                 node["reftarget"] = place + dot + rest
-            elif home != module and _locate(f"{home}.{head}") is not None:
+            elif home != module and head not in OTHERS and _locate(f"{home}.{head}") is not None:
                 node["reftarget"] = f"{home}.{node['reftarget']}"
 
 

@@ -42,7 +42,8 @@ def _entry(name: str) -> str:
 
 
 def _summary(names: Iterable[str]) -> list[str]:
-    return [".. autosummary::", "   :nosignatures:", "", *(f"   {name}" for name in names), ""]
+    head = [".. py:currentmodule:: None", "", ".. autosummary::", "   :nosignatures:", ""]
+    return [*head, *(f"   {name}" for name in names), ""]
 
 
 def _data(names: Iterable[str]) -> list[str]:
@@ -96,7 +97,8 @@ def _module_page(module: str, children: list[str]) -> list[str]:
     if not children:
         return lines
     for name in listed:
-        if name.rpartition(".")[0] == module and name not in api_tasks.public_names().values():
+        own = name.rpartition(".")[0] == module and not inspect.ismodule(api_tasks.load(name))
+        if own and name not in api_tasks.public_names().values():
             lines += [_entry(name), ""]
     return [*lines, ".. toctree::", "   :maxdepth: 1", "", *(f"   {name}" for name in children), ""]
 

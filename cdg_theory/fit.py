@@ -68,6 +68,8 @@ class Member:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory import Metric, fit_metric
     >>> columns = np.random.default_rng(0).standard_normal((16, 50))
     >>> sorted(fit_metric(columns).candidates)
     ['exchangeable', 'first order', 'second order', 'white']
@@ -107,6 +109,8 @@ class Fit:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory import fit_metric
     >>> steps = np.random.default_rng(0).standard_normal((32, 200))
     >>> fit = fit_metric(steps.cumsum(axis=0))
     >>> fit.verdict, fit.neighbours > 0.5
@@ -352,6 +356,8 @@ def fit_metric(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory import Metric, fit_metric
     >>> from cdg_theory.discrete import gram_power
     >>> rng = np.random.default_rng(0)
     >>> root = gram_power(Metric.spline(1e-3), 64, -0.5)

@@ -62,6 +62,7 @@ class Theorem:
 
     Examples
     --------
+    >>> from cdg_theory.ledger import theorem
     >>> one = theorem("T5.pivots")
     >>> one.number, one.kind
     (5, 'symbolic')
@@ -131,6 +132,7 @@ class Result:
 
     Examples
     --------
+    >>> from cdg_theory.ledger import verify
     >>> [one] = verify("T5.one-line")
     >>> one.id, one.verdict
     ('T5.one-line', 'holds')
@@ -188,6 +190,7 @@ class Results(tuple[Result, ...]):
 
     Examples
     --------
+    >>> from cdg_theory.ledger import verify
     >>> [one.holds for one in verify("T5.one-line", "T5.pivots")]
     [True, True]
     """
@@ -228,6 +231,7 @@ class NotProved(Exception):  # noqa: N818 - what is said of a theorem
 
     Examples
     --------
+    >>> from cdg_theory.ledger import NotProved, Result, Results, theorem
     >>> wrong = Result(theorem("T5.one-line"), perturbed=False, holds=False, seconds=0.1)
     >>> print(NotProved(Results([wrong])))
     not proved: T5.one-line (does not hold)
@@ -256,6 +260,7 @@ def theorems() -> tuple[Theorem, ...]:
 
     Examples
     --------
+    >>> from cdg_theory.ledger import theorems
     >>> sorted({theorem.kind for theorem in theorems()} - {"exact", "numeric", "symbolic"})
     []
     """
@@ -297,6 +302,7 @@ def select(ids: str | Iterable[str] | None = None, *more: str) -> tuple[Theorem,
 
     Examples
     --------
+    >>> from cdg_theory.ledger import select
     >>> [theorem.id for theorem in select("T9.coordinates", "T13.penalty")]
     ['T9.coordinates', 'T13.penalty']
     >>> {theorem.number for theorem in select("T5")}
@@ -351,6 +357,7 @@ def theorem(id: str) -> Theorem:
 
     Examples
     --------
+    >>> from cdg_theory.ledger import theorem
     >>> theorem("T5.pivots").kind
     'symbolic'
     """
@@ -389,6 +396,7 @@ def run(
 
     Examples
     --------
+    >>> from cdg_theory.ledger import run
     >>> [result.holds for result in run("T5.one-line", perturbed=True)]
     [False]
     """
@@ -436,6 +444,7 @@ def verify(ids: str | Iterable[str] | None = None, *more: str, perturbed: bool =
 
     Examples
     --------
+    >>> from cdg_theory.ledger import verify
     >>> [result] = verify("T5.one-line")
     >>> result.holds
     True
@@ -487,6 +496,7 @@ def prove(ids: str | Iterable[str] | None = None, *more: str) -> Results:
 
     Examples
     --------
+    >>> from cdg_theory.ledger import prove
     >>> [result.verdict for result in prove("T5.one-line", "T5.pivots")]
     ['holds, variant refused', 'holds, variant refused']
     """
@@ -520,6 +530,7 @@ def proved(ids: str | Iterable[str] | None = None, *more: str) -> bool:
 
     Examples
     --------
+    >>> from cdg_theory.ledger import proved
     >>> proved("T5.one-line", "T5.pivots")
     True
     """

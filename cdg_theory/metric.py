@@ -93,6 +93,7 @@ class Metric:
 
     Examples
     --------
+    >>> from cdg_theory import Metric
     >>> Metric.reweighted_h0(10.0)
     Metric(mean=1.0, fluctuation=10.0, derivative=0.0, curvature=0.0, boundary='natural', ...)
     >>> Metric.sobolev(0.5).derivative

@@ -97,6 +97,8 @@ def channel_correlation(
     Examples
     --------
     >>> import torch
+    >>> from cdg_torch import channel_correlation
+    >>> from cdg_torch.correlation import correlation_scale
     >>> rows = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, -2.0]])
     >>> channel_correlation(rows, 0).item()  # (5 - 3) / (5 + 5)
     0.2
@@ -166,6 +168,7 @@ def correlation_scale(
 
     Examples
     --------
+    >>> from cdg_torch.correlation import correlation_scale
     >>> correlation_scale((11, 10), 0)
     0.1
     """
@@ -192,6 +195,8 @@ class Profile(NamedTuple):
 
     Examples
     --------
+    >>> import torch
+    >>> from cdg_torch import channel_profile
     >>> profile = channel_profile(torch.ones(4, 2), 0)
     >>> profile.distance.tolist(), profile.correlation.round(decimals=6).tolist()
     ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
@@ -246,6 +251,8 @@ def channel_profile(tensor: Tensor, dim: int, *, groups: int = 1) -> Profile:
 
     Examples
     --------
+    >>> import torch
+    >>> from cdg_torch import channel_profile
     >>> rows = torch.tensor([[1.0], [1.0], [0.0], [0.0]])
     >>> channel_profile(rows, 0).correlation[0].item()  # 1 / ((2 + 1) / 2)
     0.6666...

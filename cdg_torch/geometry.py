@@ -65,7 +65,9 @@ def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups:
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import inner_product
     >>> h = torch.tensor([1.0, 3.0])
     >>> inner_product(h, h, Metric.reweighted_h0(10.0)).item()  # 2·2² + 10·(1² + 1²)
     28.0
@@ -105,7 +107,9 @@ def metric_norm(h: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> 
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import metric_norm
     >>> metric_norm(torch.tensor([3.0, 4.0]), Metric.l2()).item()
     5.0
     """
@@ -144,7 +148,9 @@ def dual_norm(g: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Te
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import dual_norm
     >>> dual_norm(torch.tensor([1.0, 3.0]), Metric.reweighted_h0(2.0)).item()  # √(2·2² + 2/2)
     3.0
     """
@@ -212,7 +218,9 @@ def metric_power(
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import metric_power, riemannian_gradient
     >>> metric = Metric.sobolev(0.5)
     >>> g = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
     >>> half = metric_power(metric_power(g, metric, -0.5), metric, -0.5)

@@ -74,6 +74,7 @@ def riemannian_gradient(
     --------
     >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import riemannian_gradient
     >>> riemannian_gradient(torch.tensor([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0))
     tensor([2.0000, 2.5000, 4.5000])
 
@@ -125,6 +126,7 @@ def apply_metric(k: Tensor, metric: Metric | Tensor, *, dim: int = 0, groups: in
     --------
     >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import apply_metric
     >>> apply_metric(torch.tensor([2.0, 2.5, 4.5]), Metric.reweighted_h0(2.0))
     tensor([1., 2., 6.])
     """
@@ -243,6 +245,7 @@ def riemannian_gradients_(
     --------
     >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import riemannian_gradients_
     >>> grads = [torch.tensor([1.0, 2.0, 6.0]), torch.tensor([[0.0, 4.0]])]
     >>> riemannian_gradients_(grads, Metric.reweighted_h0(2.0), dims=[0, 1])
     >>> grads

@@ -59,7 +59,8 @@ def matched_initialisation(
 
     Examples
     --------
-    >>> from cdg_torch import Metric, channel_correlation
+    >>> import torch
+    >>> from cdg_torch import Metric, channel_correlation, matched_initialisation
     >>> rows = torch.randn(64, 30, generator=torch.Generator().manual_seed(0))
     >>> smooth = matched_initialisation(rows, Metric.of_length(6.0, derivative_order=1))
     >>> bool(channel_correlation(smooth, 0) > 0.8), torch.allclose(smooth.norm(), rows.norm())

@@ -33,6 +33,7 @@ class CDGWarning(UserWarning):
 
     Examples
     --------
+    >>> from cdg_torch import CDGWarning
     >>> issubclass(CDGWarning, UserWarning)
     True
     """

@@ -60,6 +60,8 @@ def metric_operand(metric: Metric) -> Tensor:
 
     Examples
     --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import metric_operand
     >>> metric_operand(Metric.sobolev(2.0, boundary="periodic"))
     tensor([1., 0., 2., 1., 0., 0.], dtype=torch.float64)
     """

@@ -90,8 +90,10 @@ class SGD(_InMetric, torch.optim.SGD):
 
     Examples
     --------
-    >>> from torch import nn
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import SGD
+    >>> from torch import nn
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
     >>> optimizer = SGD(model, lr=0.1, momentum=0.9, metric=Metric.reweighted_h0(10.0))
     >>> isinstance(optimizer, torch.optim.SGD)
@@ -135,8 +137,9 @@ class Adam(_InMetric, torch.optim.Adam):
 
     Examples
     --------
-    >>> from torch import nn
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import Adam
+    >>> from torch import nn
     >>> model = nn.Conv2d(3, 8, 3)
     >>> optimizer = Adam(model, lr=1e-3, metric=Metric.sobolev(1.0), where="update")
     >>> optimizer.handle.report().summary
@@ -175,8 +178,9 @@ class AdamW(_InMetric, torch.optim.AdamW):
 
     Examples
     --------
-    >>> from torch import nn
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import AdamW
+    >>> from torch import nn
     >>> model = nn.Conv2d(3, 8, 3)
     >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
     >>> optimizer = AdamW(groups, lr=1e-3, model=model, metric=Metric.sobolev(1.0))

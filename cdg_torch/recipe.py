@@ -75,6 +75,7 @@ def ordered_head(
     Examples
     --------
     >>> import torch
+    >>> from cdg_torch import ordered_head
     >>> from torch import nn
     >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 90))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=1e-3)

@@ -57,6 +57,8 @@ def blend(metric: Metric, t: float) -> Metric:
 
     Examples
     --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import blend
     >>> blend(Metric.sobolev(8.0), 0.25)
     Metric(mean=1.0, fluctuation=0.25, derivative=6.0, curvature=0.0, boundary='natural', ...)
     >>> blend(Metric.sobolev(8.0), 1.0).is_multiple_of_l2
@@ -115,6 +117,8 @@ class MetricSchedule:
     Examples
     --------
     >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import LinearMetric
     >>> model = torch.nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, Metric.sobolev(4.0))
@@ -201,6 +205,8 @@ class ConstantMetric(MetricSchedule):
     Examples
     --------
     >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import ConstantMetric
     >>> model = torch.nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))
@@ -241,6 +247,8 @@ class LinearMetric(MetricSchedule):
     Examples
     --------
     >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import LinearMetric
     >>> model = torch.nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))
@@ -287,6 +295,8 @@ class CosineMetric(LinearMetric):
     Examples
     --------
     >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import CosineMetric
     >>> model = torch.nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))
@@ -330,6 +340,8 @@ class StepMetric(MetricSchedule):
     Examples
     --------
     >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import StepMetric
     >>> model = torch.nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))

@@ -300,11 +300,14 @@ def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = N
 
     Examples
     --------
+    >>> import torch, torch.distributed as dist
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch.sharded import write_sharded_gradients
+    >>> from cdg_torch.solve import Job
+    >>> from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
+
     On one rank nothing is cut; :doc:`/howto/sharding` shows more of them.
 
-    >>> import torch, torch.distributed as dist
-    >>> from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
-    >>> from cdg_theory import Metric
     >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     >>> mesh = init_device_mesh("cpu", (1,))
     >>> g = distribute_tensor(torch.tensor([1.0, 2.0, 6.0]), mesh, [Shard(0)])

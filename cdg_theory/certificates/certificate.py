@@ -35,7 +35,7 @@ class Finding:
 
     Examples
     --------
-    >>> from cdg_theory import certify
+    >>> from cdg_theory import Metric, certify
     >>> wrong = certify(lambda g: g, Metric.reweighted_h0(4.0), 8).worst
     >>> wrong.holds, wrong.share > 1
     (False, True)
@@ -115,7 +115,8 @@ class Certificate:
 
     Examples
     --------
-    >>> from cdg_theory import certify, discrete
+    >>> from cdg_theory import Metric, certify, discrete
+    >>> from cdg_theory.certificates import Certificate
     >>> metric = Metric.reweighted_h0(4.0)
     >>> found = certify(lambda g: discrete.riemannian_gradient(g, metric), metric, 8)
     >>> found.holds, Certificate.from_json(found.to_json()) == found

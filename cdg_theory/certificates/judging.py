@@ -94,7 +94,7 @@ def certify(
 
     Examples
     --------
-    >>> from cdg_theory import Metric, discrete
+    >>> from cdg_theory import Metric, certify, discrete
     >>> metric = Metric.sobolev(0.5)
     >>> certify(lambda g: discrete.riemannian_gradient(g, metric), metric, 64).holds
     True
@@ -140,6 +140,8 @@ class Examination:
 
     Examples
     --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.certificates import examine
     >>> exam = examine(Metric.reweighted_h0(4.0), 10, columns=9)
     >>> exam.gradient.shape
     (10, 9)
@@ -207,6 +209,7 @@ def examine(
     Examples
     --------
     >>> from cdg_theory import Metric, discrete
+    >>> from cdg_theory.certificates import examine
     >>> metric = Metric.reweighted_h0(4.0)
     >>> exam = examine(metric, 10)
     >>> exam.judge(lambda g: discrete.riemannian_gradient(g, metric)).holds

@@ -82,6 +82,7 @@ def generic(name: str) -> Any:
 
     Examples
     --------
+    >>> from cdg_theory.continuum import generic, o
     >>> generic("h").diff(o)
     Derivative(h(o), o)
     """
@@ -110,6 +111,7 @@ def polynomial(degree: int, name: str = "a") -> Any:
 
     Examples
     --------
+    >>> from cdg_theory.continuum import polynomial
     >>> polynomial(2)
     a0 + a1*o + a2*o**2
     """
@@ -139,6 +141,7 @@ def trigonometric(modes: int, name: str = "b") -> Any:
 
     Examples
     --------
+    >>> from cdg_theory.continuum import trigonometric
     >>> trigonometric(1)
     b0 + b1*cos(pi*o) + b1_*sin(pi*o)
     """
@@ -175,6 +178,7 @@ def integral(u: Any, lower: Any = 0, upper: Any = 1) -> Any:
 
     Examples
     --------
+    >>> from cdg_theory.continuum import generic, integral, o
     >>> h = generic("h")
     >>> integral(3 * h + 2 * o)
     3*Integral(h(o), (o, 0, 1)) + 1
@@ -266,6 +270,7 @@ def mean(u: Any) -> Any:
 
     Examples
     --------
+    >>> from cdg_theory.continuum import mean, polynomial
     >>> mean(polynomial(2))
     a0 + a1/2 + a2/3
     """
@@ -297,6 +302,8 @@ def vanishes(expression: Any) -> bool:
 
     Examples
     --------
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import o, vanishes
     >>> vanishes(sp.cosh(o) ** 2 - sp.sinh(o) ** 2 - 1)
     True
     >>> vanishes(sp.cosh(o) ** 2 + sp.sinh(o) ** 2 - 1)

@@ -174,7 +174,8 @@ def riemannian_gradient(g: Any, inner: InnerProduct) -> Any:
 
     Examples
     --------
-    >>> from cdg_theory.continuum import InnerProduct
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, o, riemannian_gradient
     >>> lam = sp.Symbol("lambda", positive=True)
 
     The re-weighted H⁰ gradient is one line, :math:`\bar g + (g-\bar g)/\lambda`:

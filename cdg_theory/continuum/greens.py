@@ -82,8 +82,9 @@ class GreenFunction:
 
     Examples
     --------
-    >>> from cdg_theory.continuum import InnerProduct
-    >>> sp.expand(green_function(InnerProduct.sobolev(1)).diagonal())
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, green_function
+    >>> sp.expand(green_function(InnerProduct.sobolev(1)).diagonal)
     o**2 - o + 4/3
     """
 
@@ -168,9 +169,11 @@ def green_function(inner: InnerProduct) -> GreenFunction:
 
     Examples
     --------
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, green_function, o, s, vanishes
+
     For the natural Sobolev member:
 
-    >>> from cdg_theory.continuum import InnerProduct
     >>> alpha, gamma = sp.symbols("alpha gamma", positive=True)
     >>> kernel = green_function(InnerProduct(alpha, sp.Integer(0), gamma))
     >>> vanishes(kernel.left - 1 / alpha - ((o**2 + s**2) / 2 - s + sp.Rational(1, 3)) / gamma)

@@ -78,7 +78,8 @@ class InnerProduct:
 
     Examples
     --------
-    >>> from cdg_theory.continuum import generic, o
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, generic, o
     >>> sobolev = InnerProduct.sobolev(sp.Symbol("lambda"))
     >>> sobolev(o, o**2)
     lambda + 1/6

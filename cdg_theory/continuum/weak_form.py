@@ -74,6 +74,7 @@ def integrate_by_parts(density: Any, h: Any) -> tuple[Any, Any]:
 
     Examples
     --------
+    >>> from cdg_theory.continuum import generic, integrate_by_parts, o
     >>> h, k = generic("h"), generic("k")
     >>> integrate_by_parts(h.diff(o) * k.diff(o), h)
     (-Derivative(k(o), (o, 2)), h(o)*Derivative(k(o), o))
@@ -121,7 +122,8 @@ class StrongForm:
 
     Examples
     --------
-    >>> from cdg_theory.continuum import InnerProduct
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, o, strong_form
     >>> form = strong_form(InnerProduct.sobolev(1))
     >>> form.is_solved_by(sp.cos(sp.pi * o), sp.pi**2 * sp.cos(sp.pi * o))
     True
@@ -215,7 +217,8 @@ def strong_form(inner: InnerProduct) -> StrongForm:
 
     Examples
     --------
-    >>> from cdg_theory.continuum import InnerProduct
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, generic, integral, o, strong_form
     >>> a, b, c = sp.symbols("alpha beta gamma", positive=True)
     >>> form = strong_form(InnerProduct(a, b, c))
     >>> k = generic("k")
@@ -269,10 +272,12 @@ def weak_residual(inner: InnerProduct, k: Any, g: Any, h: Any) -> Any:
 
     Examples
     --------
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, o, polynomial, weak_residual
+
     The gradient in H̃¹ of a loss whose ordinary gradient is g = o, against every polynomial of
     degree 3:
 
-    >>> from cdg_theory.continuum import InnerProduct, polynomial
     >>> k = o**2 / 4 - o**3 / 6 + sp.Rational(11, 24)
     >>> weak_residual(InnerProduct.sobolev(1), k, o, polynomial(3))
     0

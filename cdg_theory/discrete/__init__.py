@@ -1,6 +1,6 @@
 r"""The metric on ``n`` output channels: Gram matrix, inverse and linear-time gradient.
 
-.. math:: M = \alpha P + \beta (I-P) + \gamma s L, \qquad k = M^{-1} g
+.. math:: M = \alpha P + \beta (I-P) + \gamma s L + \delta s^2 L^2, \qquad k = M^{-1} g
 
 with :math:`P = \mathbf 1\mathbf 1^T/n` and :math:`L` the Laplacian of the path (natural boundary)
 or of the cycle (periodic). One concept per module:

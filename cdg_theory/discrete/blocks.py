@@ -245,6 +245,7 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import shard_plan
     >>> [shard_plan(m, (3, 0, 5)).numbers
     ...  for m in (Metric.l2(), Metric.reweighted_h0(9.0), Metric.sobolev(9.0),
     ...            Metric.spline(9.0))]
@@ -412,7 +413,9 @@ def sharded_gradient(blocks: Sequence[NDArray[Any]], metric: Metric) -> list[NDA
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import sharded_gradient
     >>> sharded_gradient([np.array([1.0, 2.0]), np.array([6.0])], Metric.reweighted_h0(2.0))
     [array([2. , 2.5]), array([4.5])]
 

@@ -60,13 +60,15 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import riemannian_gradient
+    >>> from fractions import Fraction
     >>> riemannian_gradient(np.array([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0))
     array([2. , 2.5, 4.5])
 
     Exactly, periodic metrics included:
 
-    >>> from fractions import Fraction
     >>> column = np.array([Fraction(1), Fraction(2), Fraction(6)])
     >>> riemannian_gradient(column, Metric(1.0, 1.0, 1.0, boundary="periodic", spacing="unit"))
     array([Fraction(5, 2), Fraction(11, 4), Fraction(15, 4)], dtype=object)

@@ -118,6 +118,7 @@ def inverse_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import inverse_matrix
     >>> inverse_matrix(Metric.reweighted_h0(2.0), 2)
     array([[0.75, 0.25],
            [0.25, 0.75]])

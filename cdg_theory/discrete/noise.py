@@ -89,6 +89,7 @@ def variance_kept(metric: Metric, n: int) -> float:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import variance_kept
     >>> variance_kept(Metric.l2(), 64)
     1.0
     >>> variance_kept(Metric.reweighted_h0(10.0), 64)

@@ -49,6 +49,7 @@ def graph_laplacian(boundary: Boundary, n: int) -> csr_array:
 
     Examples
     --------
+    >>> from cdg_theory.discrete import graph_laplacian
     >>> graph_laplacian("natural", 3).toarray()
     array([[ 1., -1.,  0.],
            [-1.,  2., -1.],
@@ -102,7 +103,9 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import gram_operator
     >>> gram_operator(Metric.sobolev(2.0, spacing="unit"), 3) @ np.array([1.0, 0.0, 0.0])
     array([ 2.33333333, -1.66666667,  0.33333333])
     """
@@ -159,6 +162,7 @@ def gram_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import gram_matrix
     >>> gram_matrix(Metric.reweighted_h0(3.0), 2)
     array([[ 2., -1.],
            [-1.,  2.]])
@@ -202,7 +206,9 @@ def inner_product(h: NDArray[Any], k: NDArray[Any], metric: Metric) -> float:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import inner_product
     >>> inner_product(np.array([1.0, 3.0]), np.array([1.0, 3.0]), Metric.reweighted_h0(10.0))
     28.0
 

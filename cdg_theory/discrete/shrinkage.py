@@ -109,6 +109,7 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
 
     Examples
     --------
+    >>> from cdg_theory.discrete import risk
     >>> risk([1.0, 0.5], signal=[4.0, 1.0], noise=[1.0, 1.0])
     1.5
 
@@ -155,6 +156,7 @@ def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
 
     Examples
     --------
+    >>> from cdg_theory.discrete import best_factors
     >>> best_factors(signal=[4.0, 1.0, 0.0], noise=[1.0, 1.0, 0.0])
     array([0.8, 0.5, 1. ])
 
@@ -199,6 +201,7 @@ def best_scale(factors: Any, signal: Any, noise: Any) -> float:
 
     Examples
     --------
+    >>> from cdg_theory.discrete import best_scale
     >>> best_scale([1.0, 1.0], signal=[1.0, 1.0], noise=[1.0, 3.0])
     0.3333333333333333
 
@@ -256,6 +259,7 @@ def early_stopping(
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import early_stopping
     >>> early_stopping(Metric.reweighted_h0(2.0), 3, time=2.0).round(3)
     array([0.865, 0.632, 0.632])
 
@@ -311,6 +315,7 @@ def best_stopping(
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import best_stopping
     >>> best_stopping(Metric.l2(), signal=[3.0, 1.0, 0.0], noise=[1.0, 1.0, 1.0]).round(3)
     array([1.386, 0.693, 0.   ])
 

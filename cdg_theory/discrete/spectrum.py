@@ -63,6 +63,7 @@ def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
 
     Examples
     --------
+    >>> from cdg_theory.discrete import laplacian_eigenvalues
     >>> laplacian_eigenvalues("natural", 3).round(12)
     array([0., 1., 3.])
     >>> laplacian_eigenvalues("periodic", 4).round(12)
@@ -105,6 +106,7 @@ def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import eigenvalues
     >>> eigenvalues(Metric(5.0, 1.0, 2.0, spacing="unit"), 3).round(12)
     array([5., 3., 7.])
     """
@@ -150,6 +152,8 @@ def to_modes(u: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory.discrete import to_modes
     >>> to_modes(np.array([2.0, 2.0, 2.0, 2.0]), "natural").round(12)
     array([4., 0., 0., 0.])
     """
@@ -192,6 +196,8 @@ def from_modes(modes: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory.discrete import from_modes
     >>> from_modes(np.array([4.0, 0.0, 0.0, 0.0]), "natural").round(12)
     array([2., 2., 2., 2.])
     """
@@ -237,7 +243,9 @@ def spectral_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.float64]
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import spectral_gradient
     >>> spectral_gradient(np.array([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0)).round(12)
     array([2. , 2.5, 4.5])
     """
@@ -278,6 +286,7 @@ def gram_power(metric: Metric, n: int, exponent: float) -> NDArray[np.float64]:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import gram_power
     >>> gram_power(Metric.reweighted_h0(4.0), 2, 0.5).round(12)
     array([[ 1.5, -0.5],
            [-0.5,  1.5]])

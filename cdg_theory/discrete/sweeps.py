@@ -74,6 +74,7 @@ class SweepFactors:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import sweep_factors
     >>> sweep_factors(Metric.sobolev(1.0, spacing="unit"), 3).gain
     array([1., 1., 0.])
     """
@@ -168,9 +169,11 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
 
     Examples
     --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import sweep_factors
+
     At β = 0 the sweeps are running sums:
 
-    >>> from cdg_theory import Metric
     >>> sweep_factors(Metric.sobolev(1.0), 4).carry
     array([1., 1., 1.])
 

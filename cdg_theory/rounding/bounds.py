@@ -128,7 +128,9 @@ class ErrorBound:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.rounding import forward_error_bound
     >>> forward_error_bound(np.ones((4, 1)), Metric.l2()).bound.shape
     (4, 1)
     """
@@ -323,9 +325,12 @@ def forward_error_bound(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.rounding import forward_error_bound
+
     Float32 with float64 inside: half an ulp, and next to nothing besides.
 
-    >>> from cdg_theory import Metric
     >>> g = np.linspace(-1.0, 2.0, 512)[:, None]
     >>> e = forward_error_bound(g, Metric.sobolev(1.0), dtype="float32")
     >>> bool((e.bound <= 0.501 * 2.0**-23 * np.abs(e.gradient).max()).all())

@@ -32,6 +32,7 @@ class FloatFormat:
 
     Examples
     --------
+    >>> from cdg_theory.rounding import FORMATS
     >>> FORMATS["float32"].unit_roundoff == 2.0**-24
     True
     """
@@ -118,6 +119,7 @@ def float_format(name: object, *, argument: str = "dtype") -> FloatFormat:
 
     Examples
     --------
+    >>> from cdg_theory.rounding import float_format
     >>> float_format("bfloat16").precision
     8
     """

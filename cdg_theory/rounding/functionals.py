@@ -153,7 +153,9 @@ def functional_error_bound(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.rounding import functional_error_bound
     >>> g = np.linspace(-1.0, 2.0, 512).astype(np.float32).astype(float)[:, None]
     >>> e = functional_error_bound(g, Metric.sobolev(1.0))
     >>> bool((e.bound <= 0.501 * 2.0**-23 * np.abs(e.gradient).max()).all())

@@ -176,8 +176,9 @@ def attach(
     Examples
     --------
     >>> import torch
-    >>> from torch import nn
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import attach
+    >>> from torch import nn
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = attach(optimizer, model, Metric.reweighted_h0(10.0))

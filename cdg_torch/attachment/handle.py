@@ -58,6 +58,8 @@ class Handle:
     Examples
     --------
     >>> import cdg_torch
+    >>> import torch
+    >>> from torch import nn
     >>> model = nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, cdg_torch.Metric.sobolev(4.0))
@@ -324,6 +326,9 @@ def attached(optimizer: Optimizer) -> Handle | None:
     Examples
     --------
     >>> import cdg_torch
+    >>> import torch
+    >>> from cdg_torch import attached
+    >>> from torch import nn
     >>> model = nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, cdg_torch.Metric.sobolev(1.0))

@@ -48,6 +48,7 @@ class Row:
 
     Examples
     --------
+    >>> from cdg_torch.attachment.report import Row
     >>> Row("bias", (8,), None, None, None, "no rule selects the bias of a Conv2d").cells()
     ('bias', '8', '-', '-', 'no rule selects the bias of a Conv2d')
     """
@@ -86,6 +87,8 @@ class Report:
 
     Examples
     --------
+    >>> from cdg_torch import Report
+    >>> from cdg_torch.attachment.report import Row
     >>> report = Report((Row("weight", (8, 3), 0, 1, None, "frozen (requires_grad=False)"),))
     >>> len(report), report.summary
     (1, 'acts on 0 of 1 tensors, 0 of 24 numbers')

@@ -72,6 +72,8 @@ class Rule:
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import Rule
+    >>> from torch import nn
     >>> rule = Rule(metric=Metric.reweighted_h0(2.0), name="head.*", types=nn.Linear)
     >>> one = Rule(metric=Metric.reweighted_h0(2.0), name="head.mixing", dim=0)
     >>> rule.metric = None

@@ -40,6 +40,7 @@ class TensorStatistics:
 
     Examples
     --------
+    >>> from cdg_torch.attachment.statistics import TensorStatistics
     >>> one = TensorStatistics(raw_norm=2.0, norm=1.0, raw_correlation=0.0, correlation=0.5)
     >>> one.norm / one.raw_norm
     0.5

@@ -127,6 +127,7 @@ def diagnose(
     Examples
     --------
     >>> import torch
+    >>> from cdg_torch import diagnose
     >>> from torch import nn
     >>> _ = torch.manual_seed(0)
     >>> head = nn.Linear(6, 24)

@@ -51,8 +51,8 @@ class LayerDiagnosis:
 
     Examples
     --------
-    >>> import torch
     >>> import cdg_torch
+    >>> import torch
     >>> _ = torch.manual_seed(0)
     >>> batches = [torch.randn(10, 4) for _ in range(4)]
     >>> loss = lambda model, x: (model(x) - x.sum()).square().mean()
@@ -119,8 +119,8 @@ class Diagnosis:
 
     Examples
     --------
-    >>> import torch
     >>> import cdg_torch
+    >>> import torch
     >>> _ = torch.manual_seed(0)
     >>> batches = [torch.randn(10, 4) for _ in range(4)]
     >>> loss = lambda model, x: (model(x) - x.sum()).square().mean()

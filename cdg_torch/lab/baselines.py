@@ -68,6 +68,8 @@ def laplacian_smoothing(grad: Tensor, sigma: float) -> Tensor:
 
     Examples
     --------
+    >>> import torch
+    >>> from cdg_torch.lab.baselines import laplacian_smoothing
     >>> laplacian_smoothing(torch.tensor([1.0, 2.0, 6.0]), 1.0)
     tensor([2.5000, 2.7500, 3.7500])
 
@@ -123,6 +125,8 @@ def gradient_centralization(grad: Tensor, *, dim: int = 0) -> Tensor:
 
     Examples
     --------
+    >>> import torch
+    >>> from cdg_torch.lab.baselines import gradient_centralization
     >>> gradient_centralization(torch.tensor([[1.0, 3.0], [0.0, 8.0]]))
     tensor([[-1.,  1.],
             [-4.,  4.]])
@@ -166,7 +170,9 @@ def along_input(grad: Tensor, metric: Metric, *, dim: int = 0) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch.lab.baselines import along_input
     >>> along_input(torch.tensor([[1.0, 3.0], [0.0, 8.0]]), Metric.reweighted_h0(2.0))
     tensor([[1.5000, 2.5000],
             [2.0000, 6.0000]])
@@ -205,7 +211,9 @@ def along_kernel(grad: Tensor, metric: Metric) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch.lab.baselines import along_kernel
     >>> along_kernel(torch.tensor([[[0.0, 4.0]]]), Metric.reweighted_h0(2.0))
     tensor([[[1., 3.]]])
     """
@@ -240,7 +248,9 @@ def along_raster(grad: Tensor, metric: Metric) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch.lab.baselines import along_raster
     >>> along_raster(torch.tensor([[0.0, 4.0], [4.0, 8.0]]), Metric.reweighted_h0(2.0))
     tensor([[2., 4.],
             [4., 6.]])

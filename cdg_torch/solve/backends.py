@@ -91,8 +91,8 @@ def backend(name: Backend) -> Iterator[None]:
 
     Examples
     --------
-    >>> import torch
     >>> import cdg_torch
+    >>> import torch
     >>> with cdg_torch.backend("reference"):
     ...     cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
     tensor([1., 1., 1.])

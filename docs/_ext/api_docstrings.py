@@ -7,6 +7,7 @@ import functools
 import importlib
 import inspect
 import re
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -120,10 +121,21 @@ def resolve(
 _NAMED = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*)\s{2,}(\S.*)$")
 
 
+def _linked(names: str, module: str) -> str:
+    """Return "``name``, ``other``" with a link for each that has an entry or a page."""
+
+    def link(match: re.Match[str]) -> str:
+        place = _canonical(_locate(f"{module}.{match[1]}"))
+        documented = place in api_tasks.public_names().values() or place in sys.modules
+        return f":py:obj:`{match[1]} <{place}>`" if documented else match[0]
+
+    return re.sub(r"``(\w+)``", link, names)
+
+
 def list_names(
-    _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
+    _app: Sphinx, what: str, name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
-    """Turn aligned lines "``name``  what it is" in a module's docstring into a list."""
+    """Turn aligned lines "``name``  what it is" in a module's docstring into a list of links."""
     if what != "module":
         return
     out: list[str] = []
@@ -136,7 +148,7 @@ def list_names(
             started = False
             for row in rows:
                 if match := _NAMED.match(row):
-                    out += ([] if started else [""]) + [f"* {match[1]}: {match[2]}"]
+                    out += ([] if started else [""]) + [f"* {_linked(match[1], name)}: {match[2]}"]
                     started = True
                 else:
                     out.append(f"  {row.strip()}" if started else row)

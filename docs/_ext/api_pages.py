@@ -67,10 +67,12 @@ def _place(found: object) -> str:
 
 
 def _listed(module: str) -> tuple[list[str], list[str]]:
-    """Return what a page lists with links: what a package exports, or what is public; and data."""
+    """Return what a page lists: what a package exports, or what is public; and data."""
     exports = getattr(importlib.import_module(module), "__all__", ())
     if not exports:
         return [name for place, name in _public() if place.rpartition(".")[0] == module], []
+    doc = importlib.import_module(module).__doc__ or ""
+    exports = [name for name in exports if f"``{name}``" not in doc]  # listed at the head
     found = {name: api_tasks.load(f"{module}.{name}") for name in exports}
     data = [
         name
@@ -92,7 +94,8 @@ def _module_page(module: str, children: list[str]) -> list[str]:
         lines.append(f"   :exclude-members: {', '.join(own)}")
     lines.append("")
     if listed:
-        lines += ["The names that others use:", "", *_summary(listed)]
+        head = "Exported names:" if children else "Public names, documented by task:"
+        lines += [head, "", *_summary(listed)]
     lines += _data(data)
     if not children:
         return lines

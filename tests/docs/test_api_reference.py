@@ -89,7 +89,7 @@ def test_a_list_of_names_is_a_list(module, extensions) -> None:
     lists = [p for p in prose if any(re.match(r"``.*``.*\s{2,}\S", row) for row in p)]
     lines = doc.split("\n")
     extensions("api_docstrings").list_names(None, "module", module, None, None, lines)
-    items = [line for line in lines if line.startswith("* ``")]
+    items = [line for line in lines if re.match(r"\* (``|:py:obj:`)", line)]
     assert len(items) == sum(row.startswith("``") for p in lists for row in p)
 
 

@@ -1,5 +1,8 @@
 """Every entry of the API reference has equation, arguments, errors, an example and relatives."""
 
+import ast
+import builtins
+import doctest
 import importlib
 import inspect
 import re
@@ -107,9 +110,24 @@ def test_its_errors(name) -> None:
     assert bool(NumpyDocString(documented(name))["Raises"]) is (name not in NO_ERRORS)
 
 
+def undefined(code: str) -> set[str]:
+    """Return the names that a program reads and nothing in it defines, imports or binds."""
+    nodes = [*ast.walk(ast.parse(code))]
+    read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    bound = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+    bound |= {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
+    imported = [one for n in nodes if isinstance(n, ast.Import | ast.ImportFrom) for one in n.names]
+    bound |= {(one.asname or one.name).partition(".")[0] for one in imported}
+    return read - bound - set(dir(builtins))
+
+
+# That it runs, and prints what it says, is tested with all other docstrings.
 @pytest.mark.parametrize("name", NAMES)
-def test_its_example(name) -> None:
-    assert ">>> " in "\n".join(NumpyDocString(documented(name))["Examples"])
+def test_its_example_can_be_copied(name) -> None:
+    examples = doctest.DocTestParser().get_examples(documented(name))
+    assert examples
+    assert undefined("".join(example.source for example in examples)) == set()
 
 
 @pytest.mark.parametrize("name", NAMES)

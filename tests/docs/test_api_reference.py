@@ -44,7 +44,8 @@ def exported() -> set[str]:
     found += [
         value
         for name, value in vars(ledger).items()
-        if name[0] != "_" and getattr(value, "__module__", "") == ledger.__name__
+        if name[0] != "_"
+        and getattr(value, "__module__", "") in {ledger.__name__, "cdg_theory.theorem"}
     ]
     return set(map(place, found))
 

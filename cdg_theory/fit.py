@@ -386,7 +386,7 @@ def fit_metric(
     if not SMALLEST <= largest <= LARGEST:
         msg = (
             f"samples must be finite and not all zero, their largest entry between {SMALLEST:g} "
-            f"and {LARGEST:g}, got {largest}; scale them, which scales .scale by the square"
+            f"and {LARGEST:g}, got {largest}; scale them; Fit.scale then scales by the square"
         )
         raise ValueError(msg)
     level = finite_number("level", level, cure="0.01 is usual")
@@ -469,12 +469,12 @@ def _judge(
         gain = candidates["second order"].loglik - candidates["first order"].loglik
         chosen = "second order" if gain > 1 else "first order"
         why = (
-            f"neighbouring channels correlate by {neighbours:+.2f}, and no order of the channels "
-            f"but theirs does so (p = {order_p:.2g}){unseen}"
+            f"neighbouring channels correlate by {neighbours:+.2f}, and in no other order "
+            f"of the channels so much (p = {order_p:.2g}){unseen}"
         )
         return "ordered", chosen, why
     if mean_p <= level / 2:
-        why = f"one mean for all channels (p = {mean_p:.2g}), and no order (p = {order_p:.2g})"
+        why = f"a common mean (p = {mean_p:.2g}), and no order seen (p = {order_p:.2g})"
         return "exchangeable", "exchangeable", why
     why = f"no order seen (p = {order_p:.2g}), and no common mean (p = {mean_p:.2g}){unseen}"
     return "none", "white", why

@@ -239,7 +239,9 @@ def metric_power(
     period = len(cycle)
     multipliers = _eigenvalues(metric, n, period).pow(exponent)
     if not bool(multipliers.isfinite().all()):
-        msg = f"exponent must leave the powers of M within float64, got {exponent}; nearer to 0"
+        msg = (
+            f"exponent must leave the powers of M within float64, got {exponent}; give one nearer 0"
+        )
         raise ValueError(msg)
     multipliers = multipliers.to(rows.device).reshape(-1, *(1,) * (rows.ndim - 1))
     result = torch.fft.irfft(torch.fft.rfft(cycle, dim=0) * multipliers, n=period, dim=0)[:n]

@@ -74,7 +74,7 @@ def matched_initialisation(
     check_arguments(weight, metric, dim, groups, "weight")
     check_memory(weight, "weight")
     if weight.is_meta:
-        msg = "weight must have numbers, got one on meta; give it memory, then initialise the layer"
+        msg = "weight must hold numbers, got one on meta; give it memory, then initialise the layer"
         raise ValueError(msg)
     if bad := int((~weight.isfinite()).sum()):
         msg = (

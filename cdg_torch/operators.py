@@ -76,8 +76,8 @@ def _metric(numbers: tuple[float, ...]) -> Metric:
     mean, fluctuation, derivative, boundary, spacing, *curvature = numbers
     if boundary not in {0, 1} or spacing not in {0, 1}:
         msg = (
-            f"metric is the operand {numbers}, whose fourth and fifth number must be 0 or 1: which "
-            "boundary, which spacing; cdg_torch.metric_operand(metric) makes one"
+            f"metric is the operand {numbers}, whose fourth number (boundary) and fifth (spacing) "
+            "must be 0 or 1; cdg_torch.metric_operand(metric) makes one"
         )
         raise ValueError(msg)
     return Metric(

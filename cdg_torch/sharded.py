@@ -174,15 +174,15 @@ def _axis(job: Job, name: str) -> int:
     axis = check_arguments(stand_in, metric, dim, groups, name)
     if torch.is_grad_enabled() and grad.requires_grad:
         msg = (
-            f"{name} is a DTensor that requires grad, and no history goes through the exchange "
+            f"{name} is a DTensor that requires grad, and autograd does not record the exchange "
             "between ranks; use an optimizer with differentiable=False, detach the gradient, or "
             "use torch.no_grad()"
         )
         raise TypeError(msg)
     if not has_float64(grad.device):
         msg = (
-            f"{name} is a DTensor on {grad.device}, where float64 does not exist, and in float64 "
-            "ranks exchange what they need; keep such a tensor whole on every rank"
+            f"{name} is a DTensor on {grad.device}, where float64 does not exist, and ranks "
+            "exchange float64 numbers; keep such a tensor whole on every rank"
         )
         raise TypeError(msg)
     if (out.device_mesh, out.placements) != (grad.device_mesh, grad.placements):

@@ -149,7 +149,7 @@ class InnerProduct:
             if holds == False:  # noqa: E712 - undecided relations are neither
                 msg = (
                     f"the form must be positive definite, but {says} = {value}; theorems 1 and 18 "
-                    "say which weights are"
+                    "have the exact condition"
                 )
                 raise ValueError(msg)
 

@@ -214,8 +214,8 @@ def best_scale(factors: Any, signal: Any, noise: Any) -> float:
     power = ((s + nu) * kappa**2).sum()
     if power == 0:
         msg = (
-            "the factors keep nothing of any mode that has signal or noise, so no scale is better "
-            f"than another: got factors {described(factors)}"
+            "factors must not be 0 in all modes that have signal or noise, got "
+            f"{described(factors)}; no scale is then better than another"
         )
         raise ValueError(msg)
     return float((s * kappa).sum() / power)

@@ -295,7 +295,7 @@ def gram_power(metric: Metric, n: int, exponent: float) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         powers = eigenvalues(metric, n) ** p
     if not np.isfinite(powers).all():
-        msg = f"exponent must leave the powers of M within float64, got {p}; nearer to 0"
+        msg = f"exponent must leave the powers of M within float64, got {p}; give one nearer 0"
         raise ValueError(msg)
     modes = to_modes(np.eye(n), metric.boundary)
     return from_modes(powers[:, None] * modes, metric.boundary).real

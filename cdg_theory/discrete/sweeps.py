@@ -185,7 +185,7 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     if metric.derivative_order != 1:
         msg = (
             f"metric must have a derivative term and no curvature, got {metric}: without either "
-            "there are no sweeps, and with a curvature they go over pairs"
+            "there are no sweeps, and a curvature has sweeps of its own"
         )
         raise ValueError(msg)
     return _sweep_factors(metric, channel_count(n))

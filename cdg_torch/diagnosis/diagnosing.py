@@ -272,7 +272,9 @@ def _layer(
 def _advised(found: LayerDiagnosis, count: int, *, seen: bool, has_mean: bool) -> LayerDiagnosis:
     """Return the diagnosis with its sentence."""
     mean = (
-        "" if has_mean else "; its channels' mean is 0, as a softmax head's, so H⁰ is only a rate"
+        ""
+        if has_mean
+        else "; the mean over its channels is 0, as in a softmax head: H⁰ only changes the rate"
     )
     if not seen:
         advice = "cannot tell: the signal is within the noise; give more or larger batches"

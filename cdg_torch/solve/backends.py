@@ -120,7 +120,7 @@ def _installed(package: str, tensor: Placed) -> bool:
     if not _found(package) and forced() is not None:
         raise ModuleNotFoundError(missing(package), name=package)
     if not _found(package) and tensor.shape.numel() >= LARGE:
-        say_once(f"slower plain PyTorch serves: {missing(package)}")
+        say_once(f"plain PyTorch is used, which is slower: {missing(package)}")
     return _found(package)
 
 

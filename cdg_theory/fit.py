@@ -314,7 +314,7 @@ def fit_metric(
     draws: int = 999,
     seed: int = 0,
 ) -> Fit:
-    r"""Return the most likely member of the family for columns of :math:`N(0,\sigma^2M^{-1})`.
+    r"""Return the metric for which given columns of :math:`N(0,\sigma^2M^{-1})` are most likely.
 
     .. math:: \hat M = \arg\min_M\; \sum_m \Big(\frac{\mu_m}{\sigma^2}S_m
         - \log\frac{\mu_m}{\sigma^2}\Big)

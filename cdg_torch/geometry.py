@@ -173,7 +173,7 @@ def _eigenvalues(metric: Metric, n: int, period: int) -> Tensor:
 def metric_power(
     tensor: Tensor, metric: Metric, exponent: float, *, dim: int = 0, groups: int = 1
 ) -> Tensor:
-    r"""Return :math:`M^p` applied to a tensor: any real power, :math:`p=\pm\tfrac12` above all.
+    r"""Return :math:`M^p` applied to a tensor, for any real p.
 
     .. math:: M^p = V\,\mathrm{diag}(\mu_m^p)\,V^T
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def matched_initialisation(
     weight: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1
 ) -> Tensor:
-    r"""Return initial weights matched to a metric, as large as those given.
+    r"""Return initial weights as smooth as a metric, with the mean square of those given.
 
     .. math:: W_0 = c\,M^{-1/2}\,W, \qquad c = \frac{\|W\|}{\|M^{-1/2}W\|}
 

@@ -23,7 +23,7 @@ _INSIDE = (
 
 
 class CDGWarning(UserWarning):
-    """Every warning of ``cdg_torch``, and of nothing else.
+    """The category of every warning that ``cdg_torch`` gives.
 
     To silence them all: ``warnings.filterwarnings("ignore", category=cdg_torch.CDGWarning)``.
 

@@ -113,13 +113,13 @@ def factor_errors(metric: Metric, n: int) -> FactorErrors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ErrorBound:
-    r"""The gradient in the metric, roughly, and the bound on its error, both (n, columns).
+    r"""A gradient in the metric, in float64, and bounds on the error of its entries.
 
     ===================  =============  =========================================================
     symbol               field          meaning
     ===================  =============  =========================================================
-    :math:`k`            ``gradient``   computed in float64: its size, not its value, is used
-    :math:`|\hat k-k|`   ``bound``      what the error of each entry cannot exceed
+    :math:`k`            ``gradient``   (n, columns), computed in float64: only its size is used
+    :math:`|\hat k-k|`   ``bound``      (n, columns): no error of an entry is larger
     ===================  =============  =========================================================
 
     See Also

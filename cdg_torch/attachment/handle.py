@@ -308,7 +308,7 @@ class Handle:
 
 
 def attached(optimizer: Optimizer) -> Handle | None:
-    """Return the handle of an optimizer that a metric is attached to, else None.
+    """Return the handle of an optimizer, or None if no metric is attached to it.
 
     A copied or unpickled optimizer has a handle of its own. This function finds it.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Rule:
-    """A metric, and the conditions a tensor must meet, all of them, for it to act.
+    """A metric, and the conditions under which it acts on a tensor: all must hold.
 
     ==============  ======================================================================
     field           the tensor is selected if

@@ -50,6 +50,26 @@ def _defining_module(node: nodes.Node, module: str) -> str:
     return module
 
 
+def keep_places(_app: Sphinx, doctree: nodes.document) -> None:
+    """Give each public entry the anchor of the place where it is defined, too.
+
+    The pages of source text link back to that place.
+    """
+    for signature in doctree.findall(desc_signature):
+        name = f"{signature.get('module')}.{signature.get('fullname')}"
+        place = api_tasks.place_of(name)
+        if name in signature["ids"] and place != name:
+            signature["ids"].append(place)
+
+
+def link_back_to_places(_app: Sphinx, env: BuildEnvironment) -> None:
+    """Let ``sphinx.ext.viewcode`` link back to where things are defined, one prefix per module."""
+    modules = getattr(env, "_viewcode_modules", {})
+    for module, entry in modules.items():
+        if entry:
+            modules[module] = (*entry[:3], module)
+
+
 def qualify(_app: Sphinx, doctree: nodes.document) -> None:
     """Give a bare name the module that it is imported from, or defined in."""
     for node in doctree.findall(pending_xref):
@@ -169,6 +189,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the hooks."""
     app.connect("autodoc-skip-member", skip_aliases)
     app.connect("doctree-read", qualify)
+    app.connect("doctree-read", keep_places)
+    app.connect("env-updated", link_back_to_places)
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", list_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

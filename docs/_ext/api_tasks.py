@@ -7,7 +7,10 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILE = Path(__file__).parents[1] / "api" / "tasks.toml"
 
@@ -46,10 +49,20 @@ def public_names() -> dict[str, str]:
     return {f"{found.__module__}.{found.__qualname__}": name for name, found in objects.items()}
 
 
+def _renamed(name: str, names: Mapping[str, str]) -> str:
+    """Return a dotted name with its longest known beginning replaced, as a member needs it."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        if new := names.get(".".join(parts[:cut])):
+            return ".".join([new, *parts[cut:]])
+    return name
+
+
 def public_name(place: str) -> str:
     """Return what the pages call an object, or a member of a class, defined at a place."""
-    parts = place.split(".")
-    for cut in range(len(parts), 0, -1):
-        if name := public_names().get(".".join(parts[:cut])):
-            return ".".join([name, *parts[cut:]])
-    return place
+    return _renamed(place, public_names())
+
+
+def place_of(name: str) -> str:
+    """Return where an object is defined, or a member of a class, that has a public name."""
+    return _renamed(name, {public: place for place, public in public_names().items()})

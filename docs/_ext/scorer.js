@@ -1,6 +1,10 @@
-/* Search results: Sphinx's own scores, and internals of the library behind all else. */
+/* Search results: Sphinx's own scores, but a section with the very title comes before a page that
+   has the word in one of its titles, and internals of the library come after all else. */
 var Scorer = {
-  score: ([page, , , , score]) => (page.startsWith("api/generated/internals/") ? score - 100 : score),
+  score: ([page, , , , score, , kind]) => {
+    if (page.startsWith("api/generated/internals/")) return score - 100;
+    return kind === "title" ? score + 2 : score;
+  },
   objNameMatch: 11,
   objPartialMatch: 6,
   objPrio: { 0: 15, 1: 5, 2: -5 },

@@ -12,7 +12,8 @@ FIRST = """
 const done = arguments[0];
 const look = () => {
   const links = [...document.querySelectorAll('#search-results li a')];
-  if (links.length > 1) done(links.map((link) => link.href));
+  const summary = document.querySelector('.search-summary');
+  if (summary && summary.innerText.includes('finished')) done(links.map((link) => link.href));
   else setTimeout(look, 50);
 };
 look();

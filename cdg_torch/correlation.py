@@ -132,18 +132,16 @@ def correlation_scale(
 ) -> float:
     r"""Return the standard deviation of ``channel_correlation`` on Gaussian white noise.
 
-    With :math:`n` slices of :math:`m` entries in each of :math:`g` groups, and
-    :math:`N=gnm` entries in all: the direction of a Gaussian vector is independent of its length,
-    so the second moment of a ratio of quadratic forms over :math:`\|w\|^2` is the ratio of
-    second moments, with :math:`E\|w\|^4=N(N+2)`. For all pairs,
-    :math:`E(\sum_{i\ne j}\langle w_i,w_j\rangle)^2=2gn(n-1)m`, hence
-
     .. math::
 
-        \operatorname{sd} C_{\text{all}} = \sqrt{\frac{2}{(n-1)(N+2)}}
-        \quad\text{(exact)},\qquad
-        \operatorname{sd} C_{\text{neighbours}} = \frac{1}{\sqrt{g(n-1)m}}
-        \quad\text{(to leading order in } 1/(g(n-1)m)\text{)}.
+        \operatorname{sd} C_{\text{all}} = \sqrt{\frac{2}{(n-1)(N+2)}}, \qquad
+        \operatorname{sd} C_{\text{neighbours}} \approx \frac{1}{\sqrt{g(n-1)m}}
+
+    with :math:`n` slices of :math:`m` entries in each of :math:`g` groups, :math:`N=gnm`. The first
+    is exact, the second to leading order in :math:`1/(g(n-1)m)`. The direction of a Gaussian vector
+    is independent of its length, so the second moment of a ratio of quadratic forms over
+    :math:`\|w\|^2` is the ratio of second moments, with :math:`E\|w\|^4=N(N+2)` and, for all pairs,
+    :math:`E(\sum_{i\ne j}\langle w_i,w_j\rangle)^2=2gn(n-1)m`.
 
     =============  ==========  ===============================
     symbol         argument    meaning

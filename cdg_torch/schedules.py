@@ -105,7 +105,7 @@ class MetricSchedule:
     Raises
     ------
     TypeError
-        If ``handle`` is anything else.
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
 
     See Also
     --------
@@ -195,7 +195,7 @@ class ConstantMetric(MetricSchedule):
     Raises
     ------
     TypeError
-        If ``handle`` is anything else.
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
 
     See Also
     --------
@@ -233,7 +233,7 @@ class LinearMetric(MetricSchedule):
     Raises
     ------
     TypeError
-        If ``handle`` is anything else.
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
     ValueError
         If ``steps`` is not a whole number >= 1.
 
@@ -282,7 +282,7 @@ class CosineMetric(LinearMetric):
     Raises
     ------
     TypeError
-        If ``handle`` is anything else.
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
     ValueError
         If ``steps`` is not a whole number >= 1.
 
@@ -327,7 +327,8 @@ class StepMetric(MetricSchedule):
     Raises
     ------
     TypeError
-        If ``handle`` is anything else. If ``factor`` is not a real number.
+        If ``handle`` is not what :func:`cdg_torch.attach` returned, or ``factor`` not a real
+        number.
     ValueError
         If ``every`` is not a whole number >= 1, or ``factor`` is not in [0, 1).
 

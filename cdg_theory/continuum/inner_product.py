@@ -38,6 +38,11 @@ def _square_root(u: Any) -> Any:
 class InnerProduct:
     r"""An inner product of the family, with numbers or symbols as weights.
 
+    .. math::
+
+        \langle h, k\rangle = \alpha\,\bar h\,\bar k + \beta\int_0^1 (h-\bar h)(k-\bar k)\,do
+            + \gamma\int_0^1 h'\,k'\,do + \delta\int_0^1 h''\,k''\,do
+
     ==============  ===============  =====================================================
     symbol          field            meaning
     ==============  ===============  =====================================================
@@ -56,11 +61,6 @@ class InnerProduct:
 
     Weights of any sign are admitted: theorem 1 asks for which of them the form is definite, so it
     needs the others too. :meth:`check_definite` refuses those.
-
-    .. math::
-
-        \langle h, k\rangle = \alpha\,\bar h\,\bar k + \beta\int_0^1 (h-\bar h)(k-\bar k)\,do
-            + \gamma\int_0^1 h'\,k'\,do + \delta\int_0^1 h''\,k''\,do
 
     Raises
     ------

@@ -36,9 +36,10 @@ class LayerDiagnosis:
     ``metric``           of the metrics by length, the one that errs least by all batches; None
                          without an order
     ``length``           its correlation length, in channels
-    ``gain``             share of the gradient's mean squared error that the metric takes away, each
-                         at its best scale; negative if it adds to it. Of the halves' own choices
-    ``gain_apart``       by how much the two halves of the batches differ in this, each way
+    ``gain``             share of the gradient's mean squared error that the metric removes, each
+                         at its best scale; negative if it adds error. The mean over the two halves
+                         of the batches
+    ``gain_apart``       half of the difference between the gains of the two halves
     ``h0_gain``          the same for the best re-weighted H⁰ metric
     ``stopping_gain``    the same for early stopping of a linear layer (theorem 16)
     ``advice``           one sentence

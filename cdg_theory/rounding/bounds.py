@@ -267,9 +267,10 @@ def accumulator_for(g: Array, metric: Metric, name: str) -> FloatFormat:
     """
     check_metric(metric)
     inner = float_format(name, argument="accumulator")
-    if float_rows("g", g).ndim != 2:
-        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
+    if np.ndim(g) != 2 or len(g) == 0:
+        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {np.shape(g)}"
         raise ValueError(msg)
+    float_rows("g", g)
     n, u = len(g), inner.unit_roundoff
     if slack(metric, n, u) >= 0.5:
         msg = (

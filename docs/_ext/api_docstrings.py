@@ -62,6 +62,13 @@ def keep_places(_app: Sphinx, doctree: nodes.document) -> None:
             signature["ids"].append(place)
 
 
+def drop_plain_bases(_app: Sphinx, doctree: nodes.document) -> None:
+    """Say nothing of what a class is derived from where that is ``object``."""
+    for paragraph in list(doctree.findall(nodes.paragraph)):
+        if paragraph.astext() == "Bases: object":
+            paragraph.parent.remove(paragraph)
+
+
 def link_back_to_places(_app: Sphinx, env: BuildEnvironment) -> None:
     """Let ``sphinx.ext.viewcode`` link back to where things are defined, one prefix per module."""
     modules = getattr(env, "_viewcode_modules", {})
@@ -190,6 +197,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-skip-member", skip_aliases)
     app.connect("doctree-read", qualify)
     app.connect("doctree-read", keep_places)
+    app.connect("doctree-read", drop_plain_bases)
     app.connect("env-updated", link_back_to_places)
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", list_names)

@@ -108,9 +108,8 @@ def diagnose(
         If an argument is of the wrong type, or the loss is no tensor.
     ValueError
         If there are fewer than two batches, the loss is not one finite number, cannot be
-        differentiated or does not
-        depend on any such weight, a gradient is not finite, or the model is wrapped or sharded so
-        that gradients are not in one piece.
+        differentiated or does not depend on any such weight, a gradient is not finite, or the
+        model is wrapped or sharded so that gradients are not in one piece.
 
     Examples
     --------

@@ -60,6 +60,7 @@ def draw_differences(rows: Sequence[MethodScore], title: str, path: Path) -> boo
             axes.axvline(0, color="#1b1b1f", lw=0.8)
             axes.set(title=f"batch {batch}", xlabel="score less the baseline's, points")
         panels[0].set_yticks(range(len(names)), names)
+        panels[0].set_ylabel("method")
         panels[0].invert_yaxis()
         figure.supxlabel("filled circles: the 95 % interval excludes 0", fontsize=9)
         headline(figure, title)

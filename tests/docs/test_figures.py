@@ -1,4 +1,4 @@
-"""Figures have labels on their axes, lines told apart without colour, and legends beside the lines."""
+"""Figures have labels on their axes, lines told apart without colour, legends beside the lines."""
 
 from pathlib import Path
 from typing import Any

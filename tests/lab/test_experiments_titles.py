@@ -1,9 +1,10 @@
-"""Sections and figures of a report are called what ``titles.toml`` beside the records calls them."""
+"""Sections and figures of a report are called what ``titles.toml`` beside the records says."""
 
 from pathlib import Path
 
 import pytest
 
+from cdg_torch.lab.train import report
 from cdg_torch.lab.train.report import write_report
 from cdg_torch.lab.train.specs import read_specs
 from cdg_torch.lab.train.titles import read_titles
@@ -14,10 +15,12 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 def test_the_title_heads_section_and_figures(tmp_path, monkeypatch) -> None:
     drawn = []
-    for name in ("draw_training", "draw_differences"):
-        monkeypatch.setattr(
-            f"cdg_torch.lab.train.report.{name}", lambda _, title, path: drawn.append(title)
-        )
+
+    def draw(_rows, title, _path) -> None:
+        drawn.append(title)
+
+    monkeypatch.setattr(report, "draw_training", draw)
+    monkeypatch.setattr(report, "draw_differences", draw)
     (tmp_path / "titles.toml").write_text('it = "The rate decides"\n')
     text = report_of(records_of(EXPERIMENT), tmp_path)
     assert "## The rate decides\n" in text
@@ -51,7 +54,7 @@ def test_the_committed_titles_are_of_committed_specs() -> None:
     names = {experiment.name for experiment in specs}
     assert titles.keys() <= names
     assert len(set(titles.values())) == len(titles)
-    report = (RESULTS / "records" / "report.md").read_text(encoding="utf-8")
-    headings = {line.removeprefix("## ") for line in report.splitlines() if line.startswith("## ")}
+    text = (RESULTS / "records" / "report.md").read_text(encoding="utf-8")
+    headings = {line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")}
     assert headings
     assert not headings & names

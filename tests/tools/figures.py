@@ -1,7 +1,7 @@
-"""What a figure must have: labels on its axes, lines told apart without colour, a legend beside them.
+"""What a figure must have: labels on its axes, lines told apart without colour, legends beside them.
 
-Loaded as an extension of IPython, it looks at every figure of a notebook and writes what it finds to
-standard error, which stops the build of the site.
+Loaded as an extension of IPython, it looks at every figure of a notebook. It writes what it finds
+to standard error, which stops the build of the site.
 """
 
 import sys
@@ -69,8 +69,7 @@ def look_at_all() -> None:
 
         for number in plt.get_fignums():
             for fault in faults(plt.figure(number)):
-                print(f"a figure is not as docs/contributing/write-a-page.md asks: {fault}",
-                      file=sys.stderr)  # fmt: skip
+                sys.stderr.write(f"{fault}: see docs/contributing/write-a-page.md\n")
 
 
 def load_ipython_extension(shell: Any) -> None:

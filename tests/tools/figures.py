@@ -1,4 +1,4 @@
-"""What a figure must have: labels on its axes, lines told apart without colour, legends beside them.
+"""What a figure must have: labels on its axes, lines told apart without colour, legends aside.
 
 Loaded as an extension of IPython, it looks at every figure of a notebook. It writes what it finds
 to standard error, which stops the build of the site.

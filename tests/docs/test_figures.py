@@ -1,15 +1,25 @@
 """Figures have labels on their axes, lines told apart without colour, legends beside the lines."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 mpl = pytest.importorskip("matplotlib")
 
 from matplotlib.figure import Figure  # noqa: E402
 
 from cdg_theory.display import FIGURES  # noqa: E402
+from cdg_torch.lab.bench.figures import draw_cost, draw_scaling  # noqa: E402
+from cdg_torch.lab.bench.measurements import Cost, Machine, Measurements  # noqa: E402
+from cdg_torch.lab.train.networks.correlations import (  # noqa: E402
+    correlations,
+    draw_correlations,
+)
+from cdg_torch.lab.train.networks.orders import fit_orders, judge_orders  # noqa: E402
+from cdg_torch.lab.train.networks.sorting import sort_tensors  # noqa: E402
 from cdg_torch.lab.train.report import write_report  # noqa: E402
 from tests.tools.figures import faults  # noqa: E402
 
@@ -61,7 +71,9 @@ def test_the_style_of_the_pages_tells_lines_apart() -> None:
         assert faults(figure) == []
 
 
-def test_the_figures_of_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return what is wrong with each figure that is saved from here on."""
     figures: list[list[str]] = []
 
     def look(figure: Figure, file: Path, **_: object) -> None:
@@ -69,8 +81,32 @@ def test_the_figures_of_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         file.touch()
 
     monkeypatch.setattr(Figure, "savefig", look)
-    files = [
-        DOCS / "results" / "records" / f"{name}.jsonl" for name in ("batches", "ordered-jitter")
-    ]
-    write_report(files, tmp_path)
-    assert figures == [[]] * 4
+    return figures
+
+
+def test_the_figures_of_reports(found: list[list[str]], tmp_path: Path) -> None:
+    folder = DOCS / "results" / "records"
+    write_report([folder / "batches.jsonl", folder / "ordered-jitter.jsonl"], tmp_path)
+    assert found == [[]] * 4
+
+
+def test_the_figures_of_costs(found: list[list[str]], tmp_path: Path) -> None:
+    kept = json.loads((DOCS / "results" / "cost.json").read_text(encoding="utf-8"))
+    measured = Measurements("cdg bench", Machine(**kept["machine"]))
+    measured.rows = [Cost(**row) for row in kept["rows"]]
+    measured.scaling = {
+        name: {int(n): time for n, time in by_n.items()} for name, by_n in kept["scaling"].items()
+    }
+    draw_cost(measured, tmp_path / "cost.png")
+    draw_scaling(measured, tmp_path / "scaling.png")
+    assert found == [[], []]
+
+
+def test_the_figures_of_correlations(found: list[list[str]], tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(2, 24, 12, 3, 3, generator=generator).cumsum(1)
+    tree = {f"layer{index}.weight": weight for index, weight in enumerate(weights)}
+    orders = judge_orders(list(fit_orders(sort_tensors(tree))))
+    assert {order.verdict for order in orders} == {"ordered"}
+    draw_correlations(correlations(tree), orders, "two layers", tmp_path / "it.png")
+    assert found == [[]]

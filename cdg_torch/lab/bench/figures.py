@@ -27,7 +27,7 @@ def draw_cost(found: Measurements, path: Path) -> None:
         )
         axes.axvline(1, color="k", linewidth=1)
         what = f"time, in multiples of {rows[-1].name}; {workload}'s convolution gradients"
-        axes.set(xscale="log", xlabel=what)
+        axes.set(xscale="log", xlabel=what, ylabel="candidate")
         axes.tick_params(axis="y", labelsize=8)
 
 

@@ -179,6 +179,11 @@ def _seen(rows: Sequence[MethodScore]) -> str:
     return f"Differences to the baseline with their intervals; {'; '.join(parts)}"
 
 
+def _folded(summary: str, text: str) -> str:
+    """Return text that opens at a click, on the pages and wherever Markdown is shown."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n</details>\n"
+
+
 def _section(path: Path, records: Sequence[Record], folder: Path) -> str:
     rows = summarise(records)
     name, title = path.stem, title_of(path, records[0]["run"]["data"])
@@ -205,11 +210,11 @@ def _section(path: Path, records: Sequence[Record], folder: Path) -> str:
     words = f"{title}: training loss and validation score by epoch"
     words += ", and the correlation along output channels that training added" if added else ""
     parts.append(f"![{words}]({name}-training.png)\n")
-    parts.append(f"Validation score by learning rate, batch {smallest}:\n")
-    parts.append(_selection(shown))
+    chosen = f"Validation score by learning rate, batch {smallest}"
+    parts.append(_folded(chosen, _selection(shown)))
     if added:
-        parts.append("Correlation of what training added to the weights, mean over layers:\n")
-        parts.append(added)
+        words = "Correlation of what training added to the weights, mean over layers"
+        parts.append(_folded(words, added))
     return "\n".join(parts)
 
 

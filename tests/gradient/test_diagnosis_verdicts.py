@@ -103,7 +103,7 @@ def test_a_mean_that_is_zero_is_said_and_gives_no_weight() -> None:
     (found,) = cdg_torch.diagnose(model, centred, product_with).layers
     assert (found.signal[0], found.noise[0], found.mean_weight) == (0.0, 0.0, None)
     assert found.advice.endswith(
-        "its channels' mean is 0, as a softmax head's, so H⁰ is only a rate"
+        "the mean over its channels is 0, as in a softmax head: H⁰ only changes the rate"
     )
 
 
@@ -159,7 +159,17 @@ def test_rounding_under_autocast_is_not_taken_for_a_mean() -> None:
         (found,) = cdg_torch.diagnose(model, rounded_head(seed), product_with).layers
         assert (found.signal[0], found.noise[0]) == (0.0, 0.0)
         assert found.verdict != "exchangeable"
-        assert "mean is 0" in found.advice
+        assert "mean over its channels is 0" in found.advice
+
+
+def test_a_small_mean_of_many_channels_under_autocast_is_one() -> None:
+    # Of white noise the mean has a share of 1/n of the square: far more than rounding has.
+    generator = torch.Generator().manual_seed(0)
+    model = nn.Linear(4, 2048, bias=False)
+    batches = torch.randn(4, 2048, 4, generator=generator).bfloat16().float()
+    (found,) = cdg_torch.diagnose(model, batches, product_with).layers
+    assert found.noise[0] > 0
+    assert "mean is 0" not in found.advice
 
 
 def risk_of(kappa, s, nu) -> float:

@@ -43,7 +43,7 @@ def test_where_nothing_can_be_written_the_kernels_are_compiled_and_one_warning_s
     )
     assert backend == "cpu"
     assert len(said) == 1
-    assert "cannot be kept" in said[0]
+    assert "cannot be cached" in said[0]
     assert "NUMBA_CACHE_DIR" in said[0]
 
 
@@ -73,7 +73,7 @@ def test_without_numba_plain_pytorch_serves_and_says_so_once() -> None:
     # where there is enough to do: see tests/lab/test_warnings.py
     backend, said, refusal = lines(HIDE_NUMBA, ASK_FOR_THE_KERNELS)
     assert backend == "torch"
-    assert said.startswith("slower plain PyTorch serves: numba is not installed")
+    assert said.startswith("plain PyTorch is used, which is slower: numba is not installed")
     assert "pip install" in said
     assert refusal.startswith("numba is not installed; pip install")
 

@@ -13,13 +13,14 @@ with optional():
     from numba import cfunc, njit, types
 
 
-def compiled(function: Any) -> Any:
-    """Compile a function for other compiled functions to call.
+# The ``numpy`` error model spares the test for division by zero in every row; no kernel divides by
+# a number that can be 0.
+OPTIONS: Any = {"nogil": True, "error_model": "numpy"}
 
-    The ``numpy`` error model spares the test for division by zero in every row; no kernel divides
-    by a number that can be 0.
-    """
-    return njit(nogil=True, error_model="numpy")(function)
+
+def compiled(function: Any) -> Any:
+    """Compile a function for other compiled functions to call."""
+    return njit(**OPTIONS)(function)
 
 
 def entry(function: Any) -> Any:

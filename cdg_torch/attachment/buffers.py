@@ -16,7 +16,7 @@ import sys
 import weakref
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from operator import is_
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,12 @@ from torch import Tensor
 from cdg_torch.checks import is_dtensor
 from cdg_torch.likeness import Likeness
 from cdg_torch.solve.columns import is_injective
+from cdg_torch.solve.plan import addresses_of
 
 CACHE_LINE = 64
 # What Python counts for an object that one list refers to, and nothing else.
 _ALONE = max(map(sys.getrefcount, [object()]))
+_marks = attrgetter("__dict__")
 
 
 class _Lease(np.ndarray):
@@ -94,12 +96,12 @@ class Buffers:
 
     def __init__(self) -> None:
         self._block: NDArray[np.uint8] | None = None
-        self._results: list[Any] = []
+        self._results: tuple[Any, ...] = ()
         self._wanted: Likeness | None = None  # what they were to be like
         self._found: Likeness | None = None  # and what they are like
         self._storage: torch.UntypedStorage | None = None
         self._uses = self._owners = 0
-        self._addresses: list[int] = []
+        self._addresses = np.empty(0, np.int64)
 
     def _lease(self, length: int) -> torch.UntypedStorage:
         """Return ``length`` bytes that begin at a cache line."""
@@ -125,8 +127,8 @@ class Buffers:
             and _uses(self._storage) == self._uses
             and sys.getrefcount(self._storage) == self._owners
             # Where the numbers lie may have been changed, and things put on a result.
-            and [k.data_ptr() for k in self._results] == self._addresses
-            and not any(map(vars, self._results))
+            and bool((addresses_of(self._results) == self._addresses).all())
+            and not any(map(_marks, self._results))
             and all([k.grad is None for k in self._results])
             and max(map(sys.getrefcount, self._results)) == _ALONE
             and (_python_knows() or max([k._use_count() for k in self._results]) == 1)
@@ -134,16 +136,16 @@ class Buffers:
             and self._found.holds(self._results)
         )
 
-    def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> list[Tensor]:
+    def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> tuple[Tensor, ...]:
         """Return an uninitialised tensor for each, as ``torch.empty_like`` does.
 
         ``known`` is what they are known to be like.
         """
         if not tensors:  # as in the step after apply_(): the last results go on serving
-            return []
+            return ()
         if self._serve_again(tensors, known):
-            return self._results[:]
-        self._results, self._storage = [], None
+            return self._results
+        self._results, self._storage = (), None
         lengths = [tensor.numel() * tensor.itemsize if _fits(tensor) else 0 for tensor in tensors]
         # Those of one length lie side by side, so that they can be treated as one tensor.
         order = np.argsort(lengths, kind="stable")
@@ -153,30 +155,35 @@ class Buffers:
             (start + n for start, n in zip(starts.tolist(), lengths, strict=True)), default=0
         )
         storage = self._lease(size) if size else None
-        results = []
+        made = []
         for tensor, length, start in zip(tensors, lengths, starts.tolist(), strict=True):
             if storage is None or length == 0:
-                results.append(_empty_like(tensor))
+                made.append(_empty_like(tensor))
                 continue
             own = torch.empty(0, dtype=tensor.dtype, device="cpu")
             place = start // tensor.itemsize
-            results.append(own.set_(storage, place, tensor.shape, tensor.stride()))
+            made.append(own.set_(storage, place, tensor.shape, tensor.stride()))
+        results = tuple(made)
         if storage is not None and all(lengths):
-            self._wanted, self._found = known or Likeness(tensors), Likeness(results)
-            self._results, self._uses = results[:], _uses(storage)
-            self._addresses = [k.data_ptr() for k in results]
+            self._wanted = wanted = known or Likeness(tensors)
+            self._found = wanted if wanted.holds(results) else Likeness(results)
+            self._results, self._uses = results, _uses(storage)
+            self._addresses = addresses_of(results)
             self._storage, storage = storage, None
             self._owners = sys.getrefcount(self._storage)
         return results
+
+    def addresses(self, results: Sequence[Tensor]) -> NDArray[np.int64] | None:
+        """Return where the last results lie, if these are they, and are to serve again."""
+        return self._addresses if results is self._results else None
 
     def as_one(self, results: Sequence[Tensor]) -> Tensor | None:
         """Return the memory of the last results as one tensor, if they are of one dtype.
 
         What lies between them is not theirs: any number may be there.
         """
-        if self._storage is None or len({t.dtype for t in results}) != 1:
+        if results is not self._results or len({t.dtype for t in results}) != 1:
             return None
-        if len(results) != len(self._results) or not all(map(is_, results, self._results)):
-            return None
+        assert self._storage is not None
         whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
         return whole.set_(self._storage, 0, (self._storage.nbytes() // whole.itemsize,), (1,))

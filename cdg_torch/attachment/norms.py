@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cdg_torch.attachment.buffers import is_dense
-from cdg_torch.attachment.lists import are_plain
+from cdg_torch.attachment.lists import Tensors, are_plain
 
 # Smaller ones are cheaper to copy together than to treat one by one.
 SMALL = 1 << 15
@@ -17,7 +17,7 @@ SMALL = 1 << 15
 Places = list[list[int]]
 
 
-def alike(tensors: list[Tensor]) -> Places:
+def alike(tensors: Tensors) -> Places:
     """Return the places of small tensors of one layout, dtype and device, and of each other one."""
     groups: defaultdict[object, list[int]] = defaultdict(list)
     plain = are_plain(tensors) and not torch.is_grad_enabled()
@@ -61,13 +61,13 @@ def norms_of(tensors: Sequence[Tensor], places: Places) -> list[Tensor]:
     return [_norms([tensors[i] for i in group]) for group in places]
 
 
-def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor], places: Places) -> list[Tensor]:
+def match_norms(results: Tensors, norms: Sequence[Tensor], places: Places) -> Tensors:
     """Rescale every result to the Euclidean norm that its tensor had before, in place if it can be.
 
     A tensor that is zero, or holds a NaN or an infinity, keeps its scale: its norm says nothing
     of its other columns. No number leaves the device.
     """
-    matched = list(results)
+    matched = results
     for group, wanted in zip(places, norms, strict=True):
         own = [results[i] for i in group]
         rows = _as_one(own) if len(own) > 1 else None
@@ -79,6 +79,7 @@ def match_norms(results: Sequence[Tensor], norms: Sequence[Tensor], places: Plac
         elif len(own) > 1:
             torch._foreach_mul_(own, factor.unbind())
         elif own[0].requires_grad:  # what is part of a graph is needed there as it is
+            matched = [*matched]
             matched[group[0]] = own[0] * factor
         else:
             own[0].mul_(factor)

@@ -235,15 +235,20 @@ class Selection:
 
     def now(self, optimizer: Optimizer, *, with_gradient: bool = True) -> list[Selected]:
         """Return the tensors to act on now, from the optimizer's groups as they are."""
-        acting = self.acting(optimizer, with_gradient=with_gradient)
+        acting, _ = self.acting(optimizer, with_gradient=with_gradient)
         return [
             *map(
                 Selected, acting.parameters, acting.groups, acting.entries, self.metrics_of(acting)
             )
         ]
 
-    def acting(self, optimizer: Optimizer, *, with_gradient: bool = True) -> Acting:
-        """Return the same as columns, and the same object if nothing has changed."""
+    def acting(
+        self, optimizer: Optimizer, *, with_gradient: bool = True
+    ) -> tuple[Acting, list[Any]]:
+        """Return the same as columns, and the same object if nothing has changed.
+
+        Beside them the gradients, of those that are selected for having one.
+        """
         groups = optimizer.param_groups
         parameters = [*chain.from_iterable([group["params"] for group in groups])]
         held = self._held
@@ -251,11 +256,12 @@ class Selection:
             self._held = None  # if it fails now, so it does the next time
             held = self._hold(optimizer, parameters, with_gradient=with_gradient)
         acting = held.having(self.metrics)
+        grads: list[Any] = []
         if with_gradient:
-            acting = held.with_gradient(acting)
+            acting, grads = held.with_gradient(acting)
         if not acting.parameters:
             self._check(optimizer, parameters, with_gradient=with_gradient)
-        return acting
+        return acting, grads
 
     @property
     def metrics(self) -> list[Metric | None]:

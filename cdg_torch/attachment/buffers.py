@@ -100,6 +100,8 @@ class Buffers:
         self._wanted: Likeness | None = None  # what they were to be like
         self._found: Likeness | None = None  # and what they are like
         self._storage: torch.UntypedStorage | None = None
+        self._whole: Tensor | None = None  # as one tensor
+        self._rows: tuple[object, list[Tensor | None]] = None, []  # groups of them, each as one
         self._uses = self._owners = 0
         self._addresses = np.empty(0, np.int64)
 
@@ -145,7 +147,7 @@ class Buffers:
             return ()
         if self._serve_again(tensors, known):
             return self._results
-        self._results, self._storage = (), None
+        self._results, self._storage, self._whole, self._rows = (), None, None, (None, [])
         lengths = [tensor.numel() * tensor.itemsize if _fits(tensor) else 0 for tensor in tensors]
         # Those of one length lie side by side, so that they can be treated as one tensor.
         order = np.argsort(lengths, kind="stable")
@@ -167,6 +169,9 @@ class Buffers:
         if storage is not None and all(lengths):
             self._wanted = wanted = known or Likeness(tensors)
             self._found = wanted if wanted.holds(results) else Likeness(results)
+            if len({k.dtype for k in results}) == 1:
+                whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
+                self._whole = whole.set_(storage, 0, (storage.nbytes() // whole.itemsize,), (1,))
             self._results, self._uses = results, _uses(storage)
             self._addresses = addresses_of(results)
             self._storage, storage = storage, None
@@ -177,13 +182,42 @@ class Buffers:
         """Return where the last results lie, if these are they, and are to serve again."""
         return self._addresses if results is self._results else None
 
-    def as_one(self, results: Sequence[Tensor]) -> Tensor | None:
-        """Return the memory of the last results as one tensor, if they are of one dtype.
+    def likeness(self, results: Sequence[Tensor]) -> Likeness | None:
+        """Return what the last results are like, if these are they, and are to serve again."""
+        return self._found if results is self._results else None
 
-        What lies between them is not theirs: any number may be there.
+    def rows(self, results: Sequence[Tensor], groups: Sequence[list[int]]) -> list[Tensor | None]:
+        """Return those of each group as the rows of one tensor, of the last results.
+
+        If they lie at equal distances in memory; the order of a row's numbers is whatever it is.
         """
-        if results is not self._results or len({t.dtype for t in results}) != 1:
+        if results is not self._results:
+            return [None] * len(groups)
+        if self._rows[0] is not groups:
+            self._rows = groups, [*map(self._as_rows, groups)]
+            assert self._storage is not None
+            self._uses = _uses(self._storage)
+        return self._rows[1]
+
+    def _as_rows(self, group: list[int]) -> Tensor | None:
+        first, starts = self._results[group[0]], self._addresses[group]
+        steps = np.diff(starts)
+        if len(group) == 1 or steps[0] <= 0 or (steps != steps[0]).any():
             return None
         assert self._storage is not None
-        whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
-        return whole.set_(self._storage, 0, (self._storage.nbytes() // whole.itemsize,), (1,))
+        own = torch.empty(0, dtype=first.dtype, device="cpu")
+        shape, stride = (len(group), first.numel()), (int(steps[0]) // first.itemsize, 1)
+        return own.set_(self._storage, first.storage_offset(), shape, stride)
+
+    def as_one(
+        self, results: Sequence[Tensor], other: Buffers, others: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return the memory of the last results, here and there, as one tensor each.
+
+        If they are of one dtype, and lie alike. What lies between them is not theirs: any number
+        may be there.
+        """
+        one, two = self._whole, other._whole
+        if results is not self._results or others is not other._results:
+            return None
+        return (one, two) if one is not None and two is not None and len(one) == len(two) else None

@@ -80,7 +80,7 @@ class Held:
 
     groups: list[Any]
     all: list[Tensor]
-    places: list[tuple[nn.Module, str, nn.Parameter]]
+    places: list[tuple[nn.Module, str, nn.Parameter | None]]
     modules: list[nn.Module]
     inside: list[int]
     ruled: Acting

@@ -297,13 +297,11 @@ class Selection:
         groups = optimizer.param_groups
         each = [(p, group, by_id.get(id(p))) for group in groups for p in group["params"]]
         known = [entry for _, _, entry in each if entry is not None]
-        outside = len(known) < len(each)
-        places = [
-            (slot.owner, slot.key, entry.parameter)
-            for entry in (by_id.values() if outside else known)
-            for slot in entry.slots
+        # What is outside may come into the model: then every place counts, empty ones too.
+        modules = [*self.model.modules()] if len(known) < len(each) else []
+        places = [(m, key, p) for m in modules for key, p in m._parameters.items()] or [
+            (slot.owner, slot.key, entry.parameter) for entry in known for slot in entry.slots
         ]
-        modules = [*self.model.modules()] if outside else []
         ruled = [(p, group, e) for p, group, e in each if e is not None and e.rule is not None]
         columns = map(tuple, zip(*ruled, strict=True)) if ruled else ((), (), ())
         held = Held([*groups], parameters, places, modules, inside(modules), Acting(*columns))

@@ -363,7 +363,7 @@ def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]
     routine = attachment.routine
     if routine is None or routine.acting is not acting or not routine.planned.serves(tensors):
         return None
-    rules = attachment.selection.metrics
+    rules = [rule.metric for rule in attachment.selection.rules]
     if rules == routine.rules:
         return routine.planned
     follows: dict[Any, Any] = {}
@@ -391,9 +391,10 @@ def transformed(
     buffers = None if inplace else attachment.buffers
     known = planned is not None and not torch.is_grad_enabled()
     places: Places = []
+    norms: list[Tensor] = []
     if attachment.options.match_norm:
         places = attachment.routine.places if known and attachment.routine else alike(tensors)
-    norms = norms_of(tensors, places, attachment.buffers.rows(tensors, places))
+        norms = norms_of(tensors, places, attachment.buffers.rows(tensors, places))
     if planned is not None and known:
         if buffers is None:
             results = tensors
@@ -407,7 +408,7 @@ def transformed(
         # What is a job as it is, and all of it.
         if jobs and all(map(is_, tensors, [job.grad for job in jobs])):
             planned = Planned.of(jobs)
-            rules = attachment.selection.metrics
+            rules = [rule.metric for rule in attachment.selection.rules]
             if planned is not None:
                 attachment.routine = Routine(acting, rules, planned, places)
     if not places:

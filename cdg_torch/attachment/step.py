@@ -263,7 +263,7 @@ def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: Swa
             statistics.after(acting, results)
 
     kept: list[Tensor | None] = [None] * len(raws) if options.inplace else raws
-    swaps.put(acting.parameters, kept, results, standing=inplace)
+    swaps.put(acting.parameters, kept, results, standing=results is raws)
 
 
 def select(

@@ -182,10 +182,6 @@ class Buffers:
         """Return where the last results lie, if these are they, and are to serve again."""
         return self._addresses if results is self._results else None
 
-    def likeness(self, results: Sequence[Tensor]) -> Likeness | None:
-        """Return what the last results are like, if these are they, and are to serve again."""
-        return self._found if results is self._results else None
-
     def rows(self, results: Sequence[Tensor], groups: Sequence[list[int]]) -> list[Tensor | None]:
         """Return those of each group as the rows of one tensor, of the last results.
 

@@ -18,15 +18,6 @@ def are_plain(*lists: Tensors) -> bool:
     return all(tensors and {*map(type, tensors)} <= PLAIN for tensors in lists)
 
 
-def copy_(tensors: Tensors, others: Tensors) -> None:
-    """Copy the numbers of other tensors, one to each."""
-    if are_plain(tensors, others):
-        torch._foreach_copy_(tensors, others)
-        return
-    for tensor, other in zip(tensors, others, strict=True):
-        tensor.copy_(other)
-
-
 def subtract_(tensors: Tensors, others: Tensors) -> None:
     """Subtract other tensors, one from each."""
     if are_plain(tensors, others):

@@ -37,7 +37,7 @@ from cdg_torch.attachment.decay import (
 from cdg_torch.attachment.guard import Guard, lifted
 from cdg_torch.attachment.held import Acting, Entry
 from cdg_torch.attachment.hooks import hooks_on_raw_gradients
-from cdg_torch.attachment.lists import Tensors, are_plain, copy_, multiply_, subtract_
+from cdg_torch.attachment.lists import Tensors, are_plain, multiply_, subtract_
 from cdg_torch.attachment.norms import Places, alike, match_norms, norms_of
 from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.selection import Selection
@@ -299,24 +299,8 @@ def save(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool) -
             before: Tensors = [p.clone() for p in acting.parameters]
         else:
             before = attachment.copies.like(acting.parameters)
-            copy_(before, acting.parameters)
+            torch._foreach_copy_(before, acting.parameters)
     return Saved(acting, before, kept)
-
-
-def minus_displacements(attachment: Attachment, saved: Saved) -> Tensors:
-    """Return −d = (1−ηλ)w − w⁺, where ``before`` is (1−ηλ)w, in memory that is used again."""
-    before, parameters = saved.before, saved.acting.parameters
-    if not are_plain(before, parameters):
-        return [w - p for w, p in zip(before, parameters, strict=True)]
-    moves = attachment.buffers.like(before, attachment.copies.likeness(before))
-    if as_one := attachment.copies.as_one(before, attachment.buffers, moves):
-        # Many small tensors are copied in a third of the time that one operation on each takes.
-        copy_(moves, parameters)
-        torch.sub(*as_one, out=as_one[1])
-    else:
-        copy_(moves, before)
-        subtract_(moves, parameters)
-    return moves
 
 
 @_disable_dynamo
@@ -331,28 +315,28 @@ def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved
             each = zip(parameters, before, acting.groups, strict=True)
             moves: Tensors = [p - kept[id(group)] * w for p, w, group in each]
         else:
+            # (1−ηλ)w − w⁺ = −d, in the memory of w: the transform is odd, also when it rounds.
+            moves = before
             for key, c in kept.items():
                 if isinstance(c, Tensor) or c != 1:
-                    pairs = zip(before, acting.groups, strict=True)
+                    pairs = zip(moves, acting.groups, strict=True)
                     multiply_([w for w, group in pairs if id(group) == key], c)
-            # The transform is odd, also when it rounds.
-            moves = minus_displacements(attachment, saved)
+            subtract_(moves, parameters)
         planned = known_plan(attachment, acting, moves)
+        results = transformed(attachment, acting, moves, "update", planned)
         if options.stats:
             statistics.before(acting, moves)
-        results = transformed(attachment, acting, moves, "update", planned, inplace=not recorded)
-        if options.stats:
             statistics.after(acting, results)
+        # w⁺ − (d − k), not w + k: where the step did nothing, not a bit changes.
         if recorded:
             for p, d, k in zip(parameters, moves, results, strict=True):
                 p.sub_(d - k)
             return
-        # (1−ηλ)w − (−k): where the step did nothing, not a bit changes.
-        if as_one := attachment.copies.as_one(before, attachment.buffers, results):
+        if as_one := attachment.buffers.as_one(results, attachment.copies, moves):
             as_one[0].sub_(as_one[1])
         else:
-            subtract_(before, results)
-        copy_(parameters, before)
+            subtract_(results, moves)
+        subtract_(parameters, results)
 
 
 def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]) -> Planned | None:
@@ -394,7 +378,7 @@ def transformed(
     norms: list[Tensor] = []
     if attachment.options.match_norm:
         places = attachment.routine.places if known and attachment.routine else alike(tensors)
-        norms = norms_of(tensors, places, attachment.buffers.rows(tensors, places))
+        norms = norms_of(tensors, places, attachment.copies.rows(tensors, places))
     if planned is not None and known:
         if buffers is None:
             results = tensors

@@ -149,11 +149,11 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
         outside = hooks_on_raw_gradients(optimizer, attachment.older_hooks, args, kwargs)
         with lifted(attachment.guards), outside as (args, kwargs):
             closures = any(map(is_closure, (*args, *kwargs.values())))
-            if not closures and attachment.options.require_gradients:
-                check_gradients(optimizer)
-
+            required = attachment.options.require_gradients and not closures
             if attachment.options.where == "update":
                 saved = save(attachment, optimizer, with_gradient=not closures)
+                if required and not saved.before:
+                    check_gradients(optimizer)
                 result = own_step(*args, **kwargs)
                 transform_updates(attachment, optimizer, saved)
                 attachment.steps += bool(saved.before)
@@ -164,6 +164,8 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
             try:
                 if not closures:
                     transform_gradients(attachment, optimizer, swaps)
+                    if required and not swaps:
+                        check_gradients(optimizer)
                     result = own_step(*args, **kwargs)
                     attachment.steps += bool(swaps)
                     return result

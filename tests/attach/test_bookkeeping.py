@@ -82,7 +82,7 @@ def third_step(count, others, options, *, schedule=False) -> Counter:
 
 
 # Functions of Python, whatever the number of tensors: about four fifths of these.
-FIXED = {"plain": 90, "inplace": 85, "match_norm": 100, "update": 140}
+FIXED = {"plain": 80, "inplace": 75, "match_norm": 90, "update": 110}
 SCHEDULE = 40
 # Of C, for each tensor: none; with parameters outside, looks into the tables of each module. With
 # an older torch Python does not know how many own a tensor, and it is asked, once for each buffer.

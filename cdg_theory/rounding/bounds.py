@@ -16,7 +16,7 @@ nothing divided by a small :math:`\beta`.
 
 Terms of first order in u are written out; products of them, and the rounding of the bound itself,
 are absorbed by the factor :math:`1/(1-40nu)`, as no entry meets more than 40n roundings on its
-way. The derivation, step by step, is in the docs: ``theory/rounding``.
+way. The derivation, step by step, is in the docs: ``theory/rounding-derivation``.
 """
 
 from __future__ import annotations

@@ -101,8 +101,15 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
     ValueError
         If shapes differ, or a second moment is negative or not finite.
 
+    See Also
+    --------
+    cdg_theory.discrete.best_factors : The factors that make it smallest.
+    cdg_theory.discrete.best_scale : The best multiple of given factors.
+    cdg_torch.diagnose : The same for measured gradients.
+
     Examples
     --------
+    >>> from cdg_theory.discrete import risk
     >>> risk([1.0, 0.5], signal=[4.0, 1.0], noise=[1.0, 1.0])
     1.5
 
@@ -116,13 +123,40 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
 
 
 def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
-    r"""Return the factors of the smoother that errs least, :math:`s_m/(s_m+\nu_m)`.
+    r"""Return the factors of the smoother with the smallest mean squared error.
 
-    Where a mode has neither signal nor noise every factor is as good as every other, and 1 is
-    returned. Arguments and errors are those of :func:`risk`.
+    .. math:: \kappa_m = \frac{s_m}{s_m+\nu_m}
+
+    Where a mode has neither signal nor noise, every factor is as good as every other. It is 1 then.
+
+    =============  ==========  =======================================================
+    symbol         argument    meaning
+    =============  ==========  =======================================================
+    :math:`s_m`    ``signal``  second moment of the signal in mode m, >= 0, shape (n,)
+    :math:`\nu_m`  ``noise``   second moment of the noise in mode m, >= 0, shape (n,)
+    =============  ==========  =======================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers.
+    ValueError
+        If shapes differ, an entry is not finite, or a second moment is negative.
+
+    See Also
+    --------
+    cdg_theory.discrete.risk : What it minimises.
+    cdg_theory.discrete.best_scale : The best multiple of given factors.
+    cdg_theory.fit_metric : The metric whose factors these are, from samples.
 
     Examples
     --------
+    >>> from cdg_theory.discrete import best_factors
     >>> best_factors(signal=[4.0, 1.0, 0.0], noise=[1.0, 1.0, 0.0])
     array([0.8, 0.5, 1. ])
 
@@ -137,20 +171,37 @@ def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
 
 
 def best_scale(factors: Any, signal: Any, noise: Any) -> float:
-    r"""Return the number t for which the smoother with the factors :math:`t\kappa_m` errs least.
+    r"""Return the t for which the factors :math:`t\kappa_m` have the smallest mean squared error.
 
     .. math:: t = \frac{\sum_m s_m\kappa_m}{\sum_m(s_m+\nu_m)\kappa_m^2}
 
-    It is what the learning rate makes up for: compare metrics after each has had its own. Arguments
-    are those of :func:`risk`.
+    A learning rate can make up for this number. So compare metrics only after each has its own best
+    scale.
+
+    ================  ===========  =======================================================
+    symbol            argument     meaning
+    ================  ===========  =======================================================
+    :math:`\kappa_m`  ``factors``  what the smoother keeps of mode m, shape (n,)
+    :math:`s_m`       ``signal``   second moment of the signal in mode m, >= 0, shape (n,)
+    :math:`\nu_m`     ``noise``    second moment of the noise in mode m, >= 0, shape (n,)
+    ================  ===========  =======================================================
 
     Raises
     ------
+    TypeError
+        If an argument does not hold real numbers.
     ValueError
-        If the factors keep nothing of any mode that has signal or noise.
+        If shapes differ, an entry is not finite, a second moment is negative, or the factors are 0
+        in every mode that has signal or noise.
+
+    See Also
+    --------
+    cdg_theory.discrete.risk : What it minimises.
+    cdg_theory.discrete.best_factors : The best factors, mode by mode.
 
     Examples
     --------
+    >>> from cdg_theory.discrete import best_scale
     >>> best_scale([1.0, 1.0], signal=[1.0, 1.0], noise=[1.0, 3.0])
     0.3333333333333333
 
@@ -163,8 +214,8 @@ def best_scale(factors: Any, signal: Any, noise: Any) -> float:
     power = ((s + nu) * kappa**2).sum()
     if power == 0:
         msg = (
-            "the factors keep nothing of any mode that has signal or noise, so no scale is better "
-            f"than another: got factors {described(factors)}"
+            "factors must not be 0 in all modes that have signal or noise, got "
+            f"{described(factors)}; no scale is then better than another"
         )
         raise ValueError(msg)
     return float((s * kappa).sum() / power)
@@ -180,21 +231,35 @@ def early_stopping(
     =================  =============  =====================================================
     symbol             argument       meaning
     =================  =============  =====================================================
-    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on ``n`` channels
+    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on n channels
+    :math:`n`          ``n``          number of output channels, >= 1
     :math:`t`          ``time``       learning rate times number of steps, >= 0
     :math:`\sigma`     ``curvature``  the loss's curvature along a mode of the data, > 0
     =================  =============  =====================================================
 
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): the fraction of its final value that each mode has reached.
+
     Raises
     ------
     TypeError
-        If ``time`` or ``curvature`` is not a real number, or ``n`` not an integer.
+        If ``metric`` is not a metric, ``time`` or ``curvature`` not a real number, or ``n`` not an
+        integer.
     ValueError
         If ``n`` < 1, ``time`` < 0 or ``curvature`` <= 0.
+
+    See Also
+    --------
+    cdg_theory.discrete.best_stopping : When to stop.
+    cdg_theory.discrete.risk : The error of these factors.
+    cdg_theory.discrete.eigenvalues : The rates.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import early_stopping
     >>> early_stopping(Metric.reweighted_h0(2.0), 3, time=2.0).round(3)
     array([0.865, 0.632, 0.632])
 
@@ -217,10 +282,23 @@ def best_stopping(
 
     .. math:: t_m = \frac{\lambda_m}\sigma\,\log\Big(1+\frac{s_m}{\nu_m}\Big)
 
-    ``signal`` and ``noise`` are the second moments :math:`s_m`, :math:`\nu_m` in the weights that
-    training would end with, noise of variance ν on the targets being ν/σ there; the other
-    symbols are those of :func:`early_stopping`. A metric in which all modes should stop at one
-    time is as good as the best smoother.
+    A metric in which all modes should stop at the same time is as good as the best smoother.
+
+    =================  =============  ============================================================
+    symbol             argument       meaning
+    =================  =============  ============================================================
+    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on n channels
+    :math:`s_m`        ``signal``     second moment in mode m of the signal in the weights that
+                                      training would end with, >= 0, shape (n,)
+    :math:`\nu_m`      ``noise``      the same of the noise; noise of variance ν on the targets is
+                                      ν/σ there
+    :math:`\sigma`     ``curvature``  the loss's curvature along a mode of the data, > 0
+    =================  =============  ============================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): for each mode, learning rate times number of steps.
 
     Raises
     ------
@@ -229,9 +307,15 @@ def best_stopping(
     ValueError
         If shapes differ, a second moment is negative or not finite, or ``curvature`` <= 0.
 
+    See Also
+    --------
+    cdg_theory.discrete.early_stopping : What is learnt by a given time.
+    cdg_theory.discrete.best_factors : What the best smoother keeps.
+
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import best_stopping
     >>> best_stopping(Metric.l2(), signal=[3.0, 1.0, 0.0], noise=[1.0, 1.0, 1.0]).round(3)
     array([1.386, 0.693, 0.   ])
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Rule:
-    """A metric, and the conditions a tensor must meet, all of them, for it to act.
+    """A metric, and the conditions under which it acts on a tensor: all must hold.
 
     ==============  ======================================================================
     field           the tensor is selected if
@@ -63,9 +63,17 @@ class Rule:
     AttributeError
         If another field than ``metric`` is assigned.
 
+    See Also
+    --------
+    cdg_torch.attach : Takes a list of them.
+    cdg_torch.Handle.report : Says which tensors they select.
+    cdg_torch.Diagnosis.rules : Makes them from measurements.
+
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import Rule
+    >>> from torch import nn
     >>> rule = Rule(metric=Metric.reweighted_h0(2.0), name="head.*", types=nn.Linear)
     >>> one = Rule(metric=Metric.reweighted_h0(2.0), name="head.mixing", dim=0)
     >>> rule.metric = None
@@ -127,7 +135,7 @@ class Rule:
         return self._fails(slot) == ""
 
     def why_none(self, slots: Sequence[Slot]) -> str:
-        """Return which condition keeps the rule from all of these, and what to write."""
+        """Return which condition keeps the rule from all of ``slots``, and how to write it."""
         nearest = max(slots, key=lambda slot: _CONDITIONS.index(self._fails(slot)))
         name, key, layer = nearest.name, nearest.role or nearest.key, type(nearest.layer).__name__
         kind = f"nn.{layer}" if hasattr(nn, layer) else layer

@@ -140,7 +140,7 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
     def step(_self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         optimizer = reference()
         if optimizer is None:
-            msg = "the optimizer of this step is gone; keep the optimizer, not its step alone"
+            msg = "the optimizer of this step is gone; keep the optimizer, not only its step"
             raise ReferenceError(msg)
         own_step = attachment.replaced or functools.partial(type(optimizer).step, optimizer)
         if not attachment.in_force:

@@ -50,7 +50,7 @@ for module in (single, double):
 def test_where_nothing_can_be_written_the_kernels_are_compiled_and_one_warning_says_so() -> None:
     backend, said, singles, doubles = lines(NOTHING_IS_KEPT, COUNT_COMPILED)
     assert backend == "cpu"
-    assert "cannot be kept" in said
+    assert "cannot be cached" in said
     assert "NUMBA_CACHE_DIR" in said
     # Each kernel once, and only what float32 needs.
     assert set(singles.split()) == {"1"}
@@ -89,7 +89,7 @@ def test_without_numba_plain_pytorch_serves_and_says_so_once() -> None:
     # where there is enough to do: see tests/lab/test_warnings.py
     backend, said, refusal = lines(HIDE_NUMBA, ASK_FOR_THE_KERNELS)
     assert backend == "torch"
-    assert said.startswith("slower plain PyTorch serves: numba is not installed")
+    assert said.startswith("plain PyTorch is used, which is slower: numba is not installed")
     assert "pip install" in said
     assert refusal.startswith("numba is not installed; pip install")
 

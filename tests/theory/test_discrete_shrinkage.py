@@ -57,7 +57,7 @@ def test_stopped_at_its_best_time_each_mode_keeps_the_best_share() -> None:
         (lambda: discrete.risk([[1.0]], [[1.0]], [[1.0]]), ValueError, r"signal .* shape \(n,\)"),
         (lambda: discrete.best_factors([np.nan], [1.0]), ValueError, "finite .* mode 0"),
         (lambda: discrete.best_factors(["x"], [1.0]), TypeError, "floating-point"),
-        (lambda: discrete.best_scale([0.0], [1.0], [1.0]), ValueError, "keep nothing"),
+        (lambda: discrete.best_scale([0.0], [1.0], [1.0]), ValueError, "must not be 0 in all"),
         (lambda: discrete.early_stopping(Metric.l2(), 2, -1.0), ValueError, "time must be >= 0"),
         (
             lambda: discrete.early_stopping(Metric.l2(), 2, 1.0, curvature=0.0),

@@ -56,9 +56,9 @@ def entry(function: Any) -> Any:
         if "no locator available" not in str(error):
             raise
         say_once(
-            "the compiled CPU kernels cannot be kept: neither the installation nor the user's "
-            "cache directory can be written to, so that each process compiles for some seconds; "
-            "set NUMBA_CACHE_DIR to a directory that can"
+            "the compiled CPU kernels cannot be cached: neither the installation nor the user's "
+            "cache directory can be written to, so each process compiles them for some seconds; "
+            "set NUMBA_CACHE_DIR to a directory that can be written to"
         )
     run.compile()
     return run

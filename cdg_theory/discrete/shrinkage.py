@@ -222,20 +222,20 @@ def best_scale(factors: Any, signal: Any, noise: Any) -> float:
 
 
 def early_stopping(
-    metric: Metric, n: int, time: float, *, curvature: float = 1.0
+    metric: Metric, n: int, time: float, *, loss_curvature: float = 1.0
 ) -> NDArray[np.float64]:
     r"""Return what descent in a metric has learnt of each channel mode by a given time.
 
     .. math:: \kappa_m = 1-e^{-\sigma t/\lambda_m}
 
-    =================  =============  =====================================================
-    symbol             argument       meaning
-    =================  =============  =====================================================
-    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on n channels
-    :math:`n`          ``n``          number of output channels, >= 1
-    :math:`t`          ``time``       learning rate times number of steps, >= 0
-    :math:`\sigma`     ``curvature``  the loss's curvature along a mode of the data, > 0
-    =================  =============  =====================================================
+    =================  ==================  =====================================================
+    symbol             argument            meaning
+    =================  ==================  =====================================================
+    :math:`\lambda_m`  ``metric``          eigenvalues of the metric on n channels
+    :math:`n`          ``n``               number of output channels, >= 1
+    :math:`t`          ``time``            learning rate times number of steps, >= 0
+    :math:`\sigma`     ``loss_curvature``  the loss's curvature along a mode of the data, > 0
+    =================  ==================  =====================================================
 
     Returns
     -------
@@ -245,10 +245,10 @@ def early_stopping(
     Raises
     ------
     TypeError
-        If ``metric`` is not a metric, ``time`` or ``curvature`` not a real number, or ``n`` not an
-        integer.
+        If ``metric`` is not a metric, ``time`` or ``loss_curvature`` not a real number, or ``n``
+        not an integer.
     ValueError
-        If ``n`` < 1, ``time`` < 0 or ``curvature`` <= 0.
+        If ``n`` < 1, ``time`` < 0 or ``loss_curvature`` <= 0.
 
     See Also
     --------
@@ -272,11 +272,11 @@ def early_stopping(
     if t < 0:
         msg = f"time must be >= 0, got {t}; it is the learning rate times the number of steps"
         raise ValueError(msg)
-    return np.asarray(-np.expm1(-_positive_curvature(curvature) * t / eigenvalues(metric, n)))
+    return np.asarray(-np.expm1(-_positive_curvature(loss_curvature) * t / eigenvalues(metric, n)))
 
 
 def best_stopping(
-    metric: Metric, signal: Any, noise: Any, *, curvature: float = 1.0
+    metric: Metric, signal: Any, noise: Any, *, loss_curvature: float = 1.0
 ) -> NDArray[np.float64]:
     r"""Return when descent in a metric should stop, for each channel mode by itself.
 
@@ -284,16 +284,16 @@ def best_stopping(
 
     A metric in which all modes should stop at the same time is as good as the best smoother.
 
-    =================  =============  ============================================================
-    symbol             argument       meaning
-    =================  =============  ============================================================
-    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on n channels
-    :math:`s_m`        ``signal``     second moment in mode m of the signal in the weights that
-                                      training would end with, >= 0, shape (n,)
-    :math:`\nu_m`      ``noise``      the same of the noise; noise of variance ν on the targets is
-                                      ν/σ there
-    :math:`\sigma`     ``curvature``  the loss's curvature along a mode of the data, > 0
-    =================  =============  ============================================================
+    =================  ==================  =========================================================
+    symbol             argument            meaning
+    =================  ==================  =========================================================
+    :math:`\lambda_m`  ``metric``          eigenvalues of the metric on n channels
+    :math:`s_m`        ``signal``          second moment in mode m of the signal in the weights that
+                                           training would end with, >= 0, shape (n,)
+    :math:`\nu_m`      ``noise``           the same of the noise; noise of variance ν on the targets
+                                           is ν/σ there
+    :math:`\sigma`     ``loss_curvature``  the loss's curvature along a mode of the data, > 0
+    =================  ==================  =========================================================
 
     Returns
     -------
@@ -305,7 +305,7 @@ def best_stopping(
     TypeError
         If an argument does not hold real numbers.
     ValueError
-        If shapes differ, a second moment is negative or not finite, or ``curvature`` <= 0.
+        If shapes differ, a second moment is negative or not finite, or ``loss_curvature`` <= 0.
 
     See Also
     --------
@@ -326,13 +326,13 @@ def best_stopping(
     s, nu = _moments(signal, noise)
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(s > 0, np.log1p(s / nu), 0.0)
-    return np.asarray(eigenvalues(metric, len(s)) / _positive_curvature(curvature) * gain)
+    return np.asarray(eigenvalues(metric, len(s)) / _positive_curvature(loss_curvature) * gain)
 
 
-def _positive_curvature(curvature: object) -> float:
+def _positive_curvature(loss_curvature: object) -> float:
     cure = "it is an eigenvalue of the data's AᵀA"
-    sigma = finite_number("curvature", curvature, cure=cure)
+    sigma = finite_number("loss_curvature", loss_curvature, cure=cure)
     if sigma <= 0:
-        msg = f"curvature must be > 0, got {sigma}; {cure}"
+        msg = f"loss_curvature must be > 0, got {sigma}; {cure}"
         raise ValueError(msg)
     return sigma

@@ -261,9 +261,9 @@ class Handle:
         """
         self._check_step_is_there()
         selection = self._attachment.selection
-        acting = selection.acting(self.optimizer)
+        acting, raws = selection.acting(self.optimizer)
         acted = {*map(id, acting.parameters)}
-        grads = [widened(g) for p in acting.parameters if (g := p.grad) is not None]
+        grads = [*map(widened, raws)]
         for entry, g in zip(acting.entries, grads, strict=True):
             check_served(g, f"the gradient of {entry.name}")
         recorded = torch.is_grad_enabled() and any(g.requires_grad for g in grads)

@@ -243,15 +243,20 @@ class Selection:
 
     def now(self, optimizer: Optimizer, *, with_gradient: bool = True) -> list[Selected]:
         """Return the tensors to act on now, from the optimizer's groups as they are."""
-        acting = self.acting(optimizer, with_gradient=with_gradient)
+        acting, _ = self.acting(optimizer, with_gradient=with_gradient)
         return [
             *map(
                 Selected, acting.parameters, acting.groups, acting.entries, self.metrics_of(acting)
             )
         ]
 
-    def acting(self, optimizer: Optimizer, *, with_gradient: bool = True) -> Acting:
-        """Return the same as columns, and the same object if nothing has changed."""
+    def acting(
+        self, optimizer: Optimizer, *, with_gradient: bool = True
+    ) -> tuple[Acting, list[Any]]:
+        """Return the same as columns, and the same object if nothing has changed.
+
+        Beside them the gradients, of those that are selected for having one.
+        """
         groups = optimizer.param_groups
         parameters = [*chain.from_iterable([group["params"] for group in groups])]
         held = self._held
@@ -259,11 +264,12 @@ class Selection:
             self._held = None  # if it fails now, so it does the next time
             held = self._hold(optimizer, parameters, with_gradient=with_gradient)
         acting = held.having(self.metrics)
+        grads: list[Any] = []
         if with_gradient:
-            acting = held.with_gradient(acting)
+            acting, grads = held.with_gradient(acting)
         if not acting.parameters:
             self._check(optimizer, parameters, with_gradient=with_gradient)
-        return acting
+        return acting, grads
 
     @property
     def metrics(self) -> list[Metric | None]:
@@ -299,13 +305,11 @@ class Selection:
         groups = optimizer.param_groups
         each = [(p, group, by_id.get(id(p))) for group in groups for p in group["params"]]
         known = [entry for _, _, entry in each if entry is not None]
-        outside = len(known) < len(each)
-        places = [
-            (slot.owner, slot.key, entry.parameter)
-            for entry in (by_id.values() if outside else known)
-            for slot in entry.slots
+        # What is outside may come into the model: then every place counts, empty ones too.
+        modules = [*self.model.modules()] if len(known) < len(each) else []
+        places = [(m, key, p) for m in modules for key, p in m._parameters.items()] or [
+            (slot.owner, slot.key, entry.parameter) for entry in known for slot in entry.slots
         ]
-        modules = [*self.model.modules()] if outside else []
         ruled = [(p, group, e) for p, group, e in each if e is not None and e.rule is not None]
         columns = map(tuple, zip(*ruled, strict=True)) if ruled else ((), (), ())
         held = Held([*groups], parameters, places, modules, inside(modules), Acting(*columns))

@@ -52,7 +52,10 @@ TRANSLATED: tuple[tuple[ModuleType, dict[str, str]], ...] = (
     (shrinkage, {"mode_risk": "F F F"}),
     (blocks, {
         "solve_alone": "a F F",
-        "solve_path": "a a-1 a a a-1 F F",
+        "split_offsets": "a a",
+        "solve_path": "a a a a a F F",
+        "solve_cycle": "a a a a a F F",
+        "solve_network": "a a a a a a F F F b",
         "finish_block": "a FFF a->a",
     }),
     (curvature, {

@@ -2,7 +2,6 @@
     [split_offsets], [solve_network] and [finish_block]: lists of arrays are outside of the
     translator's language. Drawn values tie this file to the code. *)
 From Cdg Require Import Fields Arrays Code Definitions.
-From Coq Require Import List.
 Local Open Scope field_scope.
 
 Section Sharded.
@@ -36,19 +35,19 @@ Definition told : array * array * array :=
   if is_zero c then (fun b => o b / beta, fun _ => 0, fun _ => 0)
   else solve_network o near far rows first last beta c (c / total) periodic count.
 Definition solved (b : nat) : array := fun i =>
-  let '(level, left, right) := told in
+  let '(level, left_, right_) := told in
   fst offsets / alpha
-  + finish_block (fluctuation b) (level b, left b, right b) (alone (sizes b)) (sizes b) i.
+  + finish_block (fluctuation b) (level b, left_ b, right_ b) (alone (sizes b)) (sizes b) i.
 End Blocks.
 
-(** Blocks without rows are left out: the sizes of those with rows, and how many of these are before
-    block b. *)
-Definition kept (sizes : nat -> nat) (count : nat) : nat -> nat :=
-  fun b => nth b (filter (Nat.ltb 0) (map sizes (seq 0 count))) 1%nat.
+(** Blocks without rows are left out: how many with rows there are before block b, and the size of
+    the one with rows that has b of them before it. *)
 Fixpoint before (sizes : nat -> nat) (b : nat) : nat :=
-  match b with
-  | O => O
-  | S a => if Nat.ltb 0 (sizes a) then S (before sizes a) else before sizes a
+  match b with O => O | S a => before sizes a + (if Nat.ltb 0 (sizes a) then 1 else 0) end.
+Fixpoint kept (sizes : nat -> nat) (count b : nat) : nat :=
+  match count with
+  | O => 1
+  | S a => if (Nat.ltb 0 (sizes a) && Nat.eqb (before sizes a) b)%bool then sizes a else kept sizes a b
   end.
 Definition sharded (sizes : nat -> nat) (count : nat) (g : array) (b : nat) : array :=
   solved (kept sizes count) (before sizes count) g (before sizes b).

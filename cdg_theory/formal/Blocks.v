@@ -198,17 +198,16 @@ Proof.
 Qed.
 
 (** With as much of it as the seam's own equation asks for, the path's solution is the cycle's. *)
-Lemma seam_closed (q J n tau C : nat -> F) (beta : F) count level flux unit_level unit_flux :
+Lemma seam_closed (q J n tau C : nat -> F) (beta seam : F) count level flux unit_level unit_flux :
   0 < count -> solves q J n tau C beta false count level flux ->
   solves (dipole count) (fun _ => 0) n tau C beta false count unit_level unit_flux ->
   let end_ := (count - 1)%nat in
   let fall x := tau end_ * x end_ - tau O * x O in
-  1 - C end_ * fall unit_level <> 0 ->
-  let seam := C end_ * (fall level + J end_) / (1 - C end_ * fall unit_level) in
+  seam * (1 - C end_ * fall unit_level) = C end_ * (fall level + J end_) ->
   solves q J n tau C beta true count (fun b => level b + seam * unit_level b)
     (fun b => flux b + seam * (unit_flux b + delta b end_)).
 Proof.
-  intros Hcount (Hb & Hl & Hs) (Hb' & Hl' & Hs') end_ fall Hd seam.
+  intros Hcount (Hb & Hl & Hs) (Hb' & Hl' & Hs') end_ fall H0.
   assert (Hends : forall b, b < count -> delta (prev count b) end_ = delta b O :> F).
   { intros b Hlt. unfold delta, end_. destruct b as [|b]; cbn [prev Nat.eqb]; [now rewrite Nat.eqb_refl|].
     now assert (Nat.eqb b (count - 1) = false) as -> by (apply Nat.eqb_neq; lia). }
@@ -219,8 +218,6 @@ Proof.
     destruct (Nat.ltb_spec (S b) count) as [H|H].
     + assert (Nat.eqb b end_ = false) as -> by (apply Nat.eqb_neq; unfold end_; lia). ring.
     + assert (b = end_) as -> by (unfold end_; lia). rewrite Nat.eqb_refl, next_last by (unfold end_; lia).
-      assert (H0 : seam * (1 - C end_ * fall unit_level) = C end_ * (fall level + J end_))
-        by (unfold seam; now field).
       transitivity (seam * (1 - C end_ * fall unit_level) + seam * C end_ * fall unit_level); [ring|].
       rewrite H0. unfold fall. ring.
   - rewrite (sum_ext _ (fun b => n b * level b + seam * (n b * unit_level b)))
@@ -235,7 +232,8 @@ Lemma solve_cycle_spec (q J n tau C : nat -> F) beta w count : 0 < count -> exis
   let '(unit_level, unit_flux) := solve_path across rest n tau C beta w count in
   let end_ := (count - 1)%nat in
   let fall x := tau end_ * x end_ - tau O * x O in
-  let seam := C end_ * (fall level + J end_) / (1 - C end_ * fall unit_level) in
+  exists seam, (1 - C end_ * fall unit_level <> 0 ->
+    seam * (1 - C end_ * fall unit_level) = C end_ * (fall level + J end_)) /\
   (forall b, fst (solve_cycle q J n tau C beta w count) b = level b + seam * unit_level b) /\
   forall b, snd (solve_cycle q J n tau C beta w count) b = flux b + seam * (unit_flux b + delta b end_).
 Proof.
@@ -247,7 +245,8 @@ Proof.
     + destruct (Nat.eqb b 0); ring.
   - intros b. unfold rest. ring.
   - destruct (solve_path across rest n tau C beta w count) as [unit_level unit_flux]. cbn [fst snd].
-    split; intros b; [ring|]. unfold set, delta.
+    match goal with |- context [?x / ?y] => exists (x / y) end.
+    split; [intros Hd; field; known|]. split; intros b; [ring|]. unfold set, delta.
     destruct (Nat.eqb_spec b (count - 1)) as [->|H]; ring.
 Qed.
 End Cycle.
@@ -323,15 +322,15 @@ Proof.
   assert (Hunit := seam_energy across rest Ha Hr).
   destruct (solve_path across rest n tau C beta w count) as [unit_level unit_flux].
   destruct Hunit as (Hunit & _ & Hfall). destruct (solve_cycle q J n tau C beta w count) as [L' flux'].
-  cbn [fst snd] in Hcode. destruct Hcode as [HL Hflux].
+  cbn [fst snd] in Hcode. destruct Hcode as (seam & Hseam & HL & Hflux).
   set (end_ := (count - 1)%nat) in *.
   assert (Hd : positive (1 - C end_ * (tau end_ * unit_level end_ - tau O * unit_level O))).
   { replace (1 - C end_ * (tau end_ * unit_level end_ - tau O * unit_level O))
       with (1 + C end_ * (tau O * unit_level O - tau end_ * unit_level end_)) by ring.
     apply positive_add_nonnegative; [apply positive_one|].
     apply nonnegative_mul; auto using nonnegative_positive. }
-  destruct (seam_closed q J n tau C beta count level flux unit_level unit_flux Hcount Hpath Hunit
-    (positive_nonzero _ Hd)) as (H1 & H2 & H3).
+  destruct (seam_closed q J n tau C beta seam count level flux unit_level unit_flux Hcount Hpath Hunit
+    (Hseam (positive_nonzero _ Hd))) as (H1 & H2 & H3).
   split; [|split].
   - intros b Hlt. rewrite HL, !Hflux. now apply H1.
   - intros b Hlt. rewrite Hflux, !HL. now apply H2.

@@ -152,11 +152,12 @@ Qed.
 (** T11: the fluxes turned round, the two dot products exchanged, the jump turned round. *)
 Definition twos (_ : nat) : nat := 2.
 Lemma twos_positive b : (0 < twos b)%nat. Proof. unfold twos. lia. Qed.
-Theorem T11_restriction_refuted : ~ restriction (fun F before after => after - before).
+Theorem T11_restriction_refuted :
+  ~ restriction false (@path_laplacian) (fun F before after => after - before) /\
+  ~ restriction true (@cycle_laplacian) (fun F before after => after - before).
 Proof.
-  intros H. assert (E := H rationals i1 i1 number twos 2%nat O 1%nat twos_positive
-    ltac:(lia) ltac:(unfold twos; lia)).
-  refute E.
+  split; intros H; assert (E := H rationals i1 i1 number twos 2%nat O 1%nat twos_positive
+    ltac:(lia) ltac:(unfold twos; lia)); refute E.
 Qed.
 Theorem T11_ends_refuted : ~ ends (fun F own other => other).
 Proof.
@@ -165,25 +166,36 @@ Proof.
     ltac:(apply Qc_is_canon; reflexivity) ltac:(apply Qc_is_canon; reflexivity)) as (_ & _ & E & _).
   refute E.
 Qed.
-Theorem T11_path_refuted : ~ small_system (fun F fall jump => fall - jump).
-Proof.
-  intros H. pose (one' := fun _ : nat => i1). pose (none := fun _ : nat => 0 : rationals).
+Ltac refute_link H := pose (one' := fun _ : nat => i1); pose (none := fun _ : nat => 0 : rationals);
   assert (E := H ordered_rationals none one' one' one' one' i1 i1 2%nat ltac:(side) ltac:(side)
-    ltac:(side) ltac:(side) ltac:(side) ltac:(lia) ltac:(apply Qc_is_canon; reflexivity)).
-  rewrite (surjective_pairing (solve_path _ _ _ _ _ _ _ _)) in E.
-  destruct E as (_ & E & _). specialize (E O ltac:(lia)). refute E.
+    ltac:(side) ltac:(side) ltac:(side) ltac:(lia) ltac:(apply Qc_is_canon; reflexivity));
+  cbv iota in E; match type of E with let '(_, _) := ?t in _ => rewrite (surjective_pairing t) in E end;
+  destruct E as (_ & E & _); specialize (E O ltac:(lia)); refute E.
+Theorem T11_path_refuted : ~ small_system false (fun F fall jump => fall - jump).
+Proof. intros H. refute_link H. Qed.
+(** Twice the energy. *)
+Theorem T11_seam_refuted :
+  ~ small_system true (fun F fall jump => fall - jump) /\ ~ seam_energy (fun F energy => energy + energy).
+Proof.
+  split; intros H; [refute_link H|]. pose (one' := fun _ : nat => i1).
+  assert (E := H ordered_rationals one' one' one' i1 i1 2%nat ltac:(side) ltac:(side)
+    ltac:(side) ltac:(side) ltac:(side) ltac:(lia)).
+  rewrite (surjective_pairing (solve_path _ _ _ _ _ _ _ _)) in E. destruct E as [_ E]. refute E.
 Qed.
 (** A Laplacian for every block by itself, here for the first and the rest. *)
-Definition cut (sizes : nat -> nat) : matrix := fun F x n i => let first := sizes O in
-  if Nat.ltb i first then path_laplacian x first i
-  else path_laplacian (fun j => x (first + j)%nat) (n - first) (i - first).
-Theorem T11_all_gradients_refuted : ~ all_gradients cut.
+Definition cut (periodic : bool) (sizes : nat -> nat) : matrix := fun F x n i => let first := sizes O in
+  if Nat.ltb i first then laplacian periodic x first i
+  else laplacian periodic (fun j => x (first + j)%nat) (n - first) (i - first).
+Theorem T11_all_gradients_refuted :
+  ~ all_gradients false (cut false) /\ ~ all_gradients true (cut true).
 Proof.
-  intros H. pose (k := fun j => sharded (F := rationals) i1 i1 i1 twos 2 number
-    (j / 2)%nat (j mod 2)%nat).
-  assert (E := H ordered_rationals i1 i1 i1 twos 2%nat number ltac:(side) ltac:(side) ltac:(side)
-    twos_positive ltac:(lia) k). cbn zeta in E.
-  enough (E' : gram (F := rationals) (cut twos rationals) i1 i1 i1 k 4 1 = number 1) by refute E'.
-  apply E; [|cbn; lia]. intros b i Hb Hi. unfold k.
-  unfold twos in Hi. destruct b as [|[|b]], i as [|[|i]]; try lia; reflexivity.
+  split; intros H; match goal with H : all_gradients ?p _ |- _ =>
+    pose (k := fun j => sharded (F := rationals) p i1 i1 i1 twos 2 number (j / 2)%nat (j mod 2)%nat);
+    assert (E := H ordered_rationals i1 i1 i1 twos 2%nat number k ltac:(side) ltac:(side) ltac:(side)
+      ltac:(side));
+    cbn zeta in E;
+    enough (E' : gram (F := rationals) (cut p twos rationals) i1 i1 i1 k 4 1 = number 1) by refute E';
+    apply E; [|cbn; lia]; intros b i Hb Hi; unfold k;
+    unfold twos in Hi; destruct b as [|[|b]], i as [|[|i]]; try lia; reflexivity
+  end.
 Qed.

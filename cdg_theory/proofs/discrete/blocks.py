@@ -301,7 +301,7 @@ THEOREMS = (
         variant=partial(_restriction, flux=lambda before, after: after - before),
         perturbed="The same with the fluxes' sign turned round.",
         page=PAGE,
-        formal=("T11_restriction",),
+        formal=("T11_restriction", "T11_restriction_cycle"),
     ),
     Theorem(
         id="T11.response",
@@ -377,6 +377,7 @@ THEOREMS = (
         variant=partial(_seam, gain=2),
         perturbed="The same with twice the energy.",
         page=PAGE,
+        formal=("T11_seam", "T11_seam_energy"),
     ),
     Theorem(
         id="T11.unique",
@@ -407,7 +408,7 @@ THEOREMS = (
         variant=partial(_all_gradients, joined=list),
         perturbed="The same with a Laplacian for every block by itself.",
         page=PAGE,
-        formal=("T11_all_gradients",),
+        formal=("T11_all_gradients", "T11_all_gradients_cycle"),
     ),
     Theorem(
         id="T11.exact",

@@ -1,8 +1,7 @@
 (** The claims of Statements.v with a wrong argument, by a sign, a factor or an end condition, as the
     ledger perturbs them: each is false, shown on rational numbers. *)
 From Coq Require Import ZArith QArith Qcanon Qpower.
-From Cdg Require Import Fields Arrays Code Definitions Sharded RationalNumbers
-  Statements.
+From Cdg Require Import Fields Arrays Code Definitions Sums Order Sharded RationalNumbers Statements.
 Local Open Scope field_scope.
 
 (** Two rational numbers that differ, decided by the kernel. *)
@@ -111,6 +110,38 @@ Proof.
     ltac:(side) O ltac:(lia)). refute E.
 Qed.
 
+(** The mean alone is left for lambda to 0: not for g = (0, 1), eps = 1 and lambda = b / (1 + 2 b). *)
+Section Zero.
+Context {F : ordered}.
+Add Field field_of_ordered : (laws F).
+Lemma not_small (b : F) : positive b -> let lam := b / (1 + (b + b)) in
+  positive lam /\ positive (b - lam) /\
+  ~ positive (1 + (solve_gram number 1 lam None 2 O - mean number 2)).
+Proof.
+  intros Hb lam. assert (H1 := positive_one (F := F)). assert (Hone := F_1_neq_0 (laws F)).
+  assert (Hd : positive (1 + (b + b))) by auto using positive_add.
+  assert (Hl : positive lam) by now apply positive_div.
+  assert (Hb0 := positive_nonzero b Hb). assert (Hd0 := positive_nonzero _ Hd).
+  split; [exact Hl|]. split.
+  - replace (b - lam) with (b * (b + b) / (1 + (b + b))) by (unfold lam; now field).
+    apply positive_div; auto. apply positive_mul; auto. now apply positive_add.
+  - destruct (T5_one_line F 1 lam number 2%nat (number_nonzero 2 ltac:(lia)) Hone (positive_nonzero _ Hl))
+      as [E _]. rewrite E. intros H. apply (positive_not_zero F).
+    assert (H2 : positive (b + b)) by now apply positive_add.
+    replace (0 : F) with ((1 + (mean number 2 / 1 + (number O - mean number 2) / lam - mean number 2))
+      + 1 / (b + b)); [now apply positive_add, positive_div|].
+    assert (1 + 1 <> 0 :> F) by now apply positive_nonzero, positive_add.
+    assert (Hbb := positive_nonzero _ H2).
+    unfold mean, lam. cbn [sum number]. field. repeat split; known.
+Qed.
+End Zero.
+Theorem T3_discrete_h0_refuted :
+  ~ h0_limits (fun F bound lam => positive lam /\ positive (bound - lam)).
+Proof.
+  intros H. destruct (H ordered_rationals number 2%nat O i1 ltac:(lia) ltac:(side)) as (_ & b & Hb & E).
+  destruct (not_small b Hb) as (H1 & H2 & H3). now apply H3, E.
+Qed.
+
 (** Commuting with the rotations is enough; the price is that of the noise only. *)
 Theorem T14_commutant_refuted :
   ~ commutant (fun p n => exists s : nat, (s < n)%nat /\ forall i, p i = ((i + s) mod n)%nat).
@@ -147,6 +178,13 @@ Theorem T18_sweeps_cycle_refuted : ~ second_order_sweeps true lopsided_cycle.
 Proof.
   intros H. destruct (H ordered_rationals i1 i1 i1 i1 number 3%nat ltac:(side) ltac:(side) ltac:(side)
     ltac:(side) ltac:(side)) as [_ E]. specialize (E O ltac:(lia)). refute E.
+Qed.
+
+(** The path's gradient commutes with rotations. *)
+Theorem T18_symmetry_refuted : ~ second_order_commutes false (fun F x n i => x (next n i)).
+Proof.
+  intros H. assert (E := H ordered_rationals i1 i1 i1 i1 number 3%nat O ltac:(side) ltac:(side)
+    ltac:(side) ltac:(side) ltac:(lia)). refute E.
 Qed.
 
 (** T11: the fluxes turned round, the two dot products exchanged, the jump turned round. *)

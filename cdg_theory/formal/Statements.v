@@ -7,7 +7,7 @@
 From Coq Require Import ZArith Reals.
 From Cdg Require Import Fields Arrays Code Definitions Sharded.
 From Cdg Require Sums Order Path Cycle RealNumbers RunningSums Inverse Resolvent Circulant Metric Symmetry
-  Exchangeable Pairs PairPath PairCycle Blocks Flux Whole.
+  Exchangeable Pairs PairPath PairCycle PairSymmetry Blocks Flux Whole.
 Local Open Scope field_scope.
 
 (** A Laplacian, for all fields: row i of L x, for x with n rows. *)
@@ -214,6 +214,21 @@ Theorem T3_discrete_symmetry_cycle : forall (F : ordered) (alpha beta c E : F) g
     solve (fun i => g (next n i)) i = solve g (next n i).
 Proof. exact @Symmetry.cycle_commutes. Qed.
 
+(** Re-weighted H0: at lambda = 1 it is the ordinary gradient, and what it leaves beside the mean is
+    less than any eps for all lambda beyond some bound. *)
+Definition h0_limits (beyond : forall F : ordered, F -> F -> Prop) :=
+  forall (F : ordered) (g : nat -> F) n i eps, 0 < n -> positive eps ->
+  solve_gram g 1 1 None n i = g i /\
+  exists bound, positive bound /\ forall lam, beyond F bound lam ->
+    let rest := solve_gram g 1 lam None n i - mean g n in positive (eps - rest) /\ positive (eps + rest).
+Theorem T3_discrete_h0 : h0_limits (fun F bound lam => positive (lam - bound)).
+Proof. exact @Symmetry.h0_limits. Qed.
+(** It commutes with every permutation of the rows. *)
+Theorem T3_discrete_h0_permutations : forall (F : field) (alpha beta : F) g n p i,
+  number n <> 0 :> F -> permutation p n ->
+  solve_gram (fun i => g (p i)) alpha beta None n i = solve_gram g alpha beta None n (p i).
+Proof. exact @Symmetry.h0_permutes. Qed.
+
 (** * With a curvature term: T18 *)
 
 (** Elements (a, b) of curvature.py's ring: its products, sums and inverses are those of a commutative
@@ -270,6 +285,23 @@ Theorem T18_sweeps_cycle_flux : forall (F : ordered) (beta c d : F) r n,
 Proof.
   intros F beta c d r n Hb Hc Hd Hn Hr. cbn zeta. rewrite (surjective_pairing (seam_flux _ _ _)).
   destruct (PairCycle.cycle_pairs beta c d Hb Hc Hd n Hn r Hr) as (_ & _ & H1 & H2). f_equal; assumption.
+Qed.
+
+(** What the path's gradient commutes with is the reversal, as without a curvature term; the cycle's
+    commutes with rotations, too. (That the mean is kept stands with the sweeps.) *)
+Definition second_order_commutes (periodic : bool)
+  (relabelled : forall F : field, (nat -> F) -> nat -> nat -> F) :=
+  forall (F : ordered) (alpha beta c d : F) g n i,
+  positive alpha -> nonnegative beta -> nonnegative c -> positive d -> i < n ->
+  let solve g := solve_second_order g alpha (curvature_factors beta c d n periodic) n in
+  solve (relabelled F g n) i = relabelled F (solve g) n i.
+Theorem T18_symmetry : second_order_commutes false (@reversed).
+Proof. intros F alpha beta c d g n i Ha Hb Hc Hd Hi. now apply PairSymmetry.path_reverses. Qed.
+Theorem T18_symmetry_cycle : second_order_commutes true (@reversed) /\
+  second_order_commutes true (fun F x n i => x (next n i)).
+Proof.
+  split; intros F alpha beta c d g n i Ha Hb Hc Hd Hi;
+    [now apply PairSymmetry.cycle_reverses | now apply PairSymmetry.cycle_rotates].
 Qed.
 
 (** * Exchangeable channels: T14 *)

@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 FILES = (
     "Fields", "Arrays", "Code", "Definitions", "Sums", "Order", "Loops", "Path", "Cycle",
     "RunningSums", "Inverse", "Resolvent", "Circulant", "Metric", "Symmetry", "Exchangeable",
-    "Pairs", "PairLoops", "PairPath", "PairCycle", "Blocks", "Sharded", "Flux", "Whole",
+    "Pairs", "PairLoops", "PairPath", "PairCycle", "PairSymmetry", "Blocks", "Sharded", "Flux", "Whole",
     "RealNumbers", "RationalNumbers", "Statements", "Refuted",
 )  # fmt: skip
 STATED = ("Statements", "Refuted")

@@ -27,8 +27,8 @@ FOLDER = Path(__file__).parent
 FILES = (
     "Fields", "Arrays", "Code", "Definitions", "Sums", "Order", "Loops", "Path", "Cycle",
     "RunningSums", "Inverse", "Resolvent", "Circulant", "Metric", "Symmetry", "Exchangeable",
-    "Pairs", "PairLoops", "PairPath", "PairCycle", "PairSymmetry", "Blocks", "Sharded", "Flux", "Whole",
-    "RealNumbers", "RationalNumbers", "Statements", "Refuted",
+    "Pairs", "PairLoops", "PairPath", "PairCycle", "PairSymmetry", "Blocks", "Sharded", "Flux",
+    "Whole", "RealNumbers", "RationalNumbers", "Statements", "Refuted",
 )  # fmt: skip
 STATED = ("Statements", "Refuted")
 #: What the standard library's real numbers are built on; allowed to theorems named ..._real.

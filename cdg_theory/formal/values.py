@@ -143,10 +143,9 @@ def _blocks(draw: _Draw) -> Iterator[str]:
     q, J, o = (draw.vector(count) for _ in "qJo")
     n, tau, C = (draw.positives(count) for _ in ("n", "tau", "C"))
     beta, w = draw.positive(), draw.positive()
-    columns = [own[:, None] for own in (q, J, n, tau, C)]
     arrays = f"{' '.join(map(_vector, (q, J, n, tau, C)))} {_scalar(beta)} {_scalar(w)} {count}"
     for solve in (blocks.solve_path, blocks.solve_cycle):
-        level, flux = solve(*columns, beta, w)
+        level, flux = solve(q[:, None], J[:, None], n[:, None], tau[:, None], C[:, None], beta, w)
         term = f"({solve.__name__} (F := F) {arrays})"
         yield _rows(f"(fst {term})", level[:, 0])
         yield _rows(f"(snd {term})", flux[:, 0])
@@ -168,8 +167,8 @@ def _sharded(draw: _Draw) -> Iterator[str]:
     sizes = [draw.random.randint(1, 2) for _ in range(draw.random.randint(1, 2))]
     sizes.insert(draw.random.randint(0, len(sizes)), draw.random.choice((0, 1)))
     # Without a derivative, without a fluctuation, or with both.
-    alpha, (beta, c) = draw.positive(), draw.random.choice(((1, 1), (1, 0), (0, 1)))
-    beta, c = beta * draw.positive(), c * draw.positive()
+    kept = draw.random.choice(((1, 1), (1, 0), (0, 1)))
+    alpha, beta, c = (draw.positive() * factor for factor in (1, *kept))
     parts = [draw.vector(size)[:, None] for size in sizes]
     numbers = " ".join(map(_scalar, (alpha, beta, c)))
     lengths = f"(fun b => nth b [{'; '.join(map(str, sizes))}]%nat 1%nat)"

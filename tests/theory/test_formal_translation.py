@@ -157,8 +157,8 @@ def test_every_translated_function_has_drawn_values() -> None:
     text, _ = drawn_values()
     names = {name for _, functions in language.TRANSLATED for name in functions}
     # Called by the others, or over the reals.
-    inner = {"eliminate_row", "path_pivots", "solve_network", "split_mean", "carry_forward", "carry_backward",
-             "close", "solve_fluctuation", "cycle_excess",
+    inner = {"eliminate_row", "path_pivots", "split_mean", "carry_forward", "carry_backward",
+             "close", "solve_fluctuation", "cycle_excess", "solve_network",
              "Ring.times", "Ring.act", "Ring.inverse", "eliminate_pair", "pair_carries", "_plus",
              "_minus", "homogeneous_pairs", "path_pair_factors", "cycle_pair_factors", "close_seam",
              "solve_curvature"}  # fmt: skip

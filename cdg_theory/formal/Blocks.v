@@ -15,6 +15,8 @@ Fixpoint Y b := match b with
   | O => q O
   | S a => q (S a) + block_carry a * (tau a * Y a + E a * J a) end.
 
+Lemma own_quotient (x : F) : x <> 0 -> x / x = 1.
+Proof. intros H. now field. Qed.
 (** A carry of block m, however its divisor is written. *)
 Ltac carries Hp m := repeat match goal with
   | |- context [C m / ?d] => rewrite (Hp d) by (unfold divisor; ring)

@@ -250,6 +250,16 @@ Proof.
   - unfold R. rewrite !Pairs.times_spec, Pairs.minus_spec. now apply Pairs.turn_square.
 Qed.
 
+(** It is a field where the polynomial z^2 + c z + beta d has no root. *)
+Theorem T18_ring_field : forall (F : field) (beta c d : F),
+  (forall z, z * z + c * z + beta * d <> 0) ->
+  let R := {| ring_c := c; ring_omega := beta * d |} in
+  forall y, y <> (0, 0) -> Ring_times R y (Ring_inverse R y) = (1, 0).
+Proof.
+  intros F beta c d Hroot R y Hy. unfold R. rewrite Pairs.times_spec. apply Pairs.inverse_spec.
+  now apply Pairs.rootless.
+Qed.
+
 (** What the code carries is R_i = 1 / (1 + E_i), E_{i+1} = T + R_i E_i, for E_i = q A_i + B_i T: the
     terms of the pivots are not negative, and so no divisor vanishes. *)
 Definition pair_pivots (after : forall F : field, F * F -> F * F -> F * F) :=
@@ -373,6 +383,23 @@ Definition small_system (periodic : bool) (sum_of : forall F : field, F -> F -> 
   sum (fun b => n b * level b) count = 0.
 Theorem T11_path : small_system false (fun F fall jump => fall + jump).
 Proof. intros F q J n tau C beta w count H1 H2 H3 H4 H5 H6. now apply Blocks.solve_path_ordered. Qed.
+(** The path's over any field in which no divisor vanishes: the pivots, and the last row's. *)
+Theorem T11_path_any_field : forall (F : field) q J n tau C (beta w : F) count,
+  let E := block_excess beta n tau C in
+  (forall b, n b <> 0) -> (forall b, S b < count -> C b * tau b + E b <> 0) -> beta + w <> 0 ->
+  (forall h, h (count - 1)%nat = 1 ->
+    (forall b, S b < count -> h b = C b / (C b * tau b + E b) * tau (S b) * h (S b)) ->
+    E (count - 1)%nat + w * sum (fun b => n b * h b) count <> 0) ->
+  0 < count -> sum q count = 0 ->
+  let '(level, flux) := solve_path q J n tau C beta w count in
+  (forall b, b < count -> beta * n b * level b = q b + flux (prev count b) - flux b) /\
+  (forall b, b < count -> flux b = if followed false count b
+    then C b * (tau b * level b - tau (next count b) * level (next count b) + J b) else 0) /\
+  sum (fun b => n b * level b) count = 0.
+Proof.
+  intros F q J n tau C beta w count E Hn Hd Hw Hlast Hcount Hq.
+  apply Blocks.solve_path_solves; auto using Blocks.own_quotient.
+Qed.
 Theorem T11_seam : small_system true (fun F fall jump => fall + jump).
 Proof. intros F q J n tau C beta w count H1 H2 H3 H4 H5 H6. now apply Blocks.solve_cycle_ordered. Qed.
 (** The seam's divisor is at least 1: what a unit flux over the seam makes the ends fall apart by is

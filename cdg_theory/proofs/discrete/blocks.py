@@ -358,7 +358,7 @@ THEOREMS = (
         variant=partial(_path, link=lambda C, fall, J: C * (fall - J)),
         perturbed="The same with the jump's sign turned round.",
         page=PAGE,
-        formal=("T11_path",),
+        formal=("T11_path", "T11_path_any_field"),
     ),
     Theorem(
         id="T11.seam",

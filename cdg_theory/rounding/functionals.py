@@ -28,7 +28,7 @@ from cdg_theory.rounding.bounds import (
     stored,
 )
 from cdg_theory.rounding.formats import float_format
-from cdg_theory.rounding.pair_functionals import counted, known_error
+from cdg_theory.rounding.pair_functionals import counted, known_errors
 from cdg_theory.rounding.pairs import PairSteps
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ def functional_error_bound(
     mean, r = split_mean(np.array(g, dtype=np.float64))
     if curved and n > 1:
         steps = PairSteps.of(metric, n, u, inner.smallest_normal)
-        x, error = known_error(metric, steps, g, mean_error)
+        x, over_pairs, in_differences = known_errors(metric, steps, g, mean_error)
+        error = np.maximum(over_pairs, in_differences)
         k, least = mean / metric.mean + x, np.zeros_like(x)
     else:
         closing = forward_error_bound(g, metric, dtype=dtype, accumulator=accumulator)

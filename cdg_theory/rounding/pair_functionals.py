@@ -3,7 +3,8 @@ r"""Theorem 7 with a curvature, for kernels that know the sweeps' constants befo
 As :mod:`~cdg_theory.rounding.functionals`, with pairs: the pair at the last row,
 :math:`z_{n-1}=\sum_j w_jg_j`, w the column of the inverse for the load :math:`e_{n-1}-\frac1n`, and
 on the cycle the seam's flux :math:`\varphi=-(1+2h_0)^{-1}\sum_jh_jg_j`. Nothing is taken off
-afterwards, so the kernels of the errors are those of the open sweeps.
+afterwards, so the kernels of the errors are those of the open sweeps. A kernel may sweep over pairs
+or in differences (:mod:`~cdg_theory.rounding.differences`); the bound is the larger of the two.
 
 A kernel may count from the column's first number, :math:`g_j-g_0`: then a large mean never meets a
 weight, but a small number is a large one. And its forward sweep may run before the mean is known,
@@ -21,6 +22,7 @@ import numpy as np
 
 from cdg_theory.discrete.curvature import carry_backward, carry_forward
 from cdg_theory.discrete.sweeps import split_mean
+from cdg_theory.rounding.differences import cholesky_errors, sweep_errors
 from cdg_theory.rounding.pairs import (
     ClosedSweeps,
     PairSteps,
@@ -29,6 +31,7 @@ from cdg_theory.rounding.pairs import (
     as_column,
     cancellation,
     closed_error,
+    homogeneous,
     moduli,
     travelled,
 )
@@ -95,44 +98,82 @@ def counted(g: Array) -> Array:
     return sizes
 
 
-def known_error(metric: Metric, steps: PairSteps, g: Array, mean: Array) -> tuple[Array, Array]:
-    """Return x and its error; ``mean`` is the error of the mean of g."""
-    n, u, tiny, factors, ring = steps.n, steps.u, steps.tiny, steps.factors, steps.factors.ring
+def _swept_pairs(steps: PairSteps, size: Pair, z: Pair) -> tuple[Pair, Pair]:
+    """Return the loads and the local errors of sweeps over pairs, the end's apart."""
+    u, tiny, ring = steps.u, steps.tiny, steps.factors.ring
+    carried = steps.rounded((size[0][:-1], size[1][:-1]))
+    into = [size[i][:-1] + abs(z[i][1:]) for i in (0, 1)]
+    back = steps.rounded((into[0], into[1]))
+    again = apply_moduli(moduli(ring, as_column(steps.factors.carry)), (into[0], into[1]))
+    loads = list(steps.factor_loads(z))
+    locals_ = [np.zeros_like(z[0]), np.zeros_like(z[0])]
+    for i in (0, 1):
+        loads[i][1:] += carried[i]
+        loads[i] += 3 * u * size[i] + tiny
+        locals_[i][:-1] = back[i] + 4 * u * again[i] + tiny
+    return (loads[0], loads[1]), (locals_[0], locals_[1])
+
+
+def _mean_responses(steps: PairSteps, H: Array, bound: float) -> Array:
+    """Return the level that one unit of load in every row makes, the larger of both kinds."""
+    ring, carry = steps.factors.ring, steps.factors.carry
+    level, moment = np.zeros((steps.n, 1)), np.ones((steps.n, 1))
+    carry_forward(level, moment, ring, carry)
+    last = level[-1].copy()
+    carry_backward(level, moment, ring, carry)
+    larger: Array = np.maximum(abs(level), abs(level - bound * H[1][:, None] * last))
+    return larger
+
+
+def known_errors(
+    metric: Metric, steps: PairSteps, g: Array, mean: Array
+) -> tuple[Array, Array, Array]:
+    """Return x and its error, by sweeps over pairs and by sweeps in differences.
+
+    ``mean`` is the error of the mean of g.
+    """
+    n, u, factors, ring = steps.n, steps.u, steps.factors, steps.factors.ring
     _, r = split_mean(g)
     largest = counted(g)
     sweeps = ClosedSweeps.of(factors, r)
     z, flux = sweeps.z, sweeps.flux
-    weights, errors = _weights(metric, n, u, tiny)
+    weights, errors = _weights(metric, n, u, steps.tiny)
     end = _summed(_columns(weights, 0), _columns(errors, 0), largest, u)
 
     # Sizes in the forward sweep, on moduli; the flux enters at the first row.
     size = np.zeros_like(g), largest + largest.mean(axis=0)
-    loads, locals_ = list(steps.factor_loads(z)), [np.zeros_like(g), np.zeros_like(g)]
+    wrong: Pair = (np.zeros_like(mean), np.zeros_like(mean))
     if factors.seam is not None:
         wrong = _seam_error(steps, _columns(weights, 1), _columns(errors, 1), largest, r)
         through = apply_moduli(moduli(ring, (factors.seam[0, -1], factors.seam[1, -1])), wrong)
         end = end[0] + through[0], end[1] + through[1]
         for i in (0, 1):
             size[i][0] += abs(flux[i])
-            loads[i][0] += wrong[i]
     first, second, third, fourth = moduli(ring, factors.carry)
     for i in range(n - 1):
         level, moment = size[0][i], size[1][i]
         size[0][i + 1] += first[i] * level + second[i] * moment
         size[1][i + 1] += third[i] * level + fourth[i] * moment
 
-    carried = steps.rounded((size[0][:-1], size[1][:-1]))
-    into = [size[i][:-1] + abs(z[i][1:]) for i in (0, 1)]
-    back = steps.rounded((into[0], into[1]))
-    again = apply_moduli(moduli(ring, as_column(factors.carry)), (into[0], into[1]))
+    (loads, locals_), (own_loads, own_locals) = (
+        _swept_pairs(steps, size, z),
+        sweep_errors(steps, size, z, abs(flux[0])),
+    )
+    known = cholesky_errors(*steps.weights, n)
+    slant = known.stiffness + ring.c
     for i in (0, 1):
-        loads[i][1:] += carried[i]
-        loads[i] += 3 * u * size[i] + tiny
-        locals_[i][:-1] = back[i] + 4 * u * again[i] + tiny
+        loads[i][0] += wrong[i]
+        own_loads[i][0] += wrong[i] + i * slant[0] * wrong[0]
+    # In differences the end's moment follows from what the loads change of the last level.
+    H = homogeneous(factors)
+    bound, pull = steps.weights[2] / known.B[-1], known.stiffness[-1] / known.B[-1]
+    last = abs(H[0] + (ring.c - slant) * H[1]) @ own_loads[0] + abs(H[1]) @ own_loads[1]
+    own_locals[0][-1] += end[0]
+    own_locals[1][-1] += pull * end[0] + bound * (wrong[0] + last)
+    for i in (0, 1):
         locals_[i][-1] = end[i]
-    error, _ = travelled(factors, (loads[0], loads[1]), (locals_[0], locals_[1]), closed=False)
-    # The mean's error is one shift of all rows.
-    level, moment = np.zeros((n, 1)), np.ones((n, 1))
-    carry_forward(level, moment, ring, factors.carry)
-    carry_backward(level, moment, ring, factors.carry)
-    return z[0], error + np.abs(level) * mean + 2 * u * abs(z[0])
+    (error, _), (own_error, _) = travelled(
+        factors, (loads, locals_, 0.0), (own_loads, own_locals, slant), closed=False
+    )
+    more = _mean_responses(steps, H, bound) * mean + 2 * u * np.abs(z[0])
+    return z[0], error + more, own_error + more

@@ -154,16 +154,27 @@ def _closed(element: Element, factors: CurvatureFactors) -> Element:
     return a + more[0], b + more[1]
 
 
-def travelled(factors: CurvatureFactors, loads: Pair, locals_: Pair, *, closed: bool) -> Pair:
-    r"""Return :math:`\sum_j|K_{ij}|\,\mathrm{load}_j+\sum_j|N_{ij}|\,\ell_j` for every row i."""
-    ring, n = factors.ring, len(loads[0])
-    level, moment = np.zeros_like(loads[0]), np.zeros_like(loads[0])
+def travelled(
+    factors: CurvatureFactors, *errors: tuple[Pair, Pair, Any], closed: bool
+) -> list[Pair]:
+    r"""Return :math:`\sum_j|K_{ij}|\,\mathrm{load}_j+\sum_j|N_{ij}|\,\ell_j` for every row i.
+
+    Each of the ``errors`` is loads, local errors and a slant: the first number of load j stands for
+    a load along (1, -slant).
+    """
+    ring, n = factors.ring, len(errors[0][0][0])
+    sums = [(np.zeros_like(loads[0]), np.zeros_like(loads[0])) for loads, _, _ in errors]
     for columns, *kernels in _kernels(factors, n, closed=closed):
-        for (a, b), (first, second) in zip(kernels, (loads, locals_), strict=True):
-            size = abs(b)
-            level += abs(a + ring.c * b) @ first[columns] + size @ second[columns]
-            moment += ring.omega * (size @ first[columns]) + abs(a) @ second[columns]
-    return level, moment
+        for (level, moment), (loads, locals_, slant) in zip(sums, errors, strict=True):
+            slants = np.broadcast_to(slant, n)[columns], 0.0
+            for (a, b), (first, second), down in zip(
+                kernels, (loads, locals_), slants, strict=True
+            ):
+                size = abs(b)
+                level += abs(a + (ring.c - down) * b) @ first[columns] + size @ second[columns]
+                moment += abs(ring.omega * b + a * down) @ first[columns]
+                moment += abs(a) @ second[columns]
+    return sums
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,7 +264,7 @@ def closed_error(steps: PairSteps, sweeps: ClosedSweeps, own: Array) -> Pair:
     sums = before[0].sum(axis=0), before[1].sum(axis=0)
 
     # What is taken off: η = XH, with the sums' inverse X.
-    H = _homogeneous(factors)
+    H = homogeneous(factors)
     X = ring.inverse((H[0].sum(), H[1].sum()))
     total = abs(sums[0]), abs(sums[1])
     scaled = apply_moduli(moduli(ring, X), total)
@@ -271,7 +282,9 @@ def closed_error(steps: PairSteps, sweeps: ClosedSweeps, own: Array) -> Pair:
         loads[i][1:] += through[i]
         loads[i] += u * abs(y[i])
         locals_[i][:-1] = back[i] + u * added[i] + tiny
-    error = travelled(factors, (loads[0], loads[1]), (locals_[0], locals_[1]), closed=True)
+    error = travelled(factors, ((loads[0], loads[1]), (locals_[0], locals_[1]), 0.0), closed=True)[
+        0
+    ]
 
     # The closing's own: the sums, the inverse of ΣH, the product XH, the subtraction.
     spread = apply_moduli(moduli(ring, (abs(H[0]).sum(), abs(H[1]).sum()), summed=True), scaled)
@@ -300,7 +313,7 @@ def closed_error(steps: PairSteps, sweeps: ClosedSweeps, own: Array) -> Pair:
     return error[0] + direct[0], error[1] + direct[1]
 
 
-def _homogeneous(factors: CurvatureFactors) -> Array:
+def homogeneous(factors: CurvatureFactors) -> Array:
     """Return H, of which the closing weights are a multiple."""
     ring = factors.ring
     H: list[Element] = [(1.0, 0.0)]

@@ -16,7 +16,9 @@ With r = g − ḡ and x the solution of mean zero of (βI + cL)x = r:
 
 With a curvature the sweeps go over pairs (:mod:`cdg_theory.discrete.curvature`), and each constant
 is a pair: the last row's, and on the cycle the flux φ over the seam that the forward sweep starts
-from. Here too the weights are a row of the inverse, which is symmetric over the ring.
+from. Here too the weights are a row of the inverse, which is symmetric over the ring. The CPU
+kernels sweep in differences (:mod:`cdg_theory.discrete.cholesky`), and ask of the last row for its
+level alone.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdg_theory.discrete.cholesky import cholesky_factors
 from cdg_theory.discrete.curvature import CurvatureFactors, solve_path
 from cdg_theory.discrete.sweeps import factors_of, solve_fluctuation, split_mean, sweep_factors
 
@@ -38,8 +41,8 @@ if TYPE_CHECKING:
 
 # Which kernel a member of the family takes.
 SCALE, PULL, SUMS, SWEEPS, DOUBLE_PULL, DOUBLE_SWEEPS, PAIRS, DOUBLE_PAIRS = range(8)
-# α, then β (PULL) or c, then whether the columns close to a cycle: before the arrays of n numbers.
-FIXED = 3
+# Before the arrays of n numbers: α, β (PULL) or c, whether the columns close to a cycle, and d.
+FIXED = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +59,9 @@ class Coefficients:
                 what comes from the row before in the forward sweep, and from the row after in
                 the backward sweep), ``gain``, ``response`` and ``homogeneous`` (what the forward
                 sweep has made, *before* row i, of the column of ones and of a unit start)
-    ``PAIRS``   the four of R, row by row of its matrix (the last of each is not used), then two
-                for each pair, of level and of moment: ``end`` and ``start``
+    ``PAIRS``   the four of R, row by row of its matrix (the last of each is not used), two for
+                each pair, of level and of moment, ``end`` and ``start``, and the two of the
+                Cholesky factorization, ``carry`` p and ``pull`` s (the last not used)
     ==========  =============================================================================
 
     ``DOUBLE_PULL``, ``DOUBLE_SWEEPS`` and ``DOUBLE_PAIRS`` serve float64 gradients. The arrays are
@@ -92,19 +96,19 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
     --------
     >>> from cdg_theory import Metric
     >>> coefficients(Metric.reweighted_h0(4.0), 8).values
-    array([1., 4., 0.])
+    array([1., 4., 0., 0.])
     """
     kind = kind_of(metric, n, double=double)
     if kind == SCALE:
-        return Coefficients(kind, np.array([metric.mean, 0.0, 0.0]))
+        return Coefficients(kind, np.array([metric.mean, 0.0, 0.0, 0.0]))
     if kind in {PULL, DOUBLE_PULL}:
-        return Coefficients(kind, np.array([metric.mean, metric.fluctuation, 0.0]))
+        return Coefficients(kind, np.array([metric.mean, metric.fluctuation, 0.0, 0.0]))
     if kind in {PAIRS, DOUBLE_PAIRS}:
         return Coefficients(kind, _pair_values(metric, n, double=double))
 
     factors = sweep_factors(metric, n)
     cyclic = factors.flux is not None
-    fixed = [metric.mean, metric.stiffness(n), float(cyclic)]
+    fixed = [metric.mean, metric.stiffness(n), float(cyclic), 0.0]
     before = np.concatenate([[1.0], factors.carry])
     after = np.concatenate([factors.carry, [1.0]])
     if double:
@@ -150,7 +154,8 @@ def _pair_values(metric: Metric, n: int, *, double: bool) -> NDArray[np.float64]
     ring, seam, release = factors.ring, factors.seam, factors.release
     carry = np.zeros((2, 2, n))
     carry[..., :-1] = element_matrix(ring, factors.carry)
-    fixed = [metric.mean, 0.0, float(seam is not None)]
+    c, d = metric.stiffness(n), metric.rigidity(n)
+    fixed = [metric.mean, c, float(seam is not None), d]
     nothing = np.zeros((2, n))
     if double:
         released = nothing if release is None else np.repeat(np.array(release)[:, None], n, 1)
@@ -166,4 +171,6 @@ def _pair_values(metric: Metric, n: int, *, double: bool) -> NDArray[np.float64]
     if seam is not None and release is not None:
         start = -np.array(ring.times(release, (seam[0], seam[1])))
         a, b = np.array([a, b]) + ring.times((seam[0, -1], seam[1, -1]), (start[0], start[1]))
-    return np.concatenate([fixed, carry.ravel(), b, a, start[1], start[0]])
+    known = np.zeros((2, n))
+    known[:, :-1] = cholesky_factors(metric.fluctuation, c, d, n)
+    return np.concatenate([fixed, carry.ravel(), b, a, start[1], start[0], known.ravel()])

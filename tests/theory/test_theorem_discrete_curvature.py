@@ -59,6 +59,22 @@ class _Turned(Ring):
         return level, moment + 2 * self.omega * y[1] * pair[0]
 
 
+def _down_from_the_row_before(r, factors, start):
+    y, z = start
+    for i, (p, s) in enumerate(factors.T):
+        y = y + r[i]
+        r[i], handed = y + z, r[i - 1] if i else z
+        y = y - s * handed
+        z = p * r[i]
+
+
+def _up_without_the_pull(z, factors, end):
+    z[-1], v = end
+    for i in reversed(range(factors.shape[1])):
+        v = factors[0, i] * (v + z[i])
+        z[i] = z[i + 1] + v
+
+
 PIVOT = "curvature.eliminate_pair"
 FACTORS = "curvature.curvature_factors"
 
@@ -82,6 +98,11 @@ test_mutant_is_refused = refusals(
     ("T18.sweeps-cycle", "curvature.seam_flux", lambda f: lambda r, own: [-x for x in f(r, own)]),
     ("T18.sweeps-cycle", "curvature.close_seam", lambda _: lambda pair, flux, factors: pair),  # noqa: ARG005
     ("T18.sweeps-cycle", "curvature.carry_forward", lambda _: _forward_skips),
+    ("T18.cholesky", "cholesky.cholesky_factors", lambda f: lambda *args: f(*args)[::-1]),
+    ("T18.cholesky", "cholesky.cholesky_factors", lambda f: lambda b, c, d, n: f(b, 2 * c, d, n)),
+    ("T18.cholesky", "cholesky.sweep_down", lambda _: _down_from_the_row_before),
+    ("T18.cholesky", "cholesky.sweep_up", lambda _: _up_without_the_pull),
+    ("T18.cholesky", "cholesky.solve_from_end", lambda f: lambda r, w, x, _: f(r, w, x, (0, 0))),
     ("T18.solve-exact", PIVOT, lambda f: lambda p, q, a, b: f(p, q, a, b + q)),
     ("T18.solve-exact", "curvature.carry_backward", lambda _: _backward_doubles),
     ("T18.solve-exact", "Metric.rigidity", lambda f: lambda self, n: f(self, n) / 2),

@@ -1,6 +1,7 @@
 """T7 with a curvature: errors lie within the bound, and what does not is refused."""
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from cdg_theory.certificates.search import largest_fraction
 from cdg_theory.discrete import curvature, riemannian_gradient
 from cdg_theory.proofs.rounding.pairs import pair_functional_gradient
 from cdg_theory.rounding.bounds import forward_error_bound
+from cdg_theory.rounding.differences import cholesky_errors
 from cdg_theory.rounding.formats import FORMATS
 from cdg_theory.rounding.functionals import functional_error_bound
 
@@ -56,6 +58,14 @@ def test_float32_with_float64_inside_is_half_an_ulp_and_next_to_nothing() -> Non
         for bound in (forward_error_bound, functional_error_bound):
             found = bound(g, metric, dtype="float32")
             assert (found.bound <= 0.51 * 2.0**-23 * np.abs(found.gradient).max(axis=0)).all()
+
+
+def test_the_factors_in_differences_keep_their_digits() -> None:
+    n, v = 200, 2.0**-53
+    for beta, c, d in product((0.0, 1e-6, 0.3, 1e12), (0.0, 1e-12, 0.7, 1e9), (1e-12, 0.6, 1e12)):
+        known = cholesky_errors(beta, c, d, n)
+        assert known.p_error.max() < 10 * v
+        assert (known.s_error <= 10 * n * v * known.s).all()
 
 
 @pytest.mark.parametrize("boundary", ENDS)

@@ -19,7 +19,8 @@ from cdg_theory.metric import Metric
 from cdg_theory.rounding.bounds import forward_error_bound
 from cdg_theory.rounding.formats import FORMATS
 from cdg_theory.rounding.functionals import functional_error_bound, sum_is_exact
-from cdg_theory.rounding.pairs import V
+from cdg_theory.rounding.pair_functionals import known_errors
+from cdg_theory.rounding.pairs import PairSteps, V
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,21 +61,27 @@ class _Page:
 
     def __init__(self, metric: Metric, n: int, accumulator: str, products: int) -> None:
         fmt = FORMATS[accumulator]
+        self.of_y = 3
         self.n, self.u, self.tiny = n, fmt.unit_roundoff, fmt.smallest_normal
         self.periodic, one = metric.boundary == "periodic", np.eye(2)
         beta, c, d = metric.fluctuation, metric.stiffness(n), metric.rigidity(n)
         self.c, self.T = c, np.array([[0.0, -1.0], [beta * d, c]]) / d
         p, q, A, B, E = c / d, beta / d, 0.0, 1.0, self.T
         R, known, constant, slope = [], [], [0.0], [0.0]
+        excess, pivots = [E], []
         for _ in range(n - 1):
             W, N = q * A * A + p * A * B + B * B, float(np.linalg.det(one + E))
             error = (2 * q * A + p * B + 5 * q * W) / N + 3
             known.append(V * (q * A / (1 + q * A) + 2 + error))
             R.append(np.linalg.inv(one + E))
             A, B, E = (A + W) / N, 1 + B / N, self.T + R[-1] @ E
+            excess.append(E)
+            pivots.append(error)
             constant.append(V * q * A * (4 * W / (A * N) + 2 + error))
             slope.append(V * ((B - 1) * (error + 1) + B))
-        self.R, e, u = np.array(R), np.array(known), self.u
+        self.R, self.E, self.pivots = np.array(R), np.array(excess), np.array(pivots)
+        self.changes = np.array([constant, slope])
+        e, u = np.array(known), self.u
         first = e + V + products * u
         entries = [[first, e + 3 * u], [e + 2 * V + 4 * u, e + 3 * u]]
         self.rounded = np.moveaxis(np.array(entries), 2, 0) * np.abs(self.R)
@@ -164,8 +171,8 @@ class _Page:
         missed = ((errors + (self.n + 4) * self.u * np.abs(z)) * np.abs(g)[:, None]).sum(0)
         return z, errors, missed
 
-    def known(self, g: Array, mean: Array) -> tuple[Array, Array]:
-        """Return z and the error of x for known constants; ``mean`` is that of the mean."""
+    def known(self, g: Array, mean: Array) -> tuple[Array, Array, Array]:
+        """Return x and its errors for known constants; ``mean`` is that of the mean."""
         n, u, c, r = self.n, self.u, self.c, g - g.mean(0)
         z, flux, _ = self.closed(r, np.zeros_like(r))
         largest = np.abs(g) + np.abs(g[0])
@@ -174,6 +181,7 @@ class _Page:
         size = np.stack([np.zeros_like(moduli), moduli], axis=1)
         size[0] += np.abs(flux)
         load, local = self.tau @ np.abs(z) + self.tiny, np.zeros_like(z)
+        entered = np.zeros_like(end)
         if self.periodic:
             h, h_error, missed = self.functional(np.eye(n)[0] - np.eye(n)[-1], largest)
             element, release = self.seam()
@@ -182,9 +190,9 @@ class _Page:
             lower = self.T[1, 0] * b / -self.T[0, 1]
             missed = missed + np.array([[a + c * b, b], [lower, a]]) @ np.abs(release) @ sums
             known = (6 * _cancellation(inverse, c) + 7) * V + 6 * u
-            wrong = np.abs(release) @ missed + known * _wide(release, c) @ sums
-            load[0] += wrong
-            end = end + np.abs(element[-1]) @ wrong
+            entered = np.abs(release) @ missed + known * _wide(release, c) @ sums
+            load[0] += entered
+            end = end + np.abs(element[-1]) @ entered
         for i in range(n - 1):
             size[i + 1] += np.abs(self.R[i]) @ size[i]
         into = size[:-1] + np.abs(z[1:])
@@ -194,8 +202,78 @@ class _Page:
         local[-1] = end
         K, N = self.kernels(closed=False)
         error = np.abs(K) @ load.reshape(2 * n, -1) + np.abs(N) @ local.reshape(2 * n, -1)
-        shift = np.abs(K[::2, 1::2].sum(1))[:, None] * mean
-        return z[:, 0], error[::2] + shift + 2 * u * np.abs(z[:, 0])
+        own, shift = self.differences(size, z, flux, entered, end)
+        shift = np.maximum(np.abs(K[::2, 1::2].sum(1)), shift)[:, None] * mean
+        shift = shift + 2 * u * np.abs(z[:, 0])
+        return z[:, 0], error[::2] + shift, own + shift
+
+    def differences(
+        self, size: Array, z: Array, flux: Array, wrong: Array, end: Array
+    ) -> tuple[Array, Array]:
+        """Return the error of x for sweeps in differences, and x for a load of 1 in every row."""
+        n, u, tiny, c, columns = self.n, self.u, self.tiny, self.c, z.shape[2]
+        d, beta, p = -1 / self.T[0, 1], self.T[1, 0], self.T[1, 1]
+        q = beta / d
+        B, rho = -d * self.E[:, 0, 1], d * self.R[:, 0, 1]
+        beta_A = d * self.E[:, 0, 0]
+        carry, pull = rho / (1 + rho), beta_A[1:] / (d * B[1:])
+
+        # Errors of E, in the basis 1 and T, where entry by entry only moduli count.
+        def basis(M: Array) -> Array:
+            x, y = M[0, 0], -d * M[0, 1]
+            return np.abs([[x, -q * y], [y, x + p * y]])
+
+        off, off_p, off_s = self.changes[:, 0], [], []
+        for i in range(n - 1):
+            square = self.R[i] @ self.R[i]
+            own = (basis(square) @ off)[1] * (1 - carry[i]) ** 2
+            own += carry[i] * V * ((1 - carry[i]) * self.pivots[i] + 2)
+            off_p.append(own / carry[i] + 2 * u)
+            off, product = self.changes[:, i + 1].copy(), np.eye(2)
+            for j in range(i, -1, -1):
+                product = product @ self.R[j]
+                off += basis(product @ product) @ self.changes[:, j]
+            own = off[0] / B[i + 1] + pull[i] * (off[1] / B[i + 1] + 2 * V)
+            off_s.append(own + 2 * u * pull[i])
+        relative, absolute = np.array(off_p)[:, None], np.array(off_s)[:, None]
+
+        slant = beta_A / B + c
+        y = slant[:, None] * size[:, 0] + size[:, 1]
+        before = d * size[:, 0] / B[:, None]
+        zeta = u * (before + (y + before)) + 2 * tiny
+        zeta[1:] += relative * before[1:]
+        load, local = np.zeros_like(z), np.zeros_like(z)
+        load[:, 0] = B[:, None] * zeta / d
+        load[:, 1] = 2 * u * size[:, 1] + self.of_y * u * y + 4 * tiny
+        load[1:, 1] += absolute * (y + before)[:-1]
+        load[:, 1] += V * (beta * np.abs(z[:, 0]) + p * np.abs(z[:, 1]))
+        load[0, 0] += wrong[0]
+        load[0, 1] += wrong[1] + slant[0] * wrong[0]
+        x, v = d * np.abs(z[:, 0]), d * np.abs(np.diff(z[:, 0], axis=0))
+        nu = (relative + u) * (v + pull[:, None] * x[1:]) + absolute * x[1:] + u * v + 2 * tiny
+        both = nu + u * x[:-1] + tiny
+        local[:-1, 0] = both / d
+        local[:-1, 1] = (nu + (beta_A / (d * B))[:-1, None] * both) / B[:-1, None]
+
+        # A load along (1, -slant); what loads change of the last level changes the last moment.
+        along = np.eye(2 * n)
+        for j in range(n):
+            along[2 * j + 1, 2 * j] = -slant[j]
+        handed = np.concatenate(list(self.H), axis=1)[:1] @ along
+        last = (np.abs(handed) @ load.reshape(2 * n, columns))[0]
+        local[-1, 0] = end[0] + u * np.abs(z[-1, 0])
+        local[-1, 1] = (u * d * np.abs(flux[0]) + d * (wrong[0] + last)) / B[-1]
+        local[-1, 1] += beta_A[-1] / B[-1] ** 2 * end[0]
+        K, N = self.kernels(closed=False)
+        error = np.abs(K @ along) @ load.reshape(2 * n, columns)
+        error += np.abs(N) @ local.reshape(2 * n, columns)
+        # The equation whose last level is known, its last row of levels kept.
+        equation = np.kron(graph_laplacian("natural", n).toarray(), np.eye(2))
+        equation += np.kron(np.eye(n), self.T)
+        equation[-1] = np.eye(2 * n)[-2]
+        unit = np.tile([0.0, 1.0], n)
+        unit[-1] = 0.0
+        return error[::2], np.abs(np.linalg.solve(equation, unit)[::2])
 
 
 def _closing_bound(
@@ -226,7 +304,8 @@ def _known_bound(g: Array, metric: Metric, accumulator: str, products: int) -> t
     u, average = fmt.unit_roundoff, largest.mean(0)
     mean = np.where(sum_is_exact(largest, fmt.precision), 2.0, n + 2.0) * u * average
     page = _Page(metric, n, accumulator, products)
-    x, error = page.known(g, mean)
+    x, *errors = page.known(g, mean)
+    error = np.maximum(*errors)
     k = g.mean(0) / alpha + x
     error = error + (mean + 4 * u * average) / alpha + 2 * u * np.abs(k) + n * fmt.smallest_normal
     return k, error / (1 - 80 * n * u)
@@ -252,6 +331,21 @@ def _same(
             if abs(given.gradient - k).max() > SAME * np.abs(k).max():
                 return False
             if not np.allclose(given.bound, bound, rtol=SAME, atol=0):
+                return False
+    return True
+
+
+def _same_differences(products: int = 3) -> bool:
+    """Compare the errors of sweeps in differences, with so many roundings of y."""
+    for metric, n, accumulator in product(METRICS, SIZES[1:], ("float32", "float64")):
+        fmt = FORMATS[accumulator]
+        steps = PairSteps.of(metric, n, fmt.unit_roundoff, fmt.smallest_normal)
+        page = _Page(metric, n, accumulator, 5)
+        page.of_y = products
+        for g in _gradients(n):
+            mean = np.abs(g).mean(0) * fmt.unit_roundoff
+            _, _, found = known_errors(metric, steps, g, mean)
+            if not np.allclose(found, page.known(g, mean)[2], rtol=SAME, atol=0):
                 return False
     return True
 
@@ -282,6 +376,19 @@ THEOREMS = (
         check=partial(_same, functional_error_bound, _known_bound, 2),
         variant=partial(_same, functional_error_bound, _known_bound, 2, 4),
         perturbed="The same with four roundings in (a + cb)x for five.",
+        page=PAGE,
+    ),
+    Theorem(
+        id="T7.derived-differences",
+        title="Rounding: the bound for sweeps in differences is the derivation's",
+        statement="The same of kernels that sweep in differences from the last level.",
+        tex=r"\zeta_i\to\tfrac{B_i\zeta_i}d\bigl(1,-\tfrac{\beta A_i}{B_i}-c\bigr),\qquad "
+        r"(\nu_i,\eta_i)\to\bigl(\tfrac{\nu_i+\eta_i}d,\tfrac{\nu_i+s_{i-1}(\nu_i+\eta_i)}{B_i}\bigr)",
+        scope=_SCOPE,
+        kind="numeric",
+        check=_same_differences,
+        variant=partial(_same_differences, 2),
+        perturbed="The same with two roundings of y for three.",
         page=PAGE,
     ),
 )

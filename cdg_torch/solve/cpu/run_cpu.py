@@ -51,9 +51,9 @@ def _edges(rows: NDArray[np.int64], counts: NDArray[np.int64], parts: int) -> ND
 def _regions(rows: int) -> tuple[int, int, int]:
     """Return how many rows of ``LANES`` there are for states, for what is swept, for a tile.
 
-    The sweeps over pairs keep two numbers of every row, the others a block of rows.
+    With a curvature the sweeps keep a number of every row, the others a block of rows.
     """
-    return -(-rows // BLOCK), max(BLOCK, 2 * rows), rows
+    return -(-rows // BLOCK), max(BLOCK, rows), rows
 
 
 class _Scratch(threading.local):

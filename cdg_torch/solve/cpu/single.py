@@ -162,50 +162,53 @@ def sweeps(
 
 @compiled
 def pairs(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int, rows: int) -> None:
-    r"""Write the gradient for δ > 0: the sweeps go over pairs of a level and a moment.
+    r"""Write the gradient for δ > 0, by the sweeps of :mod:`cdg_theory.discrete.cholesky`.
 
-    .. math:: (u,w)_i = (\tilde u,\tilde w)_{i-1} + (0,r_i), \qquad
-        (\tilde u,\tilde w)_i = R_i\,(u,w)_i, \qquad
-        (x,m)_i = R_i\,(x,m)_{i+1} + (\tilde u,\tilde w)_i
+    .. math::
 
-    from the known :math:`(x,m)_{n-1}` and :math:`(\tilde u,\tilde w)_{-1}` (0 on the path).
+        y_i &= \tilde y_{i-1}+r_i, & z_i &= p_{i-1}z_{i-1}+y_i, & \tilde y_i &= y_i-s_iz_i, \\
+        v_i &= p_i\,(v_{i+1}+z_i)-s_ix_{i+1}, & x_i &= x_{i+1}+v_i &&
 
-    Twice the state of :func:`sweeps` leaves no registers for the sums, which therefore have a pass
-    of their own, the first; the mean is known when the sweeps begin. All that the forward sweep
-    hands on is kept, at the address ``rows``: to read it from the second-level cache is a little
-    faster than to sweep every block once more. Numbers count from the column's first one: four
-    sums over the rows would show a rounding error of the size of the mean.
+    from the known :math:`x_{n-1}`, and on the cycle the flux over the seam; levels count in units
+    of 1/d.
+
+    Four sums leave no registers for the functionals, which therefore have a pass of their own, the
+    first; the mean is known when the sweeps begin. All that the forward sweep hands on is kept, at
+    the address ``rows``: to read it from the second-level cache is a little faster than to sweep
+    every block once more. Numbers count from the column's first one: sums over the rows, twice
+    over, would show a rounding error of the size of the mean.
     """
-    carry, ends, starts = c[FIXED:], c[FIXED + 4 * n :], c[FIXED + 6 * n :]
+    end, starts = c[FIXED + 4 * n :], c[FIXED + 6 * n :]
+    carry, pull = c[FIXED + 8 * n :], c[FIXED + 9 * n :]
     wide = c[:0]
     base = load(tag, src, 0)
-    total, x, m, u, w = spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+    total, x, u, w = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
     for i in range(n):
         prefetch(tag, src, (i + AHEAD) * stride, 1)
         g = load(tag, src, i * stride) - base
         total = total + g
-        x = x + ends[i] * g
-        m = m + ends[n + i] * g
+        x = x + end[i] * g
     if c[2] != 0.0:
         for i in range(n):
             g = load(tag, src, i * stride) - base
             u = u + starts[i] * g
             w = w + starts[n + i] * g
     mean = total / float(n)
+    x = c[3] * x
+    v = c[3] * u
+    y, z = c[1] * u + w, v
     for i in range(n - 1):
-        w = w + ((load(tag, src, i * stride) - base) - mean)
-        v = carry[i] * u + carry[n + i] * w
-        w = carry[2 * n + i] * u + carry[3 * n + i] * w
-        u = v
-        store(wide, rows, i * 2 * LANES, u)
-        store(wide, rows, (i * 2 + 1) * LANES, w)
+        y = y + ((load(tag, src, i * stride) - base) - mean)
+        z = y + z
+        store(wide, rows, i * LANES, z)
+        y = y - pull[i] * z
+        z = carry[i] * z
     level = (base + mean) / c[0]
-    store(tag, dst, (n - 1) * stride, level + x)
+    rate = 1.0 / c[3]
+    store(tag, dst, (n - 1) * stride, level + rate * x)
     for i in range(n - 2, -1, -1):
         prefetch(tag, ahead, i * stride, 2)
         prefetch(tag, dst, (i - AHEAD) * stride, 1)
-        y = carry[i] * x + carry[n + i] * m + load(wide, rows, i * 2 * LANES)
-        m = carry[2 * n + i] * x + carry[3 * n + i] * m
-        m = m + load(wide, rows, (i * 2 + 1) * LANES)
-        x = y
-        store(tag, dst, i * stride, level + x)
+        v = carry[i] * (v + load(wide, rows, i * LANES)) - pull[i] * x
+        x = x + v
+        store(tag, dst, i * stride, level + rate * x)

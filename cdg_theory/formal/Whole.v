@@ -11,11 +11,16 @@ Lemma split_offsets_spec (means weights : nat -> F) count : sum weights count = 
   let '(mean, o) := split_offsets means weights count in
   mean = m /\ (forall b, o b = means b - m) /\ sum (fun b => weights b * o b) count = 0.
 Proof.
-  intros Hw m. assert (H : sum (fun b => weights b * (means b - m)) count = 0).
-  { rewrite (sum_ext _ (fun b => weights b * means b - m * weights b)) by (intros; ring).
+  intros Hw m. set (rest := sum (fun b => weights b * (means b - m)) count). assert (H : rest = 0).
+  { unfold rest. rewrite (sum_ext _ (fun b => weights b * means b - m * weights b)) by (intros; ring).
     rewrite (sum_sub (fun b => weights b * means b)), (sum_scale weights), Hw. fold m. ring. }
-  unfold split_offsets. cbn zeta. fold m. rewrite H. split; [ring|]. split; [intros; ring|].
-  etransitivity; [|exact H]. apply sum_ext. intros. ring.
+  unfold split_offsets. cbn zeta. match goal with |- ?a + ?b = _ /\ _ =>
+    assert (Ha : a = m) by (apply sum_ext; intros; ring);
+    assert (Hb : b = 0) by (rewrite Ha, <- H; apply sum_ext; intros; ring);
+    rewrite Hb, Ha
+  end.
+  split; [ring|]. split; [intros; ring|].
+  transitivity rest; [apply sum_ext; intros; ring | exact H].
 Qed.
 End Offsets.
 

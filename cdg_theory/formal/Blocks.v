@@ -240,7 +240,8 @@ Lemma solve_cycle_spec (q J n tau C : nat -> F) beta w count : 0 < count -> exis
   forall b, snd (solve_cycle q J n tau C beta w count) b = flux b + seam * (unit_flux b + delta b end_).
 Proof.
   intros Hcount. unfold solve_cycle. destruct (solve_path q J n tau C beta w count) as [level flux].
-  match goal with |- context [solve_path ?v ?z _ _ _ _ _ _] => exists v, z; set (across := v); set (rest := z) end.
+  match goal with |- context [solve_path ?v ?z _ _ _ _ _ _] =>
+    exists v, z; set (across := v); set (rest := z) end.
   split; [|split].
   - intros b. unfold across, dipole, delta, set. destruct (Nat.eqb_spec b (count - 1)) as [->|H].
     + destruct (Nat.eqb (count - 1) 0); ring.
@@ -270,7 +271,8 @@ Theorem solve_path_ordered (q J : nat -> F) : sum q count = 0 ->
 Proof.
   intros Hq.
   assert (HE : forall b, nonnegative (block_excess beta n tau C b)).
-  { assert (Hfirst : forall b, nonnegative (beta * n b)) by (intros; apply nonnegative_mul; auto using nonnegative_positive).
+  { assert (Hfirst : forall b, nonnegative (beta * n b))
+      by (intros; apply nonnegative_mul; auto using nonnegative_positive).
     induction b as [|b IH]; cbn [block_excess]; auto. apply nonnegative_add; auto.
     repeat apply nonnegative_mul; auto using nonnegative_positive.
     right. apply positive_div; auto. apply positive_add_nonnegative; auto. now apply positive_mul. }

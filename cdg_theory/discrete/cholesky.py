@@ -65,7 +65,7 @@ def cholesky_factors(beta: Any, c: Any, d: Any, n: int) -> NDArray[Any]:
         N, A, following = eliminate_pair(p, q, A, B)
         factors.append((B / (N + B), q * A / following))
         B = following
-    return np.array(factors).reshape(-1, 2).T
+    return np.array(factors).reshape(n - 1, 2).T
 
 
 def sweep_down(r: Any, factors: NDArray[Any], start: Pair) -> None:

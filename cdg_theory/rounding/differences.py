@@ -4,16 +4,17 @@ The algorithm is :mod:`cdg_theory.discrete.cholesky`. Its sweeps are those over 
 made on the way is a load on a row of the equation over pairs, or a local error of a pair:
 
 *an error* :math:`\zeta` *of* :math:`z_i` *alone* is the load
-:math:`\frac{B_i\zeta}d\,(1,\ -\sigma_i)`, :math:`\sigma_i=\frac{\beta A_i}{B_i}+c`, on row i. Its
-two numbers nearly cancel for small d, so they travel together. One of :math:`y_i` is a load of
-moments;
+:math:`\frac{B_i\zeta}d\,(1,-\sigma_i)`, :math:`\sigma_i=\frac{\beta A_i}{B_i}+c`, on row i, and the
+local error :math:`(0,\zeta)` of its pair. The load's two numbers nearly cancel for small d, so
+they travel together. An error of :math:`y_i` is a load of moments;
 
 *an error* :math:`\nu` *of* :math:`dv_i` *and* :math:`\eta` *of* :math:`dx_i` *alone* are the local
-error :math:`\bigl(\frac{\nu+\eta}d,\ \frac{\nu+s_{i-1}(\nu+\eta)}{B_i}\bigr)` of the pair.
+error :math:`\bigl(\frac{\nu+\eta}d,\ \frac\nu{B_i}+s_{i-1}(\nu+\eta)\bigr)` of the pair, since
+:math:`m_i=\frac{dv_i-du_i}{B_i}+s_{i-1}dx_i`.
 
 The end is another one than that of the sweeps over pairs: the last level is known, and the last v,
-not the last moment, :math:`m_{n-1}=(dv_{n-1}+s_{n-2}dx_{n-1}-du_{n-1})/B_{n-1}`. So what the loads
-change of :math:`u_{n-1}`, :math:`H_j` times the load of row j, is a local error of this moment.
+not the last moment. So what the loads change of :math:`u_{n-1}`, :math:`H_j` times the load of row
+j, times :math:`-d/B_{n-1}`, is a local error of this moment.
 
 **The factors.** The computed :math:`A_i,B_i` are those of an equation with the changes
 :math:`\tau_i` of T (:mod:`~cdg_theory.rounding.pairs`). To first order
@@ -26,13 +27,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cdg_theory.discrete.cholesky import cholesky_factors
 from cdg_theory.discrete.curvature import eliminate_pair
-from cdg_theory.rounding.pairs import V, pair_factor_errors
+from cdg_theory.rounding.pairs import V, homogeneous, pair_factor_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class CholeskyErrors:
     :math:`p,\ s`         ``p``, ``s``     (n-1,)
     :math:`\delta p`      ``p_error``      (n-1,) absolute
     :math:`\delta s`      ``s_error``      (n-1,) absolute
-    :math:`\beta A_i/B_i` ``stiffness``    (n,) :math:`ds_{i-1}`, 0 in the first
+    :math:`\beta A_i/B_i` ``support``      (n,) :math:`ds_{i-1}`, 0 in the first
     :math:`B`             ``B``            (n,)
     ====================  ===============  =====================================
     """
@@ -62,7 +63,7 @@ class CholeskyErrors:
     s: Array
     p_error: Array
     s_error: Array
-    stiffness: Array
+    support: Array
     B: Array
 
 
@@ -108,15 +109,27 @@ def cholesky_errors(beta: float, c: float, d: float, n: int) -> CholeskyErrors:
         )
         A, B = following, rise
         levels.append(B)
-    stiffness = d * np.append(0.0, pull)
+    support = d * np.append(0.0, pull)
     errors = np.array(p_error), np.array(s_error)
-    return CholeskyErrors(carry, pull, *errors, stiffness=stiffness, B=np.array(levels))
+    return CholeskyErrors(carry, pull, *errors, support=support, B=np.array(levels))
 
 
-def sweep_errors(steps: PairSteps, size: Pair, z: Pair, flux: Array) -> tuple[Pair, Pair]:
-    r"""Return the loads and the local errors of the sweeps in differences, the end's apart.
+def as_pairs(
+    known: CholeskyErrors, d: Any, zeta: Any, y: Any, nu: Any, eta: Any
+) -> tuple[Pair, Pair]:
+    r"""Return the loads and the local errors that errors of each row's z, y, dv and dx are.
 
-    The first number of a load is along :math:`(1,-\sigma)`.
+    The first number of a load is along :math:`(1,-\sigma)`. Over any field; of the last row only
+    :math:`\eta` has a meaning.
+    """
+    B, support = known.B[:, None], known.support[:, None]
+    return (B * zeta / d, y), ((nu + eta) / d, nu / B + support / d * (nu + eta) + zeta)
+
+
+def sweep_errors(
+    steps: PairSteps, size: Pair, z: Pair, flux: Array, wrong: Pair, end: Array
+) -> tuple[Pair, Pair, Array]:
+    r"""Return the loads, the local errors and the slants σ of the sweeps in differences.
 
     ==================================  =========  =======================================
     symbol                              argument   shape and meaning
@@ -125,32 +138,39 @@ def sweep_errors(steps: PairSteps, size: Pair, z: Pair, flux: Array) -> tuple[Pa
                                                    over pairs holds before :math:`R_i`
     :math:`x,\ m`                       ``z``      (n, columns) the solution
     :math:`|\varphi_x|`                 ``flux``   (columns,) over the seam
+    (its error)                         ``wrong``  (columns,) of level and moment
+    (error of :math:`x_{n-1}`)          ``end``    (columns,)
     ==================================  =========  =======================================
     """
     u, tiny, (beta, c, d) = steps.u, steps.tiny, steps.weights
     known = cholesky_errors(beta, c, d, steps.n)
-    stiffness, B, s = known.stiffness[:, None], known.B[:, None], known.s[:, None]
-    # Of a product with p or s: its rounding, that of the factor to the accumulator, the factor's.
-    off_p = 2 * u + (known.p_error / known.p)[:, None]
+    slant, B, s = known.support + c, known.B[:, None], known.s[:, None]
+    # Of a product with p, s, c or d: its rounding, that of the number to the accumulator, its own.
+    off_p, off_d = 2 * u + (known.p_error / known.p)[:, None], 2 * u + 2 * V
     off_s = 2 * u * s + known.s_error[:, None]
 
-    # |y_i|, |p_{i-1} z_{i-1}| and |z_i|.
-    y, before = (stiffness + c) * size[0] + size[1], d * size[0] / B
+    # |y_i|, |p_{i-1} z_{i-1}| and |z_i|; in the first row what the flux starts for p z.
+    y, before = slant[:, None] * size[0] + size[1], d * size[0] / B
     forward = y + before
-    zeta = u * (before + forward) + 2 * tiny
+    zeta = u * forward + 2 * tiny
+    zeta[0] += off_d * before[0]
     zeta[1:] += off_p * before[1:]
-    level = B * zeta / d
     moment = 2 * u * size[1] + 3 * u * y + 4 * tiny
+    moment[0] += (u + V) * c * size[0][0]
     moment[1:] += off_s * forward[:-1]
-    # p and q, which the factors start from, are off by v.
-    moment += V * (beta * abs(z[0]) + c / d * abs(z[1]))
+    # c/d and β/d, which the factors start from, are off by 4v and 3v.
+    moment += V * (3 * beta * abs(z[0]) + 4 * c / d * abs(z[1]))
 
     x, v = d * abs(z[0]), d * abs(z[0][:-1] - z[0][1:])
-    nu = (off_p + u) * (v + s * x[1:]) + off_s * x[1:] + u * v + 2 * tiny
-    both = nu + u * x[:-1] + tiny
-    local = np.zeros_like(x), np.zeros_like(x)
-    local[0][:-1] = both / d
-    local[1][:-1] = (nu + stiffness[:-1] / d * both) / B[:-1]
-    local[0][-1] = u * abs(z[0][-1])
-    local[1][-1] = u * d * flux / B[-1]
-    return (level, moment), local
+    nu, eta = np.zeros_like(x), u * x + tiny
+    nu[:-1] = (off_p + u) * (v + s * x[1:]) + off_s * x[1:] + u * v + 2 * tiny
+    zeta[-1], eta[-1] = 0.0, d * end + off_d * x[-1]
+    loads, locals_ = as_pairs(known, d, zeta, moment, nu, eta)
+    loads[0][0] += wrong[0]
+    loads[1][0] += wrong[1] + slant[0] * wrong[0]
+
+    # The last moment: v, a product with d, and what the loads change of the last level.
+    H = homogeneous(steps.factors)
+    last = abs(H[0] + (c - slant) * H[1]) @ loads[0] + abs(H[1]) @ loads[1]
+    locals_[1][-1] += d / known.B[-1] * (off_d * flux + wrong[0] + last)
+    return loads, locals_, slant

@@ -33,7 +33,7 @@ from cdg_theory.rounding.pairs import (
     closed_error,
     homogeneous,
     moduli,
-    travelled,
+    travelled_open,
 )
 
 if TYPE_CHECKING:
@@ -114,15 +114,16 @@ def _swept_pairs(steps: PairSteps, size: Pair, z: Pair) -> tuple[Pair, Pair]:
     return (loads[0], loads[1]), (locals_[0], locals_[1])
 
 
-def _mean_responses(steps: PairSteps, H: Array, bound: float) -> Array:
-    """Return the level that one unit of load in every row makes, the larger of both kinds."""
+def _mean_responses(steps: PairSteps) -> tuple[Array, Array]:
+    """Return the levels that one unit of load in every row makes, for both kinds of sweeps."""
     ring, carry = steps.factors.ring, steps.factors.carry
     level, moment = np.zeros((steps.n, 1)), np.ones((steps.n, 1))
     carry_forward(level, moment, ring, carry)
-    last = level[-1].copy()
+    beta, c, d = steps.weights
+    # In differences the last moment follows from the last level of the loads.
+    last = d / cholesky_errors(beta, c, d, steps.n).B[-1] * level[-1]
     carry_backward(level, moment, ring, carry)
-    larger: Array = np.maximum(abs(level), abs(level - bound * H[1][:, None] * last))
-    return larger
+    return abs(level), abs(level - homogeneous(steps.factors)[1][:, None] * last)
 
 
 def known_errors(
@@ -140,7 +141,8 @@ def known_errors(
     weights, errors = _weights(metric, n, u, steps.tiny)
     end = _summed(_columns(weights, 0), _columns(errors, 0), largest, u)
 
-    # Sizes in the forward sweep, on moduli; the flux enters at the first row.
+    # Sizes in the forward sweep, on moduli; the flux enters at the first row. A load on the last
+    # row has no effect.
     size = np.zeros_like(g), largest + largest.mean(axis=0)
     wrong: Pair = (np.zeros_like(mean), np.zeros_like(mean))
     if factors.seam is not None:
@@ -150,30 +152,24 @@ def known_errors(
         for i in (0, 1):
             size[i][0] += abs(flux[i])
     first, second, third, fourth = moduli(ring, factors.carry)
-    for i in range(n - 1):
+    for i in range(n - 2):
         level, moment = size[0][i], size[1][i]
         size[0][i + 1] += first[i] * level + second[i] * moment
         size[1][i + 1] += third[i] * level + fourth[i] * moment
 
-    (loads, locals_), (own_loads, own_locals) = (
-        _swept_pairs(steps, size, z),
-        sweep_errors(steps, size, z, abs(flux[0])),
-    )
-    known = cholesky_errors(*steps.weights, n)
-    slant = known.stiffness + ring.c
+    loads, locals_ = _swept_pairs(steps, size, z)
     for i in (0, 1):
         loads[i][0] += wrong[i]
-        own_loads[i][0] += wrong[i] + i * slant[0] * wrong[0]
-    # In differences the end's moment follows from what the loads change of the last level.
-    H = homogeneous(factors)
-    bound, pull = steps.weights[2] / known.B[-1], known.stiffness[-1] / known.B[-1]
-    last = abs(H[0] + (ring.c - slant) * H[1]) @ own_loads[0] + abs(H[1]) @ own_loads[1]
-    own_locals[0][-1] += end[0]
-    own_locals[1][-1] += pull * end[0] + bound * (wrong[0] + last)
-    for i in (0, 1):
         locals_[i][-1] = end[i]
-    (error, _), (own_error, _) = travelled(
-        factors, (loads, locals_, 0.0), (own_loads, own_locals, slant), closed=False
+    own = sweep_errors(steps, size, z, abs(flux[0]), wrong, end[0])
+    over_pairs, in_differences = (
+        error + response * mean
+        for error, response in zip(
+            travelled_open(factors, (loads, locals_, np.zeros(n)), own),
+            _mean_responses(steps),
+            strict=True,
+        )
     )
-    more = _mean_responses(steps, H, bound) * mean + 2 * u * np.abs(z[0])
-    return z[0], error + more, own_error + more
+    # What is written is a product with 1/d, which is off by 3v, in differences.
+    size_x = np.abs(z[0])
+    return z[0], over_pairs + 2 * u * size_x, in_differences + (2 * u + 3 * V) * size_x

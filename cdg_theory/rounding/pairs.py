@@ -154,27 +154,32 @@ def _closed(element: Element, factors: CurvatureFactors) -> Element:
     return a + more[0], b + more[1]
 
 
-def travelled(
-    factors: CurvatureFactors, *errors: tuple[Pair, Pair, Any], closed: bool
-) -> list[Pair]:
-    r"""Return :math:`\sum_j|K_{ij}|\,\mathrm{load}_j+\sum_j|N_{ij}|\,\ell_j` for every row i.
+def travelled(factors: CurvatureFactors, loads: Pair, locals_: Pair) -> Pair:
+    r"""Return :math:`\sum_j|K_{ij}|\,\mathrm{load}_j+\sum_j|N_{ij}|\,\ell_j` for closed sweeps."""
+    ring, n = factors.ring, len(loads[0])
+    level, moment = np.zeros_like(loads[0]), np.zeros_like(loads[0])
+    for columns, *kernels in _kernels(factors, n, closed=True):
+        for (a, b), (first, second) in zip(kernels, (loads, locals_), strict=True):
+            size = abs(b)
+            level += abs(a + ring.c * b) @ first[columns] + size @ second[columns]
+            moment += ring.omega * (size @ first[columns]) + abs(a) @ second[columns]
+    return level, moment
 
-    Each of the ``errors`` is loads, local errors and a slant: the first number of load j stands for
-    a load along (1, -slant).
+
+def travelled_open(factors: CurvatureFactors, *errors: tuple[Pair, Pair, Array]) -> list[Array]:
+    r"""Return the levels of the same for sweeps from a known end.
+
+    Each of the ``errors`` is loads, local errors and slants, (n,): the first number of load j
+    stands for a load along :math:`(1,-\mathrm{slant}_j)`.
     """
-    ring, n = factors.ring, len(errors[0][0][0])
-    sums = [(np.zeros_like(loads[0]), np.zeros_like(loads[0])) for loads, _, _ in errors]
-    for columns, *kernels in _kernels(factors, n, closed=closed):
-        for (level, moment), (loads, locals_, slant) in zip(sums, errors, strict=True):
-            slants = np.broadcast_to(slant, n)[columns], 0.0
-            for (a, b), (first, second), down in zip(
-                kernels, (loads, locals_), slants, strict=True
-            ):
-                size = abs(b)
-                level += abs(a + (ring.c - down) * b) @ first[columns] + size @ second[columns]
-                moment += abs(ring.omega * b + a * down) @ first[columns]
-                moment += abs(a) @ second[columns]
-    return sums
+    ring, n = factors.ring, len(errors[0][2])
+    levels = [np.zeros_like(loads[0]) for loads, _, _ in errors]
+    for columns, (K, Kb), (N, Nb) in _kernels(factors, n, closed=False):
+        for level, (loads, locals_, slant) in zip(levels, errors, strict=True):
+            level += abs(K + (ring.c - slant[columns]) * Kb) @ loads[0][columns]
+            level += abs(Kb) @ loads[1][columns]
+            level += abs(N + ring.c * Nb) @ locals_[0][columns] + abs(Nb) @ locals_[1][columns]
+    return levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,9 +287,7 @@ def closed_error(steps: PairSteps, sweeps: ClosedSweeps, own: Array) -> Pair:
         loads[i][1:] += through[i]
         loads[i] += u * abs(y[i])
         locals_[i][:-1] = back[i] + u * added[i] + tiny
-    error = travelled(factors, ((loads[0], loads[1]), (locals_[0], locals_[1]), 0.0), closed=True)[
-        0
-    ]
+    error = travelled(factors, (loads[0], loads[1]), (locals_[0], locals_[1]))
 
     # The closing's own: the sums, the inverse of ΣH, the product XH, the subtraction.
     spread = apply_moduli(moduli(ring, (abs(H[0]).sum(), abs(H[1]).sum()), summed=True), scaled)

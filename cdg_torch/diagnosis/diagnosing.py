@@ -107,9 +107,9 @@ def diagnose(
     TypeError
         If an argument is of the wrong type, or the loss is no tensor.
     ValueError
-        If there are fewer than two batches, the loss is not one finite number or does not
-        depend on any such weight, a gradient is not finite, or the model is wrapped or sharded so
-        that gradients are not in one piece.
+        If there are fewer than two batches, the loss is not one finite number, cannot be
+        differentiated or does not depend on any such weight, a gradient is not finite, or the
+        model is wrapped or sharded so that gradients are not in one piece.
 
     Examples
     --------
@@ -225,9 +225,10 @@ def _layer(
     size = float(np.abs(g).max())
     products = mode_products(g / size, boundary)
     signal, noise = (moment * size**2 for moment in measured_moments(products))
-    # A mean that is nothing but rounding: that of a softmax head's gradient.
+    # A mean that is nothing but rounding: that of a softmax head's gradient. The roundings of n
+    # numbers are independent, so the square of their mean is some eps²/n of the numbers'.
     own = np.trace(products, axis1=1, axis2=2)
-    has_mean = bool(own[0] > (4 * eps) ** 2 * own.sum())
+    has_mean = bool(own[0] > (4 * eps) ** 2 / n * own.sum())
     if not has_mean:
         signal[0] = noise[0] = 0.0
         verdict = "none" if verdict == "exchangeable" else verdict

@@ -106,7 +106,7 @@ def measured_gradients(
             for batch in batches:
                 value = loss(model, batch)
                 _check_loss(value, count)
-                own = torch.autograd.grad(value, weights, allow_unused=True)
+                own = _differentiated(value, weights, count)
                 count += 1
                 for at, ((slot, _), gradient) in enumerate(zip(chosen, own, strict=True)):
                     if gradient is None:  # this batch does not use it
@@ -129,6 +129,20 @@ def measured_gradients(
         msg = f"batches must hold at least two independent batches, got {count}"
         raise ValueError(msg)
     return parts, count
+
+
+def _differentiated(
+    value: Tensor, weights: Sequence[Tensor], batch: int
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients, or say in words that the backward pass raises."""
+    try:
+        return torch.autograd.grad(value, weights, allow_unused=True)
+    except Exception as error:
+        msg = (
+            f"the loss of batch {batch} cannot be differentiated: {type(error).__name__}: {error}; "
+            "does loss(model, batch).backward() run?"
+        )
+        raise ValueError(msg) from error
 
 
 def _check_loss(value: object, batch: int) -> None:

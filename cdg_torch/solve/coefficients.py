@@ -17,8 +17,8 @@ With r = g − ḡ and x the solution of mean zero of (βI + cL)x = r:
 With a curvature the sweeps go over pairs (:mod:`cdg_theory.discrete.curvature`), and each constant
 is a pair: the last row's, and on the cycle the flux φ over the seam that the forward sweep starts
 from. Here too the weights are a row of the inverse, which is symmetric over the ring. The CPU
-kernels sweep in differences (:mod:`cdg_theory.discrete.cholesky`), and ask of the last row for its
-level alone.
+kernel for narrow types sweeps in differences (:mod:`cdg_theory.discrete.cholesky`), and asks of the
+last row for its level alone.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class Coefficients:
                 sweep has made, *before* row i, of the column of ones and of a unit start)
     ``PAIRS``   the four of R, row by row of its matrix (the last of each is not used), two for
                 each pair, of level and of moment, ``end`` and ``start``, and the two of the
-                Cholesky factorization, ``carry`` p and ``pull`` s (the last not used)
+                Cholesky factorization, ``carry`` p and ``pull`` s (the last not used): the
+                GPU reads R, the CPU p and s
     ==========  =============================================================================
 
     ``DOUBLE_PULL``, ``DOUBLE_SWEEPS`` and ``DOUBLE_PAIRS`` serve float64 gradients. The arrays are

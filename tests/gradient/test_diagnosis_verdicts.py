@@ -162,6 +162,16 @@ def test_rounding_under_autocast_is_not_taken_for_a_mean() -> None:
         assert "mean is 0" in found.advice
 
 
+def test_a_small_mean_of_many_channels_under_autocast_is_one() -> None:
+    # Of white noise the mean has a share of 1/n of the square: far more than rounding has.
+    generator = torch.Generator().manual_seed(0)
+    model = nn.Linear(4, 2048, bias=False)
+    batches = torch.randn(4, 2048, 4, generator=generator).bfloat16().float()
+    (found,) = cdg_torch.diagnose(model, batches, product_with).layers
+    assert found.noise[0] > 0
+    assert "mean is 0" not in found.advice
+
+
 def risk_of(kappa, s, nu) -> float:
     return discrete.risk(discrete.best_scale(kappa, s, nu) * kappa, s, nu)
 

@@ -28,6 +28,9 @@ def wrong():
 def loss_raises():
     return nn.Linear(3, 12), [torch.ones(2, 3)] * 3, lambda m, x: m(x).cat()
 
+def backward_raises():
+    return nn.Linear(3, 12), [torch.ones(2, 3)] * 3, lambda m, x: m(x).exp().add_(1).sum()
+
 def batches_raise():
     return nn.Linear(3, 12), (i + torch.ones(2, 3) for i in (1.0, None)), lambda m, x: m(x).sum()
 """
@@ -67,6 +70,7 @@ def test_a_function_is_diagnosed_with_what_lies_beside_it(folder) -> None:
             "own_subject:loss_raises",
             "raised AttributeError: 'Tensor' object has no attribute 'cat'",
         ),
+        ("own_subject:backward_raises", "batch 0 cannot be differentiated: RuntimeError: one of"),
         ("own_subject:batches_raise", "raised TypeError: unsupported operand"),
         ("no_such_module:f", "raised ModuleNotFoundError: No module named 'no_such_module'"),
         ("broken_subject:f", "raised SyntaxError"),

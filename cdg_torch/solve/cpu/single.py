@@ -172,11 +172,11 @@ def pairs(tag: Any, src: int, dst: int, n: int, stride: int, c: Any, ahead: int,
     from the known :math:`x_{n-1}`, and on the cycle the flux over the seam; levels count in units
     of 1/d.
 
-    Four sums leave no registers for the functionals, which therefore have a pass of their own, the
-    first; the mean is known when the sweeps begin. All that the forward sweep hands on is kept, at
-    the address ``rows``: to read it from the second-level cache is a little faster than to sweep
-    every block once more. Numbers count from the column's first one: sums over the rows, twice
-    over, would show a rounding error of the size of the mean.
+    The functionals and the state of a sweep do not fit the registers together, so the functionals
+    have a pass of their own, the first; the mean is known when the sweeps begin. All that the
+    forward sweep hands on is kept, at the address ``rows``: to read it from the second-level cache
+    is a little faster than to sweep every block once more. Numbers count from the column's first
+    one: sums over the rows, twice over, would show a rounding error of the size of the mean.
     """
     end, starts = c[FIXED + 4 * n :], c[FIXED + 6 * n :]
     carry, pull = c[FIXED + 8 * n :], c[FIXED + 9 * n :]

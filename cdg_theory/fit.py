@@ -52,7 +52,30 @@ BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One candidate: the most likely metric of its kind, and how likely it is."""
+    """One candidate: the most likely metric of its kind, and how likely it is.
+
+    ==========  ===================================
+    field       meaning
+    ==========  ===================================
+    ``metric``  the most likely metric of this kind
+    ``scale``   σ², as in :class:`Fit`
+    ``loglik``  log-likelihood of the columns
+    ==========  ===================================
+
+    See Also
+    --------
+    cdg_theory.fit.Fit : Holds four of them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cdg_theory import Metric, fit_metric
+    >>> columns = np.random.default_rng(0).standard_normal((16, 50))
+    >>> sorted(fit_metric(columns).candidates)
+    ['exchangeable', 'first order', 'second order', 'white']
+    >>> fit_metric(columns).candidates["white"].metric == Metric.l2()
+    True
+    """
 
     metric: Metric
     scale: float
@@ -61,7 +84,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Fit:
-    r"""What :func:`fit_metric` found.
+    r"""What :func:`cdg_theory.fit_metric` found.
 
     ====================  ======================================================================
     field                 meaning
@@ -78,6 +101,20 @@ class Fit:
     ``candidates``        the most likely members: white, exchangeable, first and second order
     ``why``               the verdict in one sentence, with what cannot be told
     ====================  ======================================================================
+
+    See Also
+    --------
+    cdg_theory.fit_metric : Makes it.
+    cdg_theory.fit.Member : A candidate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cdg_theory import fit_metric
+    >>> steps = np.random.default_rng(0).standard_normal((32, 200))
+    >>> fit = fit_metric(steps.cumsum(axis=0))
+    >>> fit.verdict, fit.neighbours > 0.5
+    ('ordered', True)
     """
 
     metric: Metric
@@ -277,7 +314,7 @@ def fit_metric(
     draws: int = 999,
     seed: int = 0,
 ) -> Fit:
-    r"""Return the most likely member of the family for columns of :math:`N(0,\sigma^2M^{-1})`.
+    r"""Return the metric for which given columns of :math:`N(0,\sigma^2M^{-1})` are most likely.
 
     .. math:: \hat M = \arg\min_M\; \sum_m \Big(\frac{\mu_m}{\sigma^2}S_m
         - \log\frac{\mu_m}{\sigma^2}\Big)
@@ -285,17 +322,22 @@ def fit_metric(
     ================  =============  ==========================================================
     symbol            argument       meaning
     ================  =============  ==========================================================
-    columns           ``samples``    real array; every axis but ``axis`` tells columns apart
-    (channels)        ``axis``       where the n channels lie
-    (end condition)   ``boundary``   of the metric, and of the modes
-    :math:`s`         ``spacing``    of the metric's weights
-    (level)           ``level``      chance of "ordered" or "exchangeable" where there is none
-    (draws)           ``draws``      permutations, and sign flips, that decide
-    (seed)            ``seed``       of these draws
+    columns           ``samples``    real array of any shape; every other axis numbers columns
+    (channels)        ``axis``       the axis of the n channels
+    (end condition)   ``boundary``   ``"natural"`` or ``"periodic"``
+    :math:`s`         ``spacing``    ``"normalized"`` or ``"unit"``, of the metric
+    (level)           ``level``      chance of a false "ordered" or "exchangeable", in (0, 1)
+    (draws)           ``draws``      number of random permutations, and of sign flips, in the tests
+    (seed)            ``seed``       of the random numbers
     ================  =============  ==========================================================
 
     The metric's mean has weight 1: its gradient keeps the mean. Where the data have no mean, as the
     gradient of a softmax's logits, nothing is said of α, and ``why`` says so.
+
+    Returns
+    -------
+    Fit
+        Verdict, metric, and what is behind them; it prints itself.
 
     Raises
     ------
@@ -305,8 +347,17 @@ def fit_metric(
         If it has fewer than two channels, no such axis, an entry that is not finite, or nothing
         but zeros; if ``level`` is not between 0 and 1, ``draws`` not >= 1 or ``seed`` not >= 0.
 
+    See Also
+    --------
+    cdg_theory.fit.Fit : What is returned.
+    cdg_torch.diagnose : The same question for the layers of a network.
+    cdg_torch.channel_profile : A picture of the order.
+    cdg_theory.Metric : The family.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory import Metric, fit_metric
     >>> from cdg_theory.discrete import gram_power
     >>> rng = np.random.default_rng(0)
     >>> root = gram_power(Metric.spline(1e-3), 64, -0.5)
@@ -335,7 +386,7 @@ def fit_metric(
     if not SMALLEST <= largest <= LARGEST:
         msg = (
             f"samples must be finite and not all zero, their largest entry between {SMALLEST:g} "
-            f"and {LARGEST:g}, got {largest}; scale them, which scales .scale by the square"
+            f"and {LARGEST:g}, got {largest}; scale them; Fit.scale then scales by the square"
         )
         raise ValueError(msg)
     level = finite_number("level", level, cure="0.01 is usual")
@@ -418,12 +469,12 @@ def _judge(
         gain = candidates["second order"].loglik - candidates["first order"].loglik
         chosen = "second order" if gain > 1 else "first order"
         why = (
-            f"neighbouring channels correlate by {neighbours:+.2f}, and no order of the channels "
-            f"but theirs does so (p = {order_p:.2g}){unseen}"
+            f"neighbouring channels correlate by {neighbours:+.2f}, and in no other order "
+            f"of the channels so much (p = {order_p:.2g}){unseen}"
         )
         return "ordered", chosen, why
     if mean_p <= level / 2:
-        why = f"one mean for all channels (p = {mean_p:.2g}), and no order (p = {order_p:.2g})"
+        why = f"a common mean (p = {mean_p:.2g}), and no order seen (p = {order_p:.2g})"
         return "exchangeable", "exchangeable", why
     why = f"no order seen (p = {order_p:.2g}), and no common mean (p = {mean_p:.2g}){unseen}"
     return "none", "white", why

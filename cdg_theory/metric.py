@@ -83,8 +83,17 @@ class Metric:
     ValueError
         If the weights lie outside the cone or the range, or ``boundary`` or ``spacing`` is unknown.
 
+    See Also
+    --------
+    cdg_theory.fit_metric : The member that fits given columns.
+    cdg_torch.riemannian_gradient : Uses it on a tensor.
+    cdg_torch.attach : Trains with it.
+    cdg_theory.continuum.InnerProduct : The same with SymPy's symbols.
+    cdg_torch.blend : A metric between this one and L².
+
     Examples
     --------
+    >>> from cdg_theory import Metric
     >>> Metric.reweighted_h0(10.0)
     Metric(mean=1.0, fluctuation=10.0, derivative=0.0, curvature=0.0, boundary='natural', ...)
     >>> Metric.sobolev(0.5).derivative

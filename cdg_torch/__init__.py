@@ -1,21 +1,30 @@
 """Channel-directed gradients for PyTorch: linear time, any optimizer, one line.
 
-``riemannian_gradient``    k = M⁻¹g along the output-channel axis of a tensor
-``riemannian_gradients_``  the same for a list, in place
-``apply_metric``           its inverse, g = Mk
-``backend``                which implementation serves: reference, CPU or GPU kernels
-``metric_operand``         a metric as a tensor, for compiled functions
-``attach``                 any torch optimizer descends along k instead of g
-``SGD, Adam, AdamW``       torch's own, with the metric as an argument
-``LinearMetric``, …        metrics that move towards no smoothing during training
-``inner_product``, …       lengths, dual lengths and powers of M
-``matched_initialisation`` initial weights as smooth along channels as the metric wants them
-``ordered_head``           the recipe for a layer whose output channels have an order
-``baselines``              what else is done to gradients, to compare with
-``CDGWarning``             the category of every warning
-``channel_correlation``    how alike a tensor's slices along an axis are
-``channel_profile``        the same as a function of their distance
-``diagnose``               whether a layer's channels have an order, and what a metric gains
+``attach``                      any torch optimizer descends along k = M⁻¹g instead of g
+``Handle``, ``Report``          what ``attach`` returns, and what the metric acts on
+``attached``                    the handle of an optimizer, if it has one
+``Rule``                        which layers get which metric
+``SGD``, ``Adam``, ``AdamW``    torch's own optimizers, with the metric as an argument
+``LinearMetric``                a metric that fades during training; so do ``CosineMetric`` and
+                                ``StepMetric``, and ``ConstantMetric`` does not
+``MetricSchedule``, ``blend``   what they have in common
+``ordered_head``                the recipe for a layer whose output channels have an order
+``matched_initialisation``      initial weights as smooth along channels as the metric
+``riemannian_gradient``         k = M⁻¹g along the output-channel axis of a tensor
+``riemannian_gradients_``       the same for a list, in place
+``apply_metric``                the inverse, g = Mk
+``backend``                     which implementation computes it: reference, torch, CPU or GPU
+``metric_operand``              a metric as a tensor, for compiled functions
+``inner_product``               the inner product of two tensors in the metric
+``metric_norm``, ``dual_norm``  the length of a direction, and of a gradient
+``metric_power``                M to any power, applied to a tensor
+``channel_correlation``         how alike neighbouring channels are
+``channel_profile``             the same as a function of their distance
+``diagnose``                    whether a layer's channels have an order, and what a metric gains
+``Diagnosis``                   what it finds, with a ``LayerDiagnosis`` for each layer
+``baselines``                   other methods to compare with
+``Metric``                      the metric family, from ``cdg_theory``
+``CDGWarning``                  the category of every warning
 """
 
 from __future__ import annotations

@@ -69,9 +69,9 @@ def channel_correlation(
     unchanged when the tensor is scaled, and are 1 only if all slices are equal. Products are
     taken about zero: the mean slice is part of the correlation, not removed from it.
 
-    White noise gives 0: flip the sign of slice *i* with an independent coin. The noise stays
-    the same noise, the denominators stay, and every product averages to 0 over the coins. How far
-    from 0 a draw falls is :func:`correlation_scale`.
+    White noise gives 0 on average: random signs of the slices change neither the distribution of
+    the noise nor the denominators, and every product averages to 0. The standard deviation of a
+    draw is :func:`correlation_scale`.
 
     Returns
     -------
@@ -87,9 +87,18 @@ def channel_correlation(
         If ``dim`` is not an axis, has fewer than two slices per group, ``groups`` does not divide
         it, or ``pairs`` is unknown.
 
+    See Also
+    --------
+    cdg_torch.channel_profile : By distance.
+    cdg_torch.correlation.correlation_scale : What white noise gives.
+    cdg_torch.diagnose : Whether there is an order.
+    cdg_theory.fit_metric : The metric that fits.
+
     Examples
     --------
     >>> import torch
+    >>> from cdg_torch import channel_correlation
+    >>> from cdg_torch.correlation import correlation_scale
     >>> rows = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, -2.0]])
     >>> channel_correlation(rows, 0).item()  # (5 - 3) / (5 + 5)
     0.2
@@ -121,28 +130,43 @@ def channel_correlation(
 def correlation_scale(
     shape: tuple[int, ...], dim: int, *, groups: int = 1, pairs: Pairs = "neighbours"
 ) -> float:
-    r"""Return the standard deviation of :func:`channel_correlation` on Gaussian white noise.
-
-    With :math:`n` slices of :math:`m` entries in each of :math:`g` groups, and
-    :math:`N=gnm` entries in all: the direction of a Gaussian vector is independent of its length,
-    so the second moment of a ratio of quadratic forms over :math:`\|w\|^2` is the ratio of
-    second moments, with :math:`E\|w\|^4=N(N+2)`. For all pairs,
-    :math:`E(\sum_{i\ne j}\langle w_i,w_j\rangle)^2=2gn(n-1)m`, hence
+    r"""Return the standard deviation of ``channel_correlation`` on Gaussian white noise.
 
     .. math::
 
-        \operatorname{sd} C_{\text{all}} = \sqrt{\frac{2}{(n-1)(N+2)}}
-        \quad\text{(exact)},\qquad
-        \operatorname{sd} C_{\text{neighbours}} = \frac{1}{\sqrt{g(n-1)m}}
-        \quad\text{(to leading order in } 1/(g(n-1)m)\text{)}.
+        \operatorname{sd} C_{\text{all}} = \sqrt{\frac{2}{(n-1)(N+2)}}, \qquad
+        \operatorname{sd} C_{\text{neighbours}} \approx \frac{1}{\sqrt{g(n-1)m}}
+
+    with :math:`n` slices of :math:`m` entries in each of :math:`g` groups, :math:`N=gnm`. The first
+    is exact, the second to leading order in :math:`1/(g(n-1)m)`. The direction of a Gaussian vector
+    is independent of its length, so the second moment of a ratio of quadratic forms over
+    :math:`\|w\|^2` is the ratio of second moments, with :math:`E\|w\|^4=N(N+2)` and, for all pairs,
+    :math:`E(\sum_{i\ne j}\langle w_i,w_j\rangle)^2=2gn(n-1)m`.
+
+    =============  ==========  ===============================
+    symbol         argument    meaning
+    =============  ==========  ===============================
+    :math:`(n,m)`  ``shape``   of the tensor, a tuple of ints
+    (axis)         ``dim``     along which slices are compared
+    :math:`g`      ``groups``  contiguous blocks along ``dim``
+    :math:`C`      ``pairs``   ``"neighbours"`` or ``"all"``
+    =============  ==========  ===============================
 
     Raises
     ------
+    TypeError
+        If ``shape`` is not a tuple of ints.
     ValueError
         As :func:`channel_correlation`.
 
+    See Also
+    --------
+    cdg_torch.channel_correlation : What varies by this much.
+    cdg_torch.channel_profile : Has it for each distance.
+
     Examples
     --------
+    >>> from cdg_torch.correlation import correlation_scale
     >>> correlation_scale((11, 10), 0)
     0.1
     """
@@ -153,7 +177,7 @@ def correlation_scale(
 
 
 class Profile(NamedTuple):
-    r"""Correlation of slices against their distance, as :func:`channel_profile` returns it.
+    r"""Correlation of slices against their distance, as ``channel_profile`` returns it.
 
     ===============  =====================================================================
     field            meaning, all of shape (n-1,)
@@ -162,6 +186,18 @@ class Profile(NamedTuple):
     ``correlation``  :math:`C_d`
     ``scale``        the standard deviation of :math:`C_d` on white noise
     ===============  =====================================================================
+
+    See Also
+    --------
+    cdg_torch.channel_profile : Makes it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cdg_torch import channel_profile
+    >>> profile = channel_profile(torch.ones(4, 2), 0)
+    >>> profile.distance.tolist(), profile.correlation.round(decimals=6).tolist()
+    ([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
     """
 
     distance: Tensor
@@ -199,11 +235,22 @@ def channel_profile(tensor: Tensor, dim: int, *, groups: int = 1) -> Profile:
 
     Raises
     ------
-    TypeError, ValueError
-        As :func:`channel_correlation`.
+    TypeError
+        If ``tensor`` is not a dense tensor of a 16-, 32- or 64-bit float type.
+    ValueError
+        If ``dim`` is not an axis, has fewer than two slices per group, or ``groups`` does not
+        divide it.
+
+    See Also
+    --------
+    cdg_torch.channel_correlation : The value at distance 1.
+    cdg_torch.correlation.Profile : What is returned.
+    cdg_theory.fit_metric : Decides whether there is an order.
 
     Examples
     --------
+    >>> import torch
+    >>> from cdg_torch import channel_profile
     >>> rows = torch.tensor([[1.0], [1.0], [0.0], [0.0]])
     >>> channel_profile(rows, 0).correlation[0].item()  # 1 / ((2 + 1) / 2)
     0.6666...

@@ -42,16 +42,32 @@ def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups:
     (blocks)    ``groups``   contiguous blocks along ``dim``, each with a metric of its own
     ==========  ===========  =============================================================
 
+    Returns
+    -------
+    torch.Tensor
+        A number in float64, summed over all columns and groups.
+
     Raises
     ------
     TypeError
-        As :func:`cdg_torch.riemannian_gradient`.
+        If a tensor is not a dense one of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
     ValueError
-        As :func:`cdg_torch.riemannian_gradient`, or if the shapes differ.
+        If ``dim`` is not an axis, the axis is empty, ``groups`` does not divide it, or the shapes
+        differ.
+
+    See Also
+    --------
+    cdg_torch.metric_norm : The length that it gives.
+    cdg_torch.dual_norm : The length of a gradient.
+    cdg_torch.apply_metric : M k.
+    cdg_theory.discrete.inner_product : The same in NumPy.
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import inner_product
     >>> h = torch.tensor([1.0, 3.0])
     >>> inner_product(h, h, Metric.reweighted_h0(10.0)).item()  # 2·2² + 10·(1² + 1²)
     28.0
@@ -67,14 +83,33 @@ def inner_product(h: Tensor, k: Tensor, metric: Metric, *, dim: int = 0, groups:
 def metric_norm(h: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
     r"""Return :math:`\|h\|_M = \sqrt{\langle h,h\rangle_M}`, a number in float64. Linear time.
 
+    =========  ==========  ==============================================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================================
+    :math:`h`  ``h``       tangent vector, any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    (axis)     ``dim``     the output-channel axis
+    (blocks)   ``groups``  contiguous blocks along ``dim``, each with a metric of its own
+    =========  ==========  ==============================================================
+
     Raises
     ------
-    TypeError, ValueError
-        As :func:`inner_product`.
+    TypeError
+        If ``h`` is not a dense one of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
+    ValueError
+        If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
+
+    See Also
+    --------
+    cdg_torch.inner_product : The product of two tensors.
+    cdg_torch.dual_norm : The length of a gradient.
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import metric_norm
     >>> metric_norm(torch.tensor([3.0, 4.0]), Metric.l2()).item()
     5.0
     """
@@ -84,18 +119,38 @@ def metric_norm(h: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> 
 def dual_norm(g: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1) -> Tensor:
     r"""Return :math:`\|g\|_{M^*} = \sqrt{g^TM^{-1}g}`, the length of the gradient in the metric.
 
-    The largest slope of the loss among directions of unit length,
-    :math:`\max_{\|h\|_M=1}\sum g\,h`, and equal to :math:`\|M^{-1}g\|_M`: what to clip by. A
-    number in float64, in linear time; arguments as :func:`inner_product`.
+    It equals :math:`\|M^{-1}g\|_M`, and is the largest slope of the loss in a direction of unit
+    length, :math:`\max_{\|h\|_M=1}\sum g\,h`. Clip gradients by it. A number in float64, in linear
+    time.
+
+    =========  ==========  ==============================================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================================
+    :math:`g`  ``g``       Euclidean gradient, any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    (axis)     ``dim``     the output-channel axis
+    (blocks)   ``groups``  contiguous blocks along ``dim``, each with a metric of its own
+    =========  ==========  ==============================================================
 
     Raises
     ------
-    TypeError, ValueError
-        As :func:`cdg_torch.riemannian_gradient`.
+    TypeError
+        If ``g`` is not a dense one of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
+    ValueError
+        If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
+
+    See Also
+    --------
+    cdg_torch.metric_norm : The length of a direction.
+    cdg_torch.Handle.dual_norm : Of all gradients of a model.
+    cdg_torch.riemannian_gradient : The steepest direction.
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import dual_norm
     >>> dual_norm(torch.tensor([1.0, 3.0]), Metric.reweighted_h0(2.0)).item()  # √(2·2² + 2/2)
     3.0
     """
@@ -118,33 +173,54 @@ def _eigenvalues(metric: Metric, n: int, period: int) -> Tensor:
 def metric_power(
     tensor: Tensor, metric: Metric, exponent: float, *, dim: int = 0, groups: int = 1
 ) -> Tensor:
-    r"""Return :math:`M^p` applied to a tensor: any real power, :math:`p=\pm\tfrac12` above all.
+    r"""Return :math:`M^p` applied to a tensor, for any real p.
 
     .. math:: M^p = V\,\mathrm{diag}(\mu_m^p)\,V^T
 
     with the cosines (natural) or the Fourier vectors (periodic) as V. In the coordinates
     :math:`w = M^{-1/2}v` descent in the metric is plain gradient descent (theorem 9).
 
-    ==========  ============  ============================================================
-    symbol      argument      meaning
-    ==========  ============  ============================================================
-    :math:`p`   ``exponent``  any finite number; 1 is ``apply_metric``, −1 the gradient
-    ==========  ============  ============================================================
+    Differentiable. By FFT, with the path extended by its mirror image to a cycle:
+    :math:`O(n\log n)` per column, and about ten copies of the tensor in float64. It is for
+    analysis; no optimizer step needs it.
 
-    The other arguments are those of :func:`cdg_torch.riemannian_gradient`. Differentiable. By
-    FFT: :math:`O(n\log n)` per column and some ten copies of the tensor in float64. It serves
-    analysis; no optimizer step needs it. The path is extended by its mirror image to a cycle.
+    =========  ============  ==============================================================
+    symbol     argument      meaning
+    =========  ============  ==============================================================
+    (tensor)   ``tensor``    any shape and dense layout
+    :math:`M`  ``metric``    a :class:`cdg_theory.Metric`
+    :math:`p`  ``exponent``  any finite number; 1 is :func:`apply_metric`, −1 is
+                             :func:`riemannian_gradient`
+    (axis)     ``dim``       the output-channel axis
+    (blocks)   ``groups``    contiguous blocks along ``dim``, each with a metric of its own
+    =========  ============  ==============================================================
+
+    Returns
+    -------
+    torch.Tensor
+        A new tensor with the shape, dtype and device of ``tensor``.
 
     Raises
     ------
     TypeError
-        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not a real number.
+        If ``tensor`` is not a dense one of a 16-, 32- or 64-bit float type, ``metric`` is not a
+        metric, or ``exponent`` not a real number.
     ValueError
-        As :func:`cdg_torch.riemannian_gradient`, or if ``exponent`` is not finite, or too large.
+        If ``dim`` is not an axis, the axis is empty, ``groups`` does not divide it, or ``exponent``
+        is not finite or too large for float64.
+
+    See Also
+    --------
+    cdg_torch.apply_metric : The power 1, in linear time.
+    cdg_torch.riemannian_gradient : The power −1, in linear time.
+    cdg_torch.matched_initialisation : A use of the power −½.
+    cdg_theory.discrete.gram_power : The matrix itself.
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import metric_power, riemannian_gradient
     >>> metric = Metric.sobolev(0.5)
     >>> g = torch.tensor([1.0, 2.0, 6.0], dtype=torch.float64)
     >>> half = metric_power(metric_power(g, metric, -0.5), metric, -0.5)
@@ -163,7 +239,9 @@ def metric_power(
     period = len(cycle)
     multipliers = _eigenvalues(metric, n, period).pow(exponent)
     if not bool(multipliers.isfinite().all()):
-        msg = f"exponent must leave the powers of M within float64, got {exponent}; nearer to 0"
+        msg = (
+            f"exponent must leave the powers of M within float64, got {exponent}; give one nearer 0"
+        )
         raise ValueError(msg)
     multipliers = multipliers.to(rows.device).reshape(-1, *(1,) * (rows.ndim - 1))
     result = torch.fft.irfft(torch.fft.rfft(cycle, dim=0) * multipliers, n=period, dim=0)[:n]

@@ -46,8 +46,8 @@ def riemannian_gradient(
 
     Computed in float64 and rounded to the dtype of ``grad`` at the end, by the fastest
     implementation that serves the tensor (:func:`cdg_torch.backend`). Differentiable (any number of
-    times), and friendly to ``torch.compile`` and ``torch.vmap``. A NaN or an infinity spoils its
-    own column and no other.
+    times), and usable in ``torch.compile`` and ``torch.vmap``. A NaN or an infinity spoils its own
+    column and no other.
 
     Returns
     -------
@@ -62,10 +62,19 @@ def riemannian_gradient(
     ValueError
         If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
 
+    See Also
+    --------
+    cdg_torch.riemannian_gradients_ : A list of tensors, in place.
+    cdg_torch.apply_metric : The inverse.
+    cdg_torch.attach : Does it in every step of an optimizer.
+    cdg_torch.dual_norm : The length of the result in the metric.
+    cdg_theory.discrete.riemannian_gradient : The same in NumPy.
+
     Examples
     --------
     >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import riemannian_gradient
     >>> riemannian_gradient(torch.tensor([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0))
     tensor([2.0000, 2.5000, 4.5000])
 
@@ -81,19 +90,43 @@ def apply_metric(k: Tensor, metric: Metric | Tensor, *, dim: int = 0, groups: in
 
     .. math:: Mk = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
 
-    The inverse of :func:`riemannian_gradient`, with the same arguments, promises and errors.
+    The inverse of :func:`riemannian_gradient`. Computed in float64, differentiable, in linear time.
+
+    =========  ==========  ==============================================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================================
+    :math:`k`  ``k``       any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`, or its operand
+                           (:func:`cdg_torch.metric_operand`)
+    (axis)     ``dim``     the output-channel axis
+    (blocks)   ``groups``  contiguous blocks along ``dim``, each with a metric of its own
+    =========  ==========  ==============================================================
+
+    Returns
+    -------
+    torch.Tensor
+        A new tensor with the shape, dtype, device and strides of ``k``.
 
     Raises
     ------
     TypeError
-        As :func:`riemannian_gradient`.
+        If ``k`` is not a dense one of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
     ValueError
-        As :func:`riemannian_gradient`.
+        If ``dim`` is not an axis, the axis is empty, or ``groups`` does not divide it.
+
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : The inverse.
+    cdg_torch.metric_power : M to any power.
+    cdg_torch.inner_product : The form that M stands for.
+    cdg_theory.discrete.gram_operator : The same in NumPy.
 
     Examples
     --------
     >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import apply_metric
     >>> apply_metric(torch.tensor([2.0, 2.5, 4.5]), Metric.reweighted_h0(2.0))
     tensor([1., 2., 6.])
     """
@@ -180,7 +213,7 @@ def riemannian_gradients_(
 ) -> None:
     r"""Replace every gradient of a list by its gradient in the metric, :math:`k = M^{-1}g`.
 
-    For people who write their own optimizer: one call per step, no copy of the gradients.
+    For those who write their own optimizer: one call for each step, no copy of the gradients.
 
     ==========  ===========  =============================================================
     symbol      argument     meaning
@@ -192,7 +225,7 @@ def riemannian_gradients_(
     (blocks)    ``groups``   contiguous blocks along the axis; one, or one per tensor
     ==========  ===========  =============================================================
 
-    Autograd does not see it. The tensors must not share memory with each other. All arguments
+    Autograd does not record it. The tensors must not share memory with each other. All arguments
     are checked before anything is written.
 
     Raises
@@ -202,10 +235,17 @@ def riemannian_gradients_(
     ValueError
         As :func:`cdg_torch.riemannian_gradient`, or if a sequence has not one value per tensor.
 
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : One tensor, differentiable.
+    cdg_torch.attach : For an optimizer that exists.
+    cdg_torch.sharded.write_sharded_gradients : For DTensors.
+
     Examples
     --------
     >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import riemannian_gradients_
     >>> grads = [torch.tensor([1.0, 2.0, 6.0]), torch.tensor([[0.0, 4.0]])]
     >>> riemannian_gradients_(grads, Metric.reweighted_h0(2.0), dims=[0, 1])
     >>> grads

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def matched_initialisation(
     weight: Tensor, metric: Metric, *, dim: int = 0, groups: int = 1
 ) -> Tensor:
-    r"""Return initial weights matched to a metric, as large as those given.
+    r"""Return initial weights as smooth as a metric, with the mean square of those given.
 
     .. math:: W_0 = c\,M^{-1/2}\,W, \qquad c = \frac{\|W\|}{\|M^{-1/2}W\|}
 
@@ -37,18 +37,30 @@ def matched_initialisation(
     (blocks)    ``groups``   contiguous blocks along ``dim``
     ==========  ===========  ===============================================================
 
-    One number c for the whole tensor keeps the mean square, and with it the size of what the layer
-    puts out. A number for each row would undo the smoothness. Nothing is drawn: the same weights
-    give the same result.
+    One number c for the whole tensor keeps the mean square, and with it the size of the layer's
+    output. A number for each row would undo the smoothness. No random numbers are drawn: the same
+    weights give the same result.
+
+    Returns
+    -------
+    torch.Tensor
+        A new tensor with the shape, dtype and device of ``weight``.
 
     Raises
     ------
     TypeError, ValueError
         As :func:`cdg_torch.metric_power`, and if ``weight`` is not finite.
 
+    See Also
+    --------
+    cdg_torch.Handle.match_initialisation : All tensors that a metric acts on.
+    cdg_torch.ordered_head : Does it for one layer.
+    cdg_torch.metric_power : The power −½.
+
     Examples
     --------
-    >>> from cdg_torch import Metric, channel_correlation
+    >>> import torch
+    >>> from cdg_torch import Metric, channel_correlation, matched_initialisation
     >>> rows = torch.randn(64, 30, generator=torch.Generator().manual_seed(0))
     >>> smooth = matched_initialisation(rows, Metric.of_length(6.0, derivative_order=1))
     >>> bool(channel_correlation(smooth, 0) > 0.8), torch.allclose(smooth.norm(), rows.norm())
@@ -62,7 +74,7 @@ def matched_initialisation(
     check_arguments(weight, metric, dim, groups, "weight")
     check_memory(weight, "weight")
     if weight.is_meta:
-        msg = "weight must have numbers, got one on meta; give it memory, then initialise the layer"
+        msg = "weight must hold numbers, got one on meta; give it memory, then initialise the layer"
         raise ValueError(msg)
     if bad := int((~weight.isfinite()).sum()):
         msg = (

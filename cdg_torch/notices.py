@@ -23,12 +23,17 @@ _INSIDE = (
 
 
 class CDGWarning(UserWarning):
-    """Every warning of ``cdg_torch``, and of nothing else.
+    """The category of every warning that ``cdg_torch`` gives.
 
     To silence them all: ``warnings.filterwarnings("ignore", category=cdg_torch.CDGWarning)``.
 
+    See Also
+    --------
+    cdg_torch.attach : Says which warnings it gives.
+
     Examples
     --------
+    >>> from cdg_torch import CDGWarning
     >>> issubclass(CDGWarning, UserWarning)
     True
     """

@@ -34,13 +34,34 @@ _BOUNDARIES, _SPACINGS = get_args(Boundary), get_args(Spacing)
 def metric_operand(metric: Metric) -> Tensor:
     """Return ``metric`` as a new float64 CPU tensor of 6 numbers.
 
-    Three weights, then the index of the boundary and of the spacing among their choices, then the
-    curvature's weight. Tensors of the first 5 numbers, without a curvature, are read too.
-    :func:`cdg_torch.riemannian_gradient`, :func:`cdg_torch.riemannian_gradients_` and
-    :func:`cdg_torch.apply_metric` take it in the place of the metric.
+    The numbers are mean, fluctuation and derivative, the boundary (0: natural, 1: periodic), the
+    spacing (0: normalized, 1: unit), and the curvature. A tensor of the first 5 is read as one
+    without curvature. :func:`cdg_torch.riemannian_gradient`,
+    :func:`cdg_torch.riemannian_gradients_` and :func:`cdg_torch.apply_metric` take it in the place
+    of the metric. A function that ``torch.compile`` has compiled can then change its metric without
+    being compiled again.
+
+    ==========  ============================
+    argument    meaning
+    ==========  ============================
+    ``metric``  a :class:`cdg_theory.Metric`
+    ==========  ============================
+
+    Raises
+    ------
+    TypeError
+        If ``metric`` is not a metric.
+
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : Takes it.
+    cdg_torch.riemannian_gradients_ : Takes it.
+    cdg_theory.Metric : What it stands for.
 
     Examples
     --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import metric_operand
     >>> metric_operand(Metric.sobolev(2.0, boundary="periodic"))
     tensor([1., 0., 2., 1., 0., 0.], dtype=torch.float64)
     """
@@ -55,8 +76,8 @@ def _metric(numbers: tuple[float, ...]) -> Metric:
     mean, fluctuation, derivative, boundary, spacing, *curvature = numbers
     if boundary not in {0, 1} or spacing not in {0, 1}:
         msg = (
-            f"metric is the operand {numbers}, whose fourth and fifth number must be 0 or 1: which "
-            "boundary, which spacing; cdg_torch.metric_operand(metric) makes one"
+            f"metric is the operand {numbers}, whose fourth number (boundary) and fifth (spacing) "
+            "must be 0 or 1; cdg_torch.metric_operand(metric) makes one"
         )
         raise ValueError(msg)
     return Metric(

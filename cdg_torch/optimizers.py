@@ -76,13 +76,24 @@ class SGD(_InMetric, torch.optim.SGD):
 
     Raises
     ------
+    TypeError
+        As :func:`cdg_torch.attach`.
     ValueError
         If parameters are given without ``model=``; else as :func:`cdg_torch.attach`.
 
+    See Also
+    --------
+    cdg_torch.attach : Any other optimizer.
+    cdg_torch.Adam : The same for Adam.
+    cdg_torch.AdamW : The same for AdamW.
+    cdg_torch.Handle : The attribute ``handle``.
+
     Examples
     --------
-    >>> from torch import nn
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import SGD
+    >>> from torch import nn
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
     >>> optimizer = SGD(model, lr=0.1, momentum=0.9, metric=Metric.reweighted_h0(10.0))
     >>> isinstance(optimizer, torch.optim.SGD)
@@ -97,19 +108,38 @@ class SGD(_InMetric, torch.optim.SGD):
 class Adam(_InMetric, torch.optim.Adam):
     r"""``torch.optim.Adam`` along gradients in the metric: moments of :math:`M^{-1}g`.
 
-    Arguments as :class:`SGD`, those of ``torch.optim.Adam`` in place of SGD's. Adam divides each
-    number by its own root mean square and so undoes some of the smoothing; ``where="update"``
-    smooths what it proposes instead.
+    Adam divides each number of the gradient by its own root mean square, which undoes some of the
+    smoothing. With ``where="update"`` the step that Adam proposes is smoothed instead.
+
+    Parameters
+    ----------
+    params
+        The model; or parameters or parameter groups, together with ``model=``.
+    *args, **kwargs
+        As for ``torch.optim.Adam``, and the keywords of :func:`cdg_torch.attach`.
+    metric
+        The metric for the weights of convolutions.
+    model
+        The module from whose layers the output-channel axes are read.
 
     Raises
     ------
+    TypeError
+        As :func:`cdg_torch.attach`.
     ValueError
         As :class:`SGD`.
 
+    See Also
+    --------
+    cdg_torch.AdamW : With decoupled weight decay.
+    cdg_torch.SGD : The same for SGD.
+    cdg_torch.attach : Any other optimizer.
+
     Examples
     --------
-    >>> from torch import nn
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import Adam
+    >>> from torch import nn
     >>> model = nn.Conv2d(3, 8, 3)
     >>> optimizer = Adam(model, lr=1e-3, metric=Metric.sobolev(1.0), where="update")
     >>> optimizer.handle.report().summary
@@ -118,19 +148,39 @@ class Adam(_InMetric, torch.optim.Adam):
 
 
 class AdamW(_InMetric, torch.optim.AdamW):
-    r"""``torch.optim.AdamW`` along gradients in the metric; the decay is untransformed.
+    r"""``torch.optim.AdamW`` along gradients in the metric: moments of :math:`M^{-1}g`.
 
-    Arguments as :class:`SGD`, those of ``torch.optim.AdamW`` in place of SGD's.
+    Weight decay is not transformed.
+
+    Parameters
+    ----------
+    params
+        The model; or parameters or parameter groups, together with ``model=``.
+    *args, **kwargs
+        As for ``torch.optim.AdamW``, and the keywords of :func:`cdg_torch.attach`.
+    metric
+        The metric for the weights of convolutions.
+    model
+        The module from whose layers the output-channel axes are read.
 
     Raises
     ------
+    TypeError
+        As :func:`cdg_torch.attach`.
     ValueError
         As :class:`SGD`.
 
+    See Also
+    --------
+    cdg_torch.Adam : Without decoupled weight decay.
+    cdg_torch.SGD : The same for SGD.
+    cdg_torch.attach : Any other optimizer.
+
     Examples
     --------
-    >>> from torch import nn
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import AdamW
+    >>> from torch import nn
     >>> model = nn.Conv2d(3, 8, 3)
     >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
     >>> optimizer = AdamW(groups, lr=1e-3, model=model, metric=Metric.sobolev(1.0))

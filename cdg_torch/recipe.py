@@ -33,6 +33,8 @@ def ordered_head(
     ================  ====================  ====================================================
     symbol            argument              meaning
     ================  ====================  ====================================================
+    (optimizer)       ``optimizer``         any that :func:`cdg_torch.attach` takes
+    (network)         ``model``             the module that the layer belongs to
     (layer)           ``name``              of its weight, as ``"head.weight"``
     :math:`\ell`      ``length``            in channels: waves of :math:`2\pi\ell` channels are
                                             halved, longer ones kept (``Metric.of_length``)
@@ -63,9 +65,17 @@ def ordered_head(
         As :meth:`cdg_theory.Metric.of_length`, :func:`cdg_torch.attach` and
         :func:`cdg_torch.matched_initialisation`; nothing is attached then, no weight has changed.
 
+    See Also
+    --------
+    cdg_torch.attach : The general way.
+    cdg_torch.diagnose : Whether a layer's channels have an order.
+    cdg_torch.matched_initialisation : The initial weights.
+    cdg_theory.Metric.of_length : The metric.
+
     Examples
     --------
     >>> import torch
+    >>> from cdg_torch import ordered_head
     >>> from torch import nn
     >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 90))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=1e-3)

@@ -33,16 +33,32 @@ def blend(metric: Metric, t: float) -> Metric:
     r"""Return :math:`(1-t)\,M + t\,I`: the metric at t = 0, ``Metric.l2()`` at t = 1.
 
     The weights are
-    :math:`((1-t)\alpha+t,\ (1-t)\beta+t,\ (1-t)\gamma,\ (1-t)\delta)`: the cone is convex, so
-    every t between gives a metric. Boundary and spacing are kept.
+    :math:`((1-t)\alpha+t,\ (1-t)\beta+t,\ (1-t)\gamma,\ (1-t)\delta)`. Metrics form a
+    convex cone, so every t between gives a metric. Boundary and spacing are kept.
+
+    =========  ==========  =======================================
+    symbol     argument    meaning
+    =========  ==========  =======================================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`t`  ``t``       how far towards no smoothing, in [0, 1]
+    =========  ==========  =======================================
 
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``t`` not a real number.
     ValueError
-        If t is not in [0, 1].
+        If ``t`` is not in [0, 1].
+
+    See Also
+    --------
+    cdg_torch.LinearMetric : Moves t during training.
+    cdg_theory.Metric : Metrics can also be added.
 
     Examples
     --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import blend
     >>> blend(Metric.sobolev(8.0), 0.25)
     Metric(mean=1.0, fluctuation=0.25, derivative=6.0, curvature=0.0, boundary='natural', ...)
     >>> blend(Metric.sobolev(8.0), 1.0).is_multiple_of_l2
@@ -73,11 +89,13 @@ def blend(metric: Metric, t: float) -> Metric:
 
 
 class MetricSchedule:
-    r"""Moves the metrics of a handle towards no smoothing; used like a torch scheduler.
+    r"""Base class of schedules, which move the metrics of a handle towards no smoothing.
 
     Call ``step()`` after each ``optimizer.step()``, or once per epoch. Every rule of the handle
     moves from the metric it has when the schedule is made; rules without one stay without.
-    A subclass gives :meth:`t`.
+    A subclass defines :meth:`t`, and the metric of step s is
+
+    .. math:: M_s = (1-t(s))\,M_0 + t(s)\,I, \qquad 0\le t\le1 .
 
     Parameters
     ----------
@@ -87,11 +105,20 @@ class MetricSchedule:
     Raises
     ------
     TypeError
-        If ``handle`` is anything else.
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
+
+    See Also
+    --------
+    cdg_torch.LinearMetric : Falls linearly.
+    cdg_torch.CosineMetric : Slow at both ends.
+    cdg_torch.StepMetric : In steps.
+    cdg_torch.blend : The metric between.
 
     Examples
     --------
     >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import LinearMetric
     >>> model = torch.nn.Conv2d(3, 8, 3)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = cdg_torch.attach(optimizer, model, Metric.sobolev(4.0))
@@ -157,20 +184,78 @@ class MetricSchedule:
 
 
 class ConstantMetric(MetricSchedule):
-    """No movement: t = 0. A placeholder where a schedule is expected."""
+    """A schedule that leaves the metric as it is: :math:`t(s)=0`.
+
+    ========  ==========  ======================================
+    symbol    argument    meaning
+    ========  ==========  ======================================
+    (handle)  ``handle``  what :func:`cdg_torch.attach` returned
+    ========  ==========  ======================================
+
+    Raises
+    ------
+    TypeError
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
+
+    See Also
+    --------
+    cdg_torch.LinearMetric : Moves the metric.
+    cdg_torch.MetricSchedule : The base class.
+
+    Examples
+    --------
+    >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import ConstantMetric
+    >>> model = torch.nn.Conv2d(3, 8, 3)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))
+    >>> ConstantMetric(handle).step()
+    >>> handle.metric.fluctuation
+    5.0
+    """
 
     def t(self, step: int) -> float:  # noqa: ARG002
-        """Return 0."""
+        """Return 0 at every ``step``."""
         return 0.0
 
 
 class LinearMetric(MetricSchedule):
-    """Linear: t = s / S, then 1.
+    r"""A schedule that moves linearly to no smoothing: :math:`t(s)=\min(s/S,\,1)`.
+
+    =========  ==========  =================================================
+    symbol     argument    meaning
+    =========  ==========  =================================================
+    (handle)   ``handle``  what :func:`cdg_torch.attach` returned
+    :math:`S`  ``steps``   number of steps until there is no smoothing, >= 1
+    =========  ==========  =================================================
 
     Raises
     ------
+    TypeError
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
     ValueError
         If ``steps`` is not a whole number >= 1.
+
+    See Also
+    --------
+    cdg_torch.CosineMetric : Slow at both ends.
+    cdg_torch.StepMetric : In steps.
+    cdg_torch.MetricSchedule : The base class.
+    cdg_torch.blend : The metric between.
+
+    Examples
+    --------
+    >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import LinearMetric
+    >>> model = torch.nn.Conv2d(3, 8, 3)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))
+    >>> schedule = LinearMetric(handle, steps=4)
+    >>> schedule.step()
+    >>> handle.metric.fluctuation
+    4.0
     """
 
     def __init__(self, handle: Handle, *, steps: int) -> None:
@@ -178,31 +263,93 @@ class LinearMetric(MetricSchedule):
         super().__init__(handle)
 
     def t(self, step: int) -> float:
-        """Return min(s / S, 1)."""
+        """Return min(s / S, 1) at ``step`` s."""
         return min(step / self.steps, 1.0)
 
 
 class CosineMetric(LinearMetric):
-    """Half a cosine: t = ½ (1 − cos(π s / S)), then 1; slow at both ends.
+    r"""A schedule that moves by half a cosine to no smoothing, slowly at both ends.
+
+    .. math:: t(s) = \tfrac12\bigl(1-\cos(\pi\min(s/S,\,1))\bigr)
+
+    =========  ==========  =================================================
+    symbol     argument    meaning
+    =========  ==========  =================================================
+    (handle)   ``handle``  what :func:`cdg_torch.attach` returned
+    :math:`S`  ``steps``   number of steps until there is no smoothing, >= 1
+    =========  ==========  =================================================
 
     Raises
     ------
+    TypeError
+        If ``handle`` is not what :func:`cdg_torch.attach` returned.
     ValueError
         If ``steps`` is not a whole number >= 1.
+
+    See Also
+    --------
+    cdg_torch.LinearMetric : At a constant rate.
+    cdg_torch.StepMetric : In steps.
+    cdg_torch.MetricSchedule : The base class.
+
+    Examples
+    --------
+    >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import CosineMetric
+    >>> model = torch.nn.Conv2d(3, 8, 3)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))
+    >>> schedule = CosineMetric(handle, steps=2)
+    >>> schedule.step()
+    >>> round(handle.metric.fluctuation, 12)
+    3.0
     """
 
     def t(self, step: int) -> float:
-        """Return ½ (1 − cos(π s / S)) up to S, then 1."""
+        """Return ½ (1 − cos(π s / S)) at ``step`` s up to S, then 1."""
         return 0.5 * (1.0 - math.cos(math.pi * super().t(step)))
 
 
 class StepMetric(MetricSchedule):
-    """In steps: every P steps the distance to no smoothing is multiplied by q.
+    r"""A schedule that multiplies the distance to no smoothing by q every P steps.
+
+    .. math:: t(s) = 1-q^{\lfloor s/P\rfloor}
+
+    =========  ==========  ======================================================
+    symbol     argument    meaning
+    =========  ==========  ======================================================
+    (handle)   ``handle``  what :func:`cdg_torch.attach` returned
+    :math:`P`  ``every``   number of steps between two changes, >= 1
+    :math:`q`  ``factor``  what is left of the distance at each change, in [0, 1)
+    =========  ==========  ======================================================
 
     Raises
     ------
+    TypeError
+        If ``handle`` is not what :func:`cdg_torch.attach` returned, or ``factor`` not a real
+        number.
     ValueError
         If ``every`` is not a whole number >= 1, or ``factor`` is not in [0, 1).
+
+    See Also
+    --------
+    cdg_torch.LinearMetric : At a constant rate.
+    cdg_torch.CosineMetric : Slow at both ends.
+    cdg_torch.MetricSchedule : The base class.
+
+    Examples
+    --------
+    >>> import torch, cdg_torch
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch import StepMetric
+    >>> model = torch.nn.Conv2d(3, 8, 3)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = cdg_torch.attach(optimizer, model, Metric.reweighted_h0(5.0))
+    >>> schedule = StepMetric(handle, every=1, factor=0.5)
+    >>> schedule.step()
+    >>> handle.metric.fluctuation
+    3.0
     """
 
     def __init__(self, handle: Handle, *, every: int, factor: float = 0.1) -> None:
@@ -215,5 +362,5 @@ class StepMetric(MetricSchedule):
         super().__init__(handle)
 
     def t(self, step: int) -> float:
-        """Return 1 − q^⌊s / P⌋."""
+        """Return 1 − q^⌊s / P⌋ at ``step`` s."""
         return 1.0 - self.factor ** (step // self.every)

@@ -174,15 +174,15 @@ def _axis(job: Job, name: str) -> int:
     axis = check_arguments(stand_in, metric, dim, groups, name)
     if torch.is_grad_enabled() and grad.requires_grad:
         msg = (
-            f"{name} is a DTensor that requires grad, and no history goes through the exchange "
+            f"{name} is a DTensor that requires grad, and autograd does not record the exchange "
             "between ranks; use an optimizer with differentiable=False, detach the gradient, or "
             "use torch.no_grad()"
         )
         raise TypeError(msg)
     if not has_float64(grad.device):
         msg = (
-            f"{name} is a DTensor on {grad.device}, where float64 does not exist, and in float64 "
-            "ranks exchange what they need; keep such a tensor whole on every rank"
+            f"{name} is a DTensor on {grad.device}, where float64 does not exist, and ranks "
+            "exchange float64 numbers; keep such a tensor whole on every rank"
         )
         raise TypeError(msg)
     if (out.device_mesh, out.placements) != (grad.device_mesh, grad.placements):
@@ -292,13 +292,22 @@ def write_sharded_gradients(jobs: Sequence[Job], names: Sequence[str] | None = N
         that is neither a sum nor an average. The placements that are served are listed in
         :mod:`cdg_torch.placements`.
 
+    See Also
+    --------
+    cdg_torch.riemannian_gradients_ : For tensors on one device.
+    cdg_torch.attach : Calls it for an optimizer's gradients.
+    cdg_theory.discrete.sharded_gradient : The same algorithm in NumPy.
+
     Examples
     --------
+    >>> import torch, torch.distributed as dist
+    >>> from cdg_theory import Metric
+    >>> from cdg_torch.sharded import write_sharded_gradients
+    >>> from cdg_torch.solve import Job
+    >>> from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
+
     On one rank nothing is cut; :doc:`/howto/sharding` shows more of them.
 
-    >>> import torch, torch.distributed as dist
-    >>> from torch.distributed.tensor import Shard, distribute_tensor, init_device_mesh
-    >>> from cdg_theory import Metric
     >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     >>> mesh = init_device_mesh("cpu", (1,))
     >>> g = distribute_tensor(torch.tensor([1.0, 2.0, 6.0]), mesh, [Shard(0)])

@@ -78,7 +78,6 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 python_use_unqualified_type_names = True
 autosummary_generate = False
 numpydoc_show_class_members = False
-add_module_names = False
 
 # -- Mathematics: MathJax from the installed package, chosen so that nothing is fetched -----------
 
@@ -94,6 +93,7 @@ html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["fit.js"]
+html_search_scorer = str(DOCS / "_ext" / "scorer.js")
 html_copy_source = True
 html_show_sourcelink = True
 html_theme_options = {

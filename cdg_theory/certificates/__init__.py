@@ -7,10 +7,10 @@ r"""Certificates: any solver against the exact gradient in the metric, with a de
 ``certificate``  the verdict, as a record
 
 The bound is theorem 7's, :mod:`cdg_theory.rounding.bounds`. Results in float32 and narrower, with
-float64 inside, are off by the last rounding and next to nothing. In float64 errors in ulp at the
-largest entry have no fixed limit: where k is much smaller than the numbers that it is made of, they
-run to thousands, under a bound that says so. With a curvature such columns can lose every digit,
-also of float32, as n grows: ``docs/theory/rounding`` says which, and the bound does for each.
+float64 inside, are off by hardly more than the last rounding. In float64 errors in ulp at the
+largest entry have no fixed limit. Where k is much smaller than the numbers from which it is
+computed, they run to thousands, and the bound says so. With a curvature such columns can lose
+every digit, also of float32, as n grows; ``docs/theory/rounding-variants`` says which.
 """
 
 from __future__ import annotations

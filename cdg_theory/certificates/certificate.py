@@ -28,6 +28,17 @@ class Finding:
     ``max_ulp``     the largest error in any of the columns, in the same unit; it may be at
                     another entry, whose bound is wider
     ==============  =======================================================================
+
+    See Also
+    --------
+    cdg_theory.certificates.Certificate : Has one for each kind of gradient.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric, certify
+    >>> wrong = certify(lambda g: g, Metric.reweighted_h0(4.0), 8).worst
+    >>> wrong.holds, wrong.share > 1
+    (False, True)
     """
 
     kind: str
@@ -41,7 +52,7 @@ class Finding:
 
     @property
     def share(self) -> float:
-        """The error as a fraction of its bound: the largest of any entry's, for this is the worst.
+        """The error divided by its bound: the largest of all entries of this kind.
 
         Raises
         ------
@@ -52,7 +63,7 @@ class Finding:
 
     @property
     def holds(self) -> bool:
-        """Whether the error is within the bound (every entry's is, for this one is the worst)."""
+        """Whether every entry of this kind is within its bound: this one comes nearest to it."""
         return self.error_ulp <= self.bound_ulp
 
     def __str__(self) -> str:
@@ -94,8 +105,22 @@ class Certificate:
     ===============  ======================================================================
 
     ``bound`` and ``holds`` belong to ``worst``, the finding whose error is the largest fraction of
-    its bound. ``max_ulp`` is the largest error of all, and may belong to another: where the bound
-    is wider, an error can be larger and still be closer to what is right.
+    its bound. ``max_ulp`` is the largest error of all. It may belong to another finding, with
+    a wider bound.
+
+    See Also
+    --------
+    cdg_theory.certify : Makes it.
+    cdg_theory.certificates.Finding : Its parts.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric, certify, discrete
+    >>> from cdg_theory.certificates import Certificate
+    >>> metric = Metric.reweighted_h0(4.0)
+    >>> found = certify(lambda g: discrete.riemannian_gradient(g, metric), metric, 8)
+    >>> found.holds, Certificate.from_json(found.to_json()) == found
+    (True, True)
     """
 
     metric: Metric
@@ -134,7 +159,7 @@ class Certificate:
 
     @classmethod
     def from_json(cls, text: str) -> Certificate:
-        """Return the certificate that :meth:`to_json` wrote.
+        """Return the certificate that :meth:`to_json` wrote as ``text``.
 
         Raises
         ------

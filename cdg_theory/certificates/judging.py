@@ -86,9 +86,15 @@ def certify(
         If an argument is out of range, the solver returns another shape than it was given, or no
         gradient of this dtype has a result that the dtype can hold.
 
+    See Also
+    --------
+    cdg_theory.certificates.Certificate : What is returned.
+    cdg_theory.certificates.examine : The questions alone, for several solvers.
+    cdg_theory.rounding.forward_error_bound : The bound.
+
     Examples
     --------
-    >>> from cdg_theory import Metric, discrete
+    >>> from cdg_theory import Metric, certify, discrete
     >>> metric = Metric.sobolev(0.5)
     >>> certify(lambda g: discrete.riemannian_gradient(g, metric), metric, 64).holds
     True
@@ -116,7 +122,7 @@ def certify(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examination:
-    """The questions and their answers, before anyone is asked: the same for every solver.
+    """Drawn gradients, their exact solutions and error bounds: the same for every solver.
 
     ===============  ======================================================================
     field            meaning
@@ -127,6 +133,20 @@ class Examination:
     ``exact``        the exact gradient in the metric, enclosed
     ``bound``        (n, columns) theorem 7's bound on the error
     ===============  ======================================================================
+
+    See Also
+    --------
+    cdg_theory.certificates.examine : Makes it.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.certificates import examine
+    >>> exam = examine(Metric.reweighted_h0(4.0), 10, columns=9)
+    >>> exam.gradient.shape
+    (10, 9)
+    >>> exam.judge(lambda g: g).holds
+    False
     """
 
     blank: Certificate
@@ -136,12 +156,12 @@ class Examination:
     bound: Array
 
     def judge(self, solve: Solver) -> Certificate:
-        """Return the certificate of a solver.
+        """Return the certificate of a solver, ``solve``, that takes and returns (n, columns).
 
         Raises
         ------
         ValueError
-            If it returns another shape than it was given.
+            If the solver returns another shape than it was given.
         """
         fmt = float_format(self.blank.dtype)
         got = _call(solve, self.gradient, fmt)
@@ -158,20 +178,38 @@ def examine(
     algorithm: Algorithm = "closing",
     seed: int = 0,
 ) -> Examination:
-    """Return what :func:`certify` asks and expects, to judge several solvers by.
+    """Return drawn gradients, exact solutions and bounds, to judge several solvers by.
 
-    Arguments and errors as there.
+    The arguments are those of :func:`certify`, and so is the verdict on :math:`Mk=g`.
+
+    ===============  ===============  ===================================================
+    symbol           argument         meaning
+    ===============  ===============  ===================================================
+    :math:`M`        ``metric``       a :class:`cdg_theory.Metric`
+    :math:`n`        ``n``            number of output channels
+    (draws)          ``columns``      how many gradients; below 9 not every kind is drawn
+    :math:`u_{out}`  ``dtype``        storage type
+    :math:`u`        ``accumulator``  type of the solver's arithmetic
+    (constants)      ``algorithm``    ``"closing"`` or ``"functionals"``
+    (draws)          ``seed``         same seed, same gradients
+    ===============  ===============  ===================================================
 
     Raises
     ------
     TypeError
-        As :func:`certify`.
+        If ``metric`` is not a metric or ``n`` not an integer.
     ValueError
         As :func:`certify`.
+
+    See Also
+    --------
+    cdg_theory.certify : Draws and judges in one call.
+    cdg_theory.certificates.Examination : What is returned.
 
     Examples
     --------
     >>> from cdg_theory import Metric, discrete
+    >>> from cdg_theory.certificates import examine
     >>> metric = Metric.reweighted_h0(4.0)
     >>> exam = examine(metric, 10)
     >>> exam.judge(lambda g: discrete.riemannian_gradient(g, metric)).holds

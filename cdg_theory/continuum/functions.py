@@ -18,6 +18,8 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from cdg_theory.checks import whole_number
+
 o = sp.Symbol("o", real=True)
 s = sp.Symbol("s", real=True)
 
@@ -60,29 +62,90 @@ def collected(u: Any) -> Any:
 
 
 def generic(name: str) -> Any:
-    """Return an arbitrary smooth function of o, known by its name only."""
+    """Return an arbitrary smooth function :math:`h(o)`, known by its name only.
+
+    ========  ======================
+    argument  meaning
+    ========  ======================
+    ``name``  what to call it, a str
+    ========  ======================
+
+    Raises
+    ------
+    TypeError
+        If ``name`` is not a str.
+
+    See Also
+    --------
+    cdg_theory.continuum.polynomial : A function with unknown coefficients.
+    cdg_theory.continuum.trigonometric : Likewise.
+
+    Examples
+    --------
+    >>> from cdg_theory.continuum import generic, o
+    >>> generic("h").diff(o)
+    Derivative(h(o), o)
+    """
     return sp.Function(name, real=True)(o)
 
 
 def polynomial(degree: int, name: str = "a") -> Any:
-    """Return a polynomial of the given degree whose coefficients are symbols.
+    r"""Return a polynomial :math:`\sum_ja_jo^j` of a given degree, with symbols as coefficients.
+
+    ==========  ==================================
+    argument    meaning
+    ==========  ==================================
+    ``degree``  the largest j, a whole number >= 0
+    ``name``    the coefficients' letter, a str
+    ==========  ==================================
+
+    Raises
+    ------
+    ValueError
+        If ``degree`` is not a whole number >= 0.
+
+    See Also
+    --------
+    cdg_theory.continuum.trigonometric : A sum of waves.
+    cdg_theory.continuum.generic : An arbitrary function.
 
     Examples
     --------
+    >>> from cdg_theory.continuum import polynomial
     >>> polynomial(2)
     a0 + a1*o + a2*o**2
     """
+    whole_number("degree", degree, least=0)
     return sp.Add(*(sp.Symbol(f"{name}{j}", real=True) * o**j for j in range(degree + 1)))
 
 
 def trigonometric(modes: int, name: str = "b") -> Any:
     r"""Return :math:`b_0+\sum_m b_m\cos(m\pi o)+c_m\sin(m\pi o)` with symbols as coefficients.
 
+    =========  ==================================
+    argument   meaning
+    =========  ==================================
+    ``modes``  the largest m, a whole number >= 0
+    ``name``   the coefficients' letter, a str
+    =========  ==================================
+
+    Raises
+    ------
+    ValueError
+        If ``modes`` is not a whole number >= 0.
+
+    See Also
+    --------
+    cdg_theory.continuum.polynomial : A polynomial.
+    cdg_theory.continuum.generic : An arbitrary function.
+
     Examples
     --------
+    >>> from cdg_theory.continuum import trigonometric
     >>> trigonometric(1)
     b0 + b1*cos(pi*o) + b1_*sin(pi*o)
     """
+    whole_number("modes", modes, least=0)
     total = sp.Symbol(f"{name}0", real=True)
     for m in range(1, modes + 1):
         cosine, sine = (sp.Symbol(f"{name}{m}{tail}", real=True) for tail in ("", "_"))
@@ -93,11 +156,29 @@ def trigonometric(modes: int, name: str = "b") -> Any:
 def integral(u: Any, lower: Any = 0, upper: Any = 1) -> Any:
     r"""Return :math:`\int u\,do`, linear in ``u``, constants taken out of it.
 
-    Known functions are integrated; where an arbitrary function of o stands under the integral,
-    the integral stays as it is.
+    Known functions are integrated. An integral over an arbitrary function of o stays as it is.
+
+    =========  =========  ====================================================
+    symbol     argument   meaning
+    =========  =========  ====================================================
+    :math:`u`  ``u``      an expression in o
+    (from)     ``lower``  where the integral begins, a number or an expression
+    (to)       ``upper``  where it ends
+    =========  =========  ====================================================
+
+    Raises
+    ------
+    sympy.SympifyError
+        If ``u`` is not a SymPy expression or a number.
+
+    See Also
+    --------
+    cdg_theory.continuum.mean : Over the whole interval.
+    cdg_theory.continuum.integrate_by_parts : Takes derivatives off a function.
 
     Examples
     --------
+    >>> from cdg_theory.continuum import generic, integral, o
     >>> h = generic("h")
     >>> integral(3 * h + 2 * o)
     3*Integral(h(o), (o, 0, 1)) + 1
@@ -172,8 +253,24 @@ def at(u: Any, point: Any) -> Any:
 def mean(u: Any) -> Any:
     r"""Return :math:`\bar u=\int_0^1 u\,do`.
 
+    =========  ========  ==================
+    symbol     argument  meaning
+    =========  ========  ==================
+    :math:`u`  ``u``     an expression in o
+    =========  ========  ==================
+
+    Raises
+    ------
+    sympy.SympifyError
+        If ``u`` is not a SymPy expression or a number.
+
+    See Also
+    --------
+    cdg_theory.continuum.integral : Between other ends.
+
     Examples
     --------
+    >>> from cdg_theory.continuum import mean, polynomial
     >>> mean(polynomial(2))
     a0 + a1/2 + a2/3
     """
@@ -181,14 +278,32 @@ def mean(u: Any) -> Any:
 
 
 def vanishes(expression: Any) -> bool:
-    """Whether an expression in powers, exponentials and trigonometric functions is identically 0.
+    """Return whether :math:`u(o)=0` for every o, and whatever the symbols in u are.
 
-    Everything periodic or hyperbolic is written in exponentials, every exponential of a monomial
-    gets a symbol of its own, and the numerator of what is left, now a rational function, is
-    expanded: it is a decision, not a search for a simplification.
+    For expressions in powers, exponentials, hyperbolic and trigonometric functions. They are all
+    written in exponentials, and each exponential of a monomial becomes a symbol. What is left is
+    a rational function, whose numerator is expanded. So the answer is a decision, not the outcome
+    of a search for a simplification.
+
+    =========  ==============  ==============
+    symbol     argument        meaning
+    =========  ==============  ==============
+    :math:`u`  ``expression``  the expression
+    =========  ==============  ==============
+
+    Raises
+    ------
+    sympy.SympifyError
+        If ``expression`` is not a SymPy expression or a number.
+
+    See Also
+    --------
+    cdg_theory.continuum.weak_residual : An expression to try it on.
 
     Examples
     --------
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import o, vanishes
     >>> vanishes(sp.cosh(o) ** 2 - sp.sinh(o) ** 2 - 1)
     True
     >>> vanishes(sp.cosh(o) ** 2 + sp.sinh(o) ** 2 - 1)

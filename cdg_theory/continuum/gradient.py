@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 
 from cdg_theory.continuum.functions import collected, expanded, integral, mean, o, s
-from cdg_theory.continuum.inner_product import InnerProduct
+from cdg_theory.continuum.inner_product import InnerProduct, check_inner_product
 from cdg_theory.continuum.weak_form import StrongForm, strong_form
 
 if TYPE_CHECKING:
@@ -158,12 +158,24 @@ def riemannian_gradient(g: Any, inner: InnerProduct) -> Any:
 
     Raises
     ------
+    TypeError
+        If ``inner`` is not an inner product.
     ValueError
         If the form is certainly not definite.
+    sympy.SympifyError
+        If ``g`` is not a SymPy expression or a number.
+
+    See Also
+    --------
+    cdg_theory.continuum.strong_form : The equation that it solves.
+    cdg_theory.continuum.green_function : The kernel that gives it.
+    cdg_theory.discrete.riemannian_gradient : The same on n channels.
+    cdg_theory.continuum.weak_residual : Its definition.
 
     Examples
     --------
-    >>> from cdg_theory.continuum import InnerProduct
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, o, riemannian_gradient
     >>> lam = sp.Symbol("lambda", positive=True)
 
     The re-weighted H⁰ gradient is one line, :math:`\bar g + (g-\bar g)/\lambda`:
@@ -183,6 +195,7 @@ def riemannian_gradient(g: Any, inner: InnerProduct) -> Any:
     >>> riemannian_gradient(o, InnerProduct.biharmonic(1))
     o**5/120 - o**4/48 + o**2/48 + 119/240
     """
+    check_inner_product(inner)
     inner.check_definite()
     factors, values = inner.factors()
     (k,) = assembled(factors, lambda chain: (_along(chain, g),), mean(g) / factors[0].mean)

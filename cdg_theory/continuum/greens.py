@@ -55,21 +55,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
 from cdg_theory.continuum.functions import expanded, integral, o, s, vanishes
 from cdg_theory.continuum.gradient import assembled, equation_of, mean_of_pieces
+from cdg_theory.continuum.inner_product import InnerProduct, check_inner_product
 from cdg_theory.continuum.weak_form import strong_form
-
-if TYPE_CHECKING:
-    from cdg_theory.continuum.inner_product import InnerProduct
 
 
 @dataclass(frozen=True)
 class GreenFunction:
-    """Green's function in two pieces, expressions in o and s.
+    """Green's function :math:`G(o,s)` in two pieces, expressions in o and s.
 
     ==========  =================
     field       holds for
@@ -77,6 +75,17 @@ class GreenFunction:
     ``left``    o ≤ s
     ``right``   o ≥ s
     ==========  =================
+
+    See Also
+    --------
+    cdg_theory.continuum.green_function : Makes it.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, green_function
+    >>> sp.expand(green_function(InnerProduct.sobolev(1)).diagonal)
+    o**2 - o + 4/3
     """
 
     left: Any
@@ -109,7 +118,7 @@ class GreenFunction:
         return expanded(smoothed.subs(s, o))
 
     def is_reproducing(self, inner: InnerProduct) -> bool:
-        """Whether ⟨G(·,s), h⟩ = h(s) for *every* h, by the strong form on either side of s.
+        """Return whether ⟨G(·,s), h⟩ = h(s) in ``inner`` for *every* h.
 
         Inside, the Euler–Lagrange operator must vanish on both pieces (its mean is that of the
         whole of G); at s the pieces must meet, with a curvature their slopes and moments too, and
@@ -131,25 +140,46 @@ class GreenFunction:
 
 
 def green_function(inner: InnerProduct) -> GreenFunction:
-    r"""Solve :math:`\langle G(\cdot,s),h\rangle=h(s)` on either side of s.
+    r"""Return Green's function, :math:`\langle G(\cdot,s),h\rangle=h(s)` for every h.
+
+    =================================  =========  ==============================================
+    symbol                             argument   meaning
+    =================================  =========  ==============================================
+    :math:`\langle\cdot,\cdot\rangle`  ``inner``  an :class:`~cdg_theory.continuum.InnerProduct`
+    =================================  =========  ==============================================
+
+    Returns
+    -------
+    GreenFunction
+        In two pieces, for o ≤ s and for o ≥ s.
 
     Raises
     ------
+    TypeError
+        If ``inner`` is not an inner product.
     ValueError
-        If the form has neither derivative nor curvature: its kernel is then a multiple of a delta,
-        not a function; or if it is certainly not definite.
+        If the form has neither derivative nor curvature, since its kernel is then a multiple of a
+        delta, or if it is certainly not definite.
+
+    See Also
+    --------
+    cdg_theory.continuum.GreenFunction : What is returned.
+    cdg_theory.continuum.riemannian_gradient : What it smooths to.
+    cdg_theory.discrete.inverse_matrix : The same on n channels.
 
     Examples
     --------
-    The docstring's formula for the natural Sobolev member, derived:
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, green_function, o, s, vanishes
 
-    >>> from cdg_theory.continuum import InnerProduct
+    For the natural Sobolev member:
+
     >>> alpha, gamma = sp.symbols("alpha gamma", positive=True)
     >>> kernel = green_function(InnerProduct(alpha, sp.Integer(0), gamma))
     >>> vanishes(kernel.left - 1 / alpha - ((o**2 + s**2) / 2 - s + sp.Rational(1, 3)) / gamma)
     True
 
-    and the general one, periodic:
+    For the general member of first order, periodic:
 
     >>> general = InnerProduct.general("periodic")
     >>> beta, mu = general.fluctuation, sp.Symbol("mu", positive=True)
@@ -159,6 +189,7 @@ def green_function(inner: InnerProduct) -> GreenFunction:
     >>> vanishes(green_function(general).left - claimed)
     True
     """
+    check_inner_product(inner)
     if inner.derivative_order == 0:
         msg = (
             f"derivative and curvature must not both be 0, got {inner}; without them the kernel is "

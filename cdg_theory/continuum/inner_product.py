@@ -20,7 +20,7 @@ from typing import Any, get_args
 
 import sympy as sp
 
-from cdg_theory.checks import one_of
+from cdg_theory.checks import described, one_of
 from cdg_theory.continuum.functions import integral, mean, o
 from cdg_theory.metric import Boundary, Metric, check_metric, check_normalized
 
@@ -36,7 +36,12 @@ def _square_root(u: Any) -> Any:
 
 @dataclass(frozen=True)
 class InnerProduct:
-    r"""One member of the family, with numbers or symbols as weights.
+    r"""An inner product of the family, with numbers or symbols as weights.
+
+    .. math::
+
+        \langle h, k\rangle = \alpha\,\bar h\,\bar k + \beta\int_0^1 (h-\bar h)(k-\bar k)\,do
+            + \gamma\int_0^1 h'\,k'\,do + \delta\int_0^1 h''\,k''\,do
 
     ==============  ===============  =====================================================
     symbol          field            meaning
@@ -60,13 +65,21 @@ class InnerProduct:
     Raises
     ------
     ValueError
-        If ``boundary`` is neither word.
+        If ``boundary`` is unknown.
     sympy.SympifyError
         If a weight is not a number or a symbolic expression.
 
+    See Also
+    --------
+    cdg_theory.Metric : The same with floats, on n channels.
+    cdg_theory.continuum.riemannian_gradient : The gradient in it.
+    cdg_theory.continuum.green_function : Its kernel.
+    cdg_theory.continuum.strong_form : Its equation.
+
     Examples
     --------
-    >>> from cdg_theory.continuum import generic, o
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, generic, o
     >>> sobolev = InnerProduct.sobolev(sp.Symbol("lambda"))
     >>> sobolev(o, o**2)
     lambda + 1/6
@@ -95,13 +108,13 @@ class InnerProduct:
         return 2 if self.curvature != 0 else int(self.derivative != 0)
 
     def check_definite(self) -> None:
-        r"""Refuse a form that is certainly not positive definite.
+        r"""Raise an error if the form is certainly not positive definite.
 
         :math:`\alpha>0` and, with :math:`\omega=\omega_1m,\ \omega_1=\pi` (natural) or
         :math:`2\pi` (periodic), :math:`\beta+\gamma\omega^2+\delta\omega^4>0` for **every**
         :math:`m\ge1`, and no less for :math:`m\to\infty`: theorems 1 and 18. Without curvature the
-        lowest is at m = 1. With it, and :math:`\gamma<0`, it is next to
-        :math:`\omega^2=-\gamma/2\delta`. Symbols whose signs are not known are let through.
+        smallest value is at m = 1. With curvature and :math:`\gamma<0` it is next to
+        :math:`\omega^2=-\gamma/2\delta`. Symbols of unknown sign raise no error.
 
         Raises
         ------
@@ -136,7 +149,7 @@ class InnerProduct:
             if holds == False:  # noqa: E712 - undecided relations are neither
                 msg = (
                     f"the form must be positive definite, but {says} = {value}; theorems 1 and 18 "
-                    "say which weights are"
+                    "have the exact condition"
                 )
                 raise ValueError(msg)
 
@@ -185,35 +198,47 @@ class InnerProduct:
 
     @classmethod
     def reweighted_h0(cls, lam: Any) -> InnerProduct:
-        r"""Return the re-weighted H⁰ product, :math:`(1,\lambda,0)`."""
+        r"""Return the re-weighted H⁰ product, :math:`(1,\lambda,0)`, with λ = ``lam``."""
         return cls(1, lam, 0)
 
     @classmethod
     def sobolev(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
-        r"""Return the channel-directed Sobolev product H̃¹, :math:`(1,0,\lambda)`."""
+        r"""Return the channel-directed Sobolev product H̃¹, :math:`(1,0,\lambda)`.
+
+        ``lam`` and ``boundary`` are those of :meth:`cdg_theory.Metric.sobolev`.
+        """
         return cls(1, 0, lam, boundary)
 
     @classmethod
     def ordinary_sobolev(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
-        r"""Return the ordinary H¹ product, :math:`(1,1,\lambda)`."""
+        r"""Return the ordinary H¹ product, :math:`(1,1,\lambda)`.
+
+        ``lam`` and ``boundary`` are those of :meth:`cdg_theory.Metric.ordinary_sobolev`.
+        """
         return cls(1, 1, lam, boundary)
 
     @classmethod
     def biharmonic(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
-        r"""Return the product of the squared Laplacian, :math:`(1,0,0,\lambda)`."""
+        r"""Return the product of the squared Laplacian, :math:`(1,0,0,\lambda)`.
+
+        ``lam`` and ``boundary`` are those of :meth:`cdg_theory.Metric.biharmonic`.
+        """
         return cls(1, 0, 0, boundary, curvature=lam)
 
     @classmethod
     def spline(cls, lam: Any, boundary: Boundary = "natural") -> InnerProduct:
-        r"""Return the smoothing spline's product, :math:`(1,1,0,\lambda)`."""
+        r"""Return the smoothing spline's product, :math:`(1,1,0,\lambda)`.
+
+        ``lam`` and ``boundary`` are those of :meth:`cdg_theory.Metric.spline`.
+        """
         return cls(1, 1, 0, boundary, curvature=lam)
 
     @classmethod
     def general(cls, boundary: Boundary = "natural") -> InnerProduct:
         r"""Return the general member of first order, :math:`(\alpha,\ \gamma\mu^2,\ \gamma)`.
 
-        Writing :math:`\beta=\gamma\mu^2` with :math:`\mu=\sqrt{\beta/\gamma}` loses nothing and
-        keeps every formula rational in :math:`\mu` and in exponentials of it.
+        With :math:`\beta=\gamma\mu^2`, :math:`\mu=\sqrt{\beta/\gamma}`, every formula is rational
+        in :math:`\mu` and in exponentials of it. ``boundary`` is as in the class.
         """
         alpha, gamma, mu = sp.symbols("alpha gamma mu", positive=True)
         return cls(alpha, gamma * mu**2, gamma, boundary)
@@ -227,8 +252,9 @@ class InnerProduct:
         .. math:: \delta(\omega^2+\mu^2)(\omega^2+\nu^2)=\beta+\gamma\omega^2+\delta\omega^4,
             \qquad \beta=\delta\mu^2\nu^2,\quad\gamma=\delta(\mu^2+\nu^2)
 
-        Real roots are two numbers μ, ν; complex ones :math:`\kappa\pm i\tau`; a double one is
-        μ = ν; with ν = 0 there is no fluctuation, and no derivative with both 0.
+        ``alpha`` is the mean's weight, ``delta`` the curvature's. The roots ``mu`` and ``nu`` are
+        two real numbers, or :math:`\kappa\pm i\tau`, or equal. With ν = 0 there is no fluctuation
+        term, and with μ = ν = 0 no derivative either.
 
         Examples
         --------
@@ -331,25 +357,26 @@ class InnerProduct:
         length: Any = 1,
         boundary: Boundary = "natural",
     ) -> InnerProduct:
-        r"""Return the member that another arrangement of the terms is, on any interval.
+        r"""Return the member that equals a form with its terms arranged otherwise, on any interval.
 
         .. math:: a\int_0^\ell hk\,dt + b\,\bar h\bar k + c\int_0^\ell(h-\bar h)(k-\bar k)\,dt
             + d\int_0^\ell \dot h\,\dot k\,dt + e\int_0^\ell \ddot h\,\ddot k\,dt,
             \qquad t=\ell\,o,\quad \bar u=\tfrac1\ell\int u\,dt
 
-        ==============  ============  ==========================================
-        symbol          argument      meaning
-        ==============  ============  ==========================================
-        :math:`a`       square        weight of the plain product
-        :math:`b`       mean          weight of the product of the means
-        :math:`c`       fluctuation   weight of the fluctuations' product
-        :math:`d`       derivative    weight of the derivatives' product
-        :math:`e`       curvature     weight of the second derivatives' product
-        :math:`\ell`    length        length of the interval
-        ==============  ============  ==========================================
+        ==============  ===============  ===========================================
+        symbol          argument         meaning
+        ==============  ===============  ===========================================
+        :math:`a`       ``square``       weight of the plain product
+        :math:`b`       ``mean``         weight of the product of the means
+        :math:`c`       ``fluctuation``  weight of the fluctuations' product
+        :math:`d`       ``derivative``   weight of the derivatives' product
+        :math:`e`       ``curvature``    weight of the second derivatives' product
+        :math:`\ell`    ``length``       length of the interval
+        (space)         ``boundary``     ``"natural"`` or ``"periodic"``
+        ==============  ===============  ===========================================
 
-        The weights are found by testing the form with 1 and three modes, which tell the four terms
-        apart; not looked up.
+        The weights are found by applying the form to 1 and to three modes, which tell the four
+        terms apart.
 
         Examples
         --------
@@ -387,3 +414,19 @@ class InnerProduct:
         found = sp.solve(equations, weights, dict=True)[0]
         alpha, beta, gamma, delta = (sp.expand(found[weight]) for weight in weights)
         return cls(alpha, beta, gamma, boundary, curvature=delta)
+
+
+def check_inner_product(inner: object) -> None:
+    """Refuse anything but an inner product.
+
+    Raises
+    ------
+    TypeError
+        If ``inner`` is not an :class:`InnerProduct`.
+    """
+    if not isinstance(inner, InnerProduct):
+        msg = (
+            f"inner must be a cdg_theory.continuum.InnerProduct, got {described(inner)}; "
+            "InnerProduct.of(metric) is that of a cdg_theory.Metric"
+        )
+        raise TypeError(msg)

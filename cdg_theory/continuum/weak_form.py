@@ -37,11 +37,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
+from cdg_theory.checks import described
 from cdg_theory.continuum.functions import at, generic, integral, o, vanishes
+from cdg_theory.continuum.inner_product import InnerProduct, check_inner_product
 
 if TYPE_CHECKING:
-    from cdg_theory.continuum.inner_product import InnerProduct
     from cdg_theory.metric import Boundary
 
 
@@ -51,17 +53,35 @@ def integrate_by_parts(density: Any, h: Any) -> tuple[Any, Any]:
     Each term :math:`c\,h^{(j)}` becomes :math:`(-1)^j c^{(j)} h` and leaves
     :math:`\sum_{i<j} (-1)^i c^{(i)} h^{(j-1-i)}` in the flux F.
 
+    =========  ===========  ==============================================
+    symbol     argument     meaning
+    =========  ===========  ==============================================
+    (density)  ``density``  an expression, linear in h and its derivatives
+    :math:`h`  ``h``        an arbitrary function, :func:`generic`
+    =========  ===========  ==============================================
+
     Raises
     ------
+    TypeError
+        If ``h`` is not an arbitrary function of o.
     ValueError
         If the density is not linear in ``h`` and its derivatives.
 
+    See Also
+    --------
+    cdg_theory.continuum.strong_form : Uses it.
+    cdg_theory.continuum.generic : Makes arbitrary functions.
+
     Examples
     --------
+    >>> from cdg_theory.continuum import generic, integrate_by_parts, o
     >>> h, k = generic("h"), generic("k")
     >>> integrate_by_parts(h.diff(o) * k.diff(o), h)
     (-Derivative(k(o), (o, 2)), h(o)*Derivative(k(o), o))
     """
+    if not isinstance(h, AppliedUndef):
+        msg = f"h must be an arbitrary function of o, got {described(h)}; generic('h') is one"
+        raise TypeError(msg)
     order = max(
         (d.derivative_count for d in density.atoms(sp.Derivative) if d.expr == h), default=0
     )
@@ -83,7 +103,7 @@ def integrate_by_parts(density: Any, h: Any) -> tuple[Any, Any]:
 
 @dataclass(frozen=True)
 class StrongForm:
-    r"""What the weak form asks of k: an equation inside, conditions at the ends.
+    r"""The conditions on k that follow from the weak form: an equation inside, and end conditions.
 
     =================  ===========================================================================
     field              meaning
@@ -94,6 +114,19 @@ class StrongForm:
     ``unknown``        the arbitrary function k that all are written in
     ``boundary``       which h are allowed, hence which end conditions follow
     =================  ===========================================================================
+
+    See Also
+    --------
+    cdg_theory.continuum.strong_form : Derives it.
+    cdg_theory.continuum.weak_residual : The weak form.
+
+    Examples
+    --------
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, o, strong_form
+    >>> form = strong_form(InnerProduct.sobolev(1))
+    >>> form.is_solved_by(sp.cos(sp.pi * o), sp.pi**2 * sp.cos(sp.pi * o))
+    True
     """
 
     operator: Any
@@ -111,7 +144,7 @@ class StrongForm:
         return _substitute(self.flux, self.unknown, k)
 
     def continuous(self, k: Any) -> list[Any]:
-        """Return what must not jump: k and, with a curvature, its slope and its moment."""
+        """Return what must not jump: ``k`` and, with a curvature, its slope and its moment."""
         if self.moment == 0:
             return [k]
         return [k, _slope(k), _substitute(self.moment, self.unknown, k)]
@@ -136,7 +169,7 @@ class StrongForm:
         return [at(stop, 1) - at(start, 0) for start, stop in zip(starts, stops, strict=True)]
 
     def is_solved_by(self, k: Any, g: Any) -> bool:
-        """Whether ``k`` satisfies the weak form with *every* test function.
+        """Return whether ``k`` is the gradient for ``g``: the weak form holds for *every* h.
 
         The equation and the conditions are checked as identities; integration by parts, run
         backwards, then gives the weak form for arbitrary h.
@@ -160,9 +193,32 @@ def _substitute(expression: Any, unknown: Any, k: Any) -> Any:
 def strong_form(inner: InnerProduct) -> StrongForm:
     r"""Derive the Euler–Lagrange operator, the flux and the moment from :math:`\langle k,h\rangle`.
 
+    =================================  =========  ==============================================
+    symbol                             argument   meaning
+    =================================  =========  ==============================================
+    :math:`\langle\cdot,\cdot\rangle`  ``inner``  an :class:`~cdg_theory.continuum.InnerProduct`
+    =================================  =========  ==============================================
+
+    Returns
+    -------
+    StrongForm
+        Equation, flux and moment, in an arbitrary function k.
+
+    Raises
+    ------
+    TypeError
+        If ``inner`` is not an inner product.
+
+    See Also
+    --------
+    cdg_theory.continuum.StrongForm : What is returned.
+    cdg_theory.continuum.integrate_by_parts : How it is derived.
+    cdg_theory.continuum.riemannian_gradient : Solves it.
+
     Examples
     --------
-    >>> from cdg_theory.continuum import InnerProduct
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, generic, integral, o, strong_form
     >>> a, b, c = sp.symbols("alpha beta gamma", positive=True)
     >>> form = strong_form(InnerProduct(a, b, c))
     >>> k = generic("k")
@@ -173,6 +229,7 @@ def strong_form(inner: InnerProduct) -> StrongForm:
     >>> form.flux
     gamma*Derivative(k(o), o)
     """
+    check_inner_product(inner)
     h, k = generic("h"), generic("k")
     operator, flux, moment = sp.Integer(0), sp.Integer(0), sp.Integer(0)
     for term in sp.Add.make_args(inner(h, k)):
@@ -191,14 +248,40 @@ def strong_form(inner: InnerProduct) -> StrongForm:
 def weak_residual(inner: InnerProduct, k: Any, g: Any, h: Any) -> Any:
     r"""Return :math:`\langle k,h\rangle-\int gh\,do`, which a gradient k makes 0 for every h.
 
+    =================================  =========  ==============================================
+    symbol                             argument   meaning
+    =================================  =========  ==============================================
+    :math:`\langle\cdot,\cdot\rangle`  ``inner``  an :class:`~cdg_theory.continuum.InnerProduct`
+    :math:`k`                          ``k``      the gradient, an expression in o
+    :math:`g`                          ``g``      the ordinary (L²) gradient, an expression in o
+    :math:`h`                          ``h``      the test function, an expression in o
+    =================================  =========  ==============================================
+
+    Raises
+    ------
+    TypeError
+        If ``inner`` is not an inner product.
+    sympy.SympifyError
+        If ``k``, ``g`` or ``h`` is not a SymPy expression or a number.
+
+    See Also
+    --------
+    cdg_theory.continuum.strong_form : Decides for every h at once.
+    cdg_theory.continuum.riemannian_gradient : The k that makes it 0.
+    cdg_theory.continuum.vanishes : Whether it is 0.
+
     Examples
     --------
+    >>> import sympy as sp
+    >>> from cdg_theory.continuum import InnerProduct, o, polynomial, weak_residual
+
     The gradient in H̃¹ of a loss whose ordinary gradient is g = o, against every polynomial of
     degree 3:
 
-    >>> from cdg_theory.continuum import InnerProduct, polynomial
     >>> k = o**2 / 4 - o**3 / 6 + sp.Rational(11, 24)
     >>> weak_residual(InnerProduct.sobolev(1), k, o, polynomial(3))
     0
     """
+    check_inner_product(inner)
+    k, g, h = (sp.sympify(u, strict=True) for u in (k, g, h))
     return sp.expand(inner(k, h) - integral(g * h))

@@ -1,6 +1,6 @@
 r"""The metric on ``n`` output channels: Gram matrix, inverse and linear-time gradient.
 
-.. math:: M = \alpha P + \beta (I-P) + \gamma s L, \qquad k = M^{-1} g
+.. math:: M = \alpha P + \beta (I-P) + \gamma s L + \delta s^2 L^2, \qquad k = M^{-1} g
 
 with :math:`P = \mathbf 1\mathbf 1^T/n` and :math:`L` the Laplacian of the path (natural boundary)
 or of the cycle (periodic). One concept per module:
@@ -11,9 +11,9 @@ or of the cycle (periodic). One concept per module:
 ``noise``      how much of white gradient noise is kept, tr(M⁻²)/n
 ``shrinkage``  how much of each mode to keep: signal against noise, one step or early stopping
 ``moments``    signal and noise in each mode, measured from independent batches
-``sweeps``     k = M⁻¹g in linear time: the algorithm that the torch code runs too
+``sweeps``     the linear-time algorithm, which the torch code runs too
 ``blocks``     the same when the rows lie in blocks on different ranks: the flux form
-``gradient``   both for the reader's arrays: in floating point by the sweeps, or exactly
+``gradient``   k = M⁻¹g of a NumPy array: by the sweeps, or exactly for fractions
 
 The classical variant that the theory compares with, finite elements, is one of the grids of
 :mod:`cdg_theory.continuum.grids`.

@@ -218,14 +218,17 @@ def plan_of(
 
 
 def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
-    """Return the plan for blocks of the given sizes, in the order of the rows.
+    """Return what each block of rows has to hand over, and how blocks are put together.
+
+    A block sends its mean and, where the metric has derivatives, two or four moments of its rows
+    per column, :math:`o_b, t_b, t_b'`: 0, 1, 3 or 5 numbers, whatever its size.
 
     Parameters
     ----------
     metric
         Any member of the family.
     sizes
-        Rows per block; zeros are welcome. They sum to n.
+        Rows per block, in the order of the rows; a block may have none. They sum to n.
 
     Raises
     ------
@@ -234,13 +237,23 @@ def shard_plan(metric: Metric, sizes: tuple[int, ...]) -> ShardPlan:
     ValueError
         If a size is negative or all are zero.
 
+    See Also
+    --------
+    cdg_theory.discrete.sharded_gradient : Runs it on one machine.
+    cdg_torch.sharded.write_sharded_gradients : Runs it on many.
+
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import shard_plan
     >>> [shard_plan(m, (3, 0, 5)).numbers
     ...  for m in (Metric.l2(), Metric.reweighted_h0(9.0), Metric.sobolev(9.0),
     ...            Metric.spline(9.0))]
     [0, 1, 3, 5]
+
+    Notes
+    -----
+    Theorem 11.
     """
     check_metric(metric)
     if not isinstance(sizes, tuple) or not all(type(size) is int for size in sizes):
@@ -410,13 +423,22 @@ def sharded_gradient(blocks: Sequence[NDArray[Any]], metric: Metric) -> list[NDA
     Raises
     ------
     TypeError
-        If ``blocks`` is not a list of arrays of floating-point numbers.
+        If ``blocks`` is not a list of arrays of floating-point numbers, or ``metric`` is not a
+        metric.
     ValueError
         If all blocks are empty.
 
+    See Also
+    --------
+    cdg_theory.discrete.riemannian_gradient : From all rows at once.
+    cdg_theory.discrete.shard_plan : What the blocks hand over.
+    cdg_torch.sharded.write_sharded_gradients : Over ranks, for DTensors.
+
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import sharded_gradient
     >>> sharded_gradient([np.array([1.0, 2.0]), np.array([6.0])], Metric.reweighted_h0(2.0))
     [array([2. , 2.5]), array([4.5])]
 

@@ -50,15 +50,25 @@ def riemannian_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[Any]:
     ValueError
         If ``grad`` has no axis 0 or no rows.
 
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : The same for torch tensors.
+    cdg_theory.discrete.spectral_gradient : By the DCT or the FFT.
+    cdg_theory.discrete.inverse_matrix : The matrix that it applies.
+    cdg_theory.discrete.sharded_gradient : From blocks of rows.
+    cdg_theory.continuum.riemannian_gradient : The same in the continuum.
+
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import riemannian_gradient
+    >>> from fractions import Fraction
     >>> riemannian_gradient(np.array([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0))
     array([2. , 2.5, 4.5])
 
     Exactly, periodic metrics included:
 
-    >>> from fractions import Fraction
     >>> column = np.array([Fraction(1), Fraction(2), Fraction(6)])
     >>> riemannian_gradient(column, Metric(1.0, 1.0, 1.0, boundary="periodic", spacing="unit"))
     array([Fraction(5, 2), Fraction(11, 4), Fraction(15, 4)], dtype=object)

@@ -93,18 +93,32 @@ def cycle_drop(u: Any, nodes: Any, scale: Any, below_one: Callable[[Any], Any]) 
 
 
 def inverse_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
-    r"""Return :math:`M^{-1}` as a dense float64 matrix, from the closed forms.
+    r"""Return :math:`M^{-1}` as a dense float64 matrix (n, n), from the closed forms.
+
+    =========  ==========  ===============================
+    symbol     argument    meaning
+    =========  ==========  ===============================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`n`  ``n``       number of output channels, >= 1
+    =========  ==========  ===============================
 
     Raises
     ------
     TypeError
-        If ``n`` is not an integer.
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
         If ``n`` < 1.
+
+    See Also
+    --------
+    cdg_theory.discrete.gram_matrix : M.
+    cdg_theory.discrete.riemannian_gradient : Applies it in linear time, without a matrix.
+    cdg_theory.continuum.green_function : The same in the continuum.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import inverse_matrix
     >>> inverse_matrix(Metric.reweighted_h0(2.0), 2)
     array([[0.75, 0.25],
            [0.25, 0.75]])

@@ -67,16 +67,29 @@ def path_trace(n: Any, c: Any, power: Callable[[Any], Any]) -> Any:
 def variance_kept(metric: Metric, n: int) -> float:
     r"""Return :math:`\operatorname{tr}(M^{-2})/n`, the share of white noise's variance kept.
 
+    =========  ==========  ===============================
+    symbol     argument    meaning
+    =========  ==========  ===============================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`n`  ``n``       number of output channels, >= 1
+    =========  ==========  ===============================
+
     Raises
     ------
     TypeError
-        If ``n`` is not an integer.
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
         If ``n`` < 1.
+
+    See Also
+    --------
+    cdg_theory.discrete.eigenvalues : Whose inverse squares it averages.
+    cdg_theory.discrete.risk : Noise against signal.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import variance_kept
     >>> variance_kept(Metric.l2(), 64)
     1.0
     >>> variance_kept(Metric.reweighted_h0(10.0), 64)

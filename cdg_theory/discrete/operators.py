@@ -23,13 +23,33 @@ def graph_laplacian(boundary: Boundary, n: int) -> csr_array:
     on two nodes both neighbours are the other node, :math:`L = [[2,-2],[-2,2]]`, and on one
     node L = 0.
 
+    =========  ============  ==================================================
+    symbol     argument      meaning
+    =========  ============  ==================================================
+    (graph)    ``boundary``  ``"natural"``: the path; ``"periodic"``: the cycle
+    :math:`n`  ``n``         number of nodes, >= 1
+    =========  ============  ==================================================
+
+    Returns
+    -------
+    scipy.sparse.csr_array
+        L, of shape (n, n), in float64.
+
     Raises
     ------
+    TypeError
+        If ``n`` is not an integer.
     ValueError
         If ``n`` < 1 or ``boundary`` is unknown.
 
+    See Also
+    --------
+    cdg_theory.discrete.laplacian_eigenvalues : Its eigenvalues in closed form.
+    cdg_theory.discrete.gram_operator : The metric's matrix, made of it.
+
     Examples
     --------
+    >>> from cdg_theory.discrete import graph_laplacian
     >>> graph_laplacian("natural", 3).toarray()
     array([[ 1., -1.,  0.],
            [-1.,  2., -1.],
@@ -55,14 +75,37 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
 
     .. math:: M k = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
 
+    =========  ==========  ===============================
+    symbol     argument    meaning
+    =========  ==========  ===============================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`n`  ``n``       number of output channels, >= 1
+    =========  ==========  ===============================
+
+    Returns
+    -------
+    scipy.sparse.linalg.LinearOperator
+        M, of shape (n, n), in float64.
+
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
         If ``n`` < 1.
 
+    See Also
+    --------
+    cdg_theory.discrete.gram_matrix : The same as a dense matrix.
+    cdg_theory.discrete.graph_laplacian : L.
+    cdg_theory.discrete.riemannian_gradient : Applies the inverse.
+    cdg_torch.apply_metric : M k for torch tensors.
+
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import gram_operator
     >>> gram_operator(Metric.sobolev(2.0, spacing="unit"), 3) @ np.array([1.0, 0.0, 0.0])
     array([ 2.33333333, -1.66666667,  0.33333333])
     """
@@ -86,16 +129,40 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
 
 
 def gram_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
-    r"""Return M as a dense float64 matrix: the oracle of the tests, written from the definition.
+    r"""Return M as a dense float64 matrix (n, n), written from its definition.
+
+    .. math::
+
+        M = \alpha P + \beta (I-P) + \gamma s L + \delta s^2 L^2,
+        \qquad P = \mathbf 1\mathbf 1^T/n
+
+    It costs :math:`n^2` memory. It is what the tests compare the fast algorithms with.
+
+    =========  ==========  ===============================
+    symbol     argument    meaning
+    =========  ==========  ===============================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`n`  ``n``       number of output channels, >= 1
+    =========  ==========  ===============================
 
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
         If ``n`` < 1.
+
+    See Also
+    --------
+    cdg_theory.discrete.gram_operator : The same without a dense matrix.
+    cdg_theory.discrete.inverse_matrix : Its inverse, in closed form.
+    cdg_theory.discrete.gram_power : Any other power.
+    cdg_theory.discrete.eigenvalues : Its eigenvalues.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import gram_matrix
     >>> gram_matrix(Metric.reweighted_h0(3.0), 2)
     array([[ 2., -1.],
            [-1.,  2.]])
@@ -131,9 +198,17 @@ def inner_product(h: NDArray[Any], k: NDArray[Any], metric: Metric) -> float:
     ValueError
         If they have no rows, or not the same shape.
 
+    See Also
+    --------
+    cdg_torch.inner_product : The same for torch tensors.
+    cdg_theory.discrete.gram_operator : M alone.
+    cdg_theory.continuum.InnerProduct : The same on functions.
+
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import inner_product
     >>> inner_product(np.array([1.0, 3.0]), np.array([1.0, 3.0]), Metric.reweighted_h0(10.0))
     28.0
 

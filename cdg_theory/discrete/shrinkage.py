@@ -101,8 +101,15 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
     ValueError
         If shapes differ, or a second moment is negative or not finite.
 
+    See Also
+    --------
+    cdg_theory.discrete.best_factors : The factors that make it smallest.
+    cdg_theory.discrete.best_scale : The best multiple of given factors.
+    cdg_torch.diagnose : The same for measured gradients.
+
     Examples
     --------
+    >>> from cdg_theory.discrete import risk
     >>> risk([1.0, 0.5], signal=[4.0, 1.0], noise=[1.0, 1.0])
     1.5
 
@@ -116,13 +123,40 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
 
 
 def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
-    r"""Return the factors of the smoother that errs least, :math:`s_m/(s_m+\nu_m)`.
+    r"""Return the factors of the smoother with the smallest mean squared error.
 
-    Where a mode has neither signal nor noise every factor is as good as every other, and 1 is
-    returned. Arguments and errors are those of :func:`risk`.
+    .. math:: \kappa_m = \frac{s_m}{s_m+\nu_m}
+
+    Where a mode has neither signal nor noise, every factor is as good as every other. It is 1 then.
+
+    =============  ==========  =======================================================
+    symbol         argument    meaning
+    =============  ==========  =======================================================
+    :math:`s_m`    ``signal``  second moment of the signal in mode m, >= 0, shape (n,)
+    :math:`\nu_m`  ``noise``   second moment of the noise in mode m, >= 0, shape (n,)
+    =============  ==========  =======================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), between 0 and 1.
+
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers.
+    ValueError
+        If shapes differ, an entry is not finite, or a second moment is negative.
+
+    See Also
+    --------
+    cdg_theory.discrete.risk : What it minimises.
+    cdg_theory.discrete.best_scale : The best multiple of given factors.
+    cdg_theory.fit_metric : The metric whose factors these are, from samples.
 
     Examples
     --------
+    >>> from cdg_theory.discrete import best_factors
     >>> best_factors(signal=[4.0, 1.0, 0.0], noise=[1.0, 1.0, 0.0])
     array([0.8, 0.5, 1. ])
 
@@ -137,20 +171,37 @@ def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
 
 
 def best_scale(factors: Any, signal: Any, noise: Any) -> float:
-    r"""Return the number t for which the smoother with the factors :math:`t\kappa_m` errs least.
+    r"""Return the t for which the factors :math:`t\kappa_m` have the smallest mean squared error.
 
     .. math:: t = \frac{\sum_m s_m\kappa_m}{\sum_m(s_m+\nu_m)\kappa_m^2}
 
-    It is what the learning rate makes up for: compare metrics after each has had its own. Arguments
-    are those of :func:`risk`.
+    A learning rate can make up for this number. So compare metrics only after each has its own best
+    scale.
+
+    ================  ===========  =======================================================
+    symbol            argument     meaning
+    ================  ===========  =======================================================
+    :math:`\kappa_m`  ``factors``  what the smoother keeps of mode m, shape (n,)
+    :math:`s_m`       ``signal``   second moment of the signal in mode m, >= 0, shape (n,)
+    :math:`\nu_m`     ``noise``    second moment of the noise in mode m, >= 0, shape (n,)
+    ================  ===========  =======================================================
 
     Raises
     ------
+    TypeError
+        If an argument does not hold real numbers.
     ValueError
-        If the factors keep nothing of any mode that has signal or noise.
+        If shapes differ, an entry is not finite, a second moment is negative, or the factors are 0
+        in every mode that has signal or noise.
+
+    See Also
+    --------
+    cdg_theory.discrete.risk : What it minimises.
+    cdg_theory.discrete.best_factors : The best factors, mode by mode.
 
     Examples
     --------
+    >>> from cdg_theory.discrete import best_scale
     >>> best_scale([1.0, 1.0], signal=[1.0, 1.0], noise=[1.0, 3.0])
     0.3333333333333333
 
@@ -163,38 +214,52 @@ def best_scale(factors: Any, signal: Any, noise: Any) -> float:
     power = ((s + nu) * kappa**2).sum()
     if power == 0:
         msg = (
-            "the factors keep nothing of any mode that has signal or noise, so no scale is better "
-            f"than another: got factors {described(factors)}"
+            "factors must not be 0 in all modes that have signal or noise, got "
+            f"{described(factors)}; no scale is then better than another"
         )
         raise ValueError(msg)
     return float((s * kappa).sum() / power)
 
 
 def early_stopping(
-    metric: Metric, n: int, time: float, *, curvature: float = 1.0
+    metric: Metric, n: int, time: float, *, loss_curvature: float = 1.0
 ) -> NDArray[np.float64]:
     r"""Return what descent in a metric has learnt of each channel mode by a given time.
 
     .. math:: \kappa_m = 1-e^{-\sigma t/\lambda_m}
 
-    =================  =============  =====================================================
-    symbol             argument       meaning
-    =================  =============  =====================================================
-    :math:`\lambda_m`  ``metric``     eigenvalues of the metric on ``n`` channels
-    :math:`t`          ``time``       learning rate times number of steps, >= 0
-    :math:`\sigma`     ``curvature``  the loss's curvature along a mode of the data, > 0
-    =================  =============  =====================================================
+    =================  ==================  =====================================================
+    symbol             argument            meaning
+    =================  ==================  =====================================================
+    :math:`\lambda_m`  ``metric``          eigenvalues of the metric on n channels
+    :math:`n`          ``n``               number of output channels, >= 1
+    :math:`t`          ``time``            learning rate times number of steps, >= 0
+    :math:`\sigma`     ``loss_curvature``  the loss's curvature along a mode of the data, > 0
+    =================  ==================  =====================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): the fraction of its final value that each mode has reached.
 
     Raises
     ------
     TypeError
-        If ``time`` or ``curvature`` is not a real number, or ``n`` not an integer.
+        If ``metric`` is not a metric, ``time`` or ``loss_curvature`` not a real number, or ``n``
+        not an integer.
     ValueError
-        If ``n`` < 1, ``time`` < 0 or ``curvature`` <= 0.
+        If ``n`` < 1, ``time`` < 0 or ``loss_curvature`` <= 0.
+
+    See Also
+    --------
+    cdg_theory.discrete.best_stopping : When to stop.
+    cdg_theory.discrete.risk : The error of these factors.
+    cdg_theory.discrete.eigenvalues : The rates.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import early_stopping
     >>> early_stopping(Metric.reweighted_h0(2.0), 3, time=2.0).round(3)
     array([0.865, 0.632, 0.632])
 
@@ -207,31 +272,50 @@ def early_stopping(
     if t < 0:
         msg = f"time must be >= 0, got {t}; it is the learning rate times the number of steps"
         raise ValueError(msg)
-    return np.asarray(-np.expm1(-_positive_curvature(curvature) * t / eigenvalues(metric, n)))
+    return np.asarray(-np.expm1(-_positive_curvature(loss_curvature) * t / eigenvalues(metric, n)))
 
 
 def best_stopping(
-    metric: Metric, signal: Any, noise: Any, *, curvature: float = 1.0
+    metric: Metric, signal: Any, noise: Any, *, loss_curvature: float = 1.0
 ) -> NDArray[np.float64]:
     r"""Return when descent in a metric should stop, for each channel mode by itself.
 
     .. math:: t_m = \frac{\lambda_m}\sigma\,\log\Big(1+\frac{s_m}{\nu_m}\Big)
 
-    ``signal`` and ``noise`` are the second moments :math:`s_m`, :math:`\nu_m` in the weights that
-    training would end with, noise of variance ν on the targets being ν/σ there; the other
-    symbols are those of :func:`early_stopping`. A metric in which all modes should stop at one
-    time is as good as the best smoother.
+    A metric in which all modes should stop at the same time is as good as the best smoother.
+
+    =================  ==================  =========================================================
+    symbol             argument            meaning
+    =================  ==================  =========================================================
+    :math:`\lambda_m`  ``metric``          eigenvalues of the metric on n channels
+    :math:`s_m`        ``signal``          second moment in mode m of the signal in the weights that
+                                           training would end with, >= 0, shape (n,)
+    :math:`\nu_m`      ``noise``           the same of the noise; noise of variance ν on the targets
+                                           is ν/σ there
+    :math:`\sigma`     ``loss_curvature``  the loss's curvature along a mode of the data, > 0
+    =================  ==================  =========================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): for each mode, learning rate times number of steps.
 
     Raises
     ------
     TypeError
         If an argument does not hold real numbers.
     ValueError
-        If shapes differ, a second moment is negative or not finite, or ``curvature`` <= 0.
+        If shapes differ, a second moment is negative or not finite, or ``loss_curvature`` <= 0.
+
+    See Also
+    --------
+    cdg_theory.discrete.early_stopping : What is learnt by a given time.
+    cdg_theory.discrete.best_factors : What the best smoother keeps.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import best_stopping
     >>> best_stopping(Metric.l2(), signal=[3.0, 1.0, 0.0], noise=[1.0, 1.0, 1.0]).round(3)
     array([1.386, 0.693, 0.   ])
 
@@ -242,13 +326,13 @@ def best_stopping(
     s, nu = _moments(signal, noise)
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(s > 0, np.log1p(s / nu), 0.0)
-    return np.asarray(eigenvalues(metric, len(s)) / _positive_curvature(curvature) * gain)
+    return np.asarray(eigenvalues(metric, len(s)) / _positive_curvature(loss_curvature) * gain)
 
 
-def _positive_curvature(curvature: object) -> float:
+def _positive_curvature(loss_curvature: object) -> float:
     cure = "it is an eigenvalue of the data's AᵀA"
-    sigma = finite_number("curvature", curvature, cure=cure)
+    sigma = finite_number("loss_curvature", loss_curvature, cure=cure)
     if sigma <= 0:
-        msg = f"curvature must be > 0, got {sigma}; {cure}"
+        msg = f"loss_curvature must be > 0, got {sigma}; {cure}"
         raise ValueError(msg)
     return sigma

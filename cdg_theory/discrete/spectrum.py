@@ -31,6 +31,23 @@ if TYPE_CHECKING:
 def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
     r"""Return :math:`\ell_0, \ldots, \ell_{n-1}` of the path or the cycle, by mode number.
 
+    .. math::
+
+        \ell_m = 4\sin^2\frac{\pi m}{2n}\ \text{(natural)}, \qquad
+        \ell_m = 4\sin^2\frac{\pi m}{n}\ \text{(periodic)}
+
+    =========  ============  ==================================================
+    symbol     argument      meaning
+    =========  ============  ==================================================
+    (graph)    ``boundary``  ``"natural"``: the path; ``"periodic"``: the cycle
+    :math:`n`  ``n``         number of nodes, >= 1
+    =========  ============  ==================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), float64.
+
     Raises
     ------
     TypeError
@@ -38,8 +55,15 @@ def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
     ValueError
         If ``n`` < 1 or ``boundary`` is unknown.
 
+    See Also
+    --------
+    cdg_theory.discrete.eigenvalues : Those of the metric.
+    cdg_theory.discrete.graph_laplacian : L itself.
+    cdg_theory.discrete.to_modes : Coefficients in its eigenvectors.
+
     Examples
     --------
+    >>> from cdg_theory.discrete import laplacian_eigenvalues
     >>> laplacian_eigenvalues("natural", 3).round(12)
     array([0., 1., 3.])
     >>> laplacian_eigenvalues("periodic", 4).round(12)
@@ -55,20 +79,34 @@ def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
 
 
 def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
-    r"""Return the eigenvalues of M by mode number.
+    r"""Return the eigenvalues of M by mode number, shape (n,).
 
     .. math:: \alpha, \quad \beta+\gamma s\,\ell_m+\delta s^2\ell_m^2 \quad (m\ge1)
+
+    =========  ==========  ===============================
+    symbol     argument    meaning
+    =========  ==========  ===============================
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    :math:`n`  ``n``       number of output channels, >= 1
+    =========  ==========  ===============================
 
     Raises
     ------
     TypeError
-        If ``n`` is not an integer.
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
         If ``n`` < 1.
+
+    See Also
+    --------
+    cdg_theory.discrete.laplacian_eigenvalues : Those of L.
+    cdg_theory.discrete.to_modes : Coefficients in the eigenvectors.
+    cdg_theory.discrete.gram_power : M to any power.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import eigenvalues
     >>> eigenvalues(Metric(5.0, 1.0, 2.0, spacing="unit"), 3).round(12)
     array([5., 3., 7.])
     """
@@ -81,13 +119,41 @@ def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
 
 
 def to_modes(u: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
-    r"""Return the coefficients of ``u`` (n, ...) in the orthonormal eigenvectors, along axis 0.
+    r"""Return the coefficients of ``u`` in the orthonormal eigenvectors of M, along axis 0.
 
-    The DCT-II for the natural boundary (real), the DFT for the periodic one (complex, mode m and
-    mode n−m conjugate for real ``u``).
+    .. math:: \hat u_m = \sum_i \overline{v_m(i)}\,u_i
+
+    The eigenvectors :math:`v_m` are the cosines of the DCT-II (natural; real) or the waves of the
+    DFT (periodic; complex, and for real ``u`` mode n−m is the conjugate of mode m).
+
+    ===============  ============  ==============================================
+    symbol           argument      meaning
+    ===============  ============  ==============================================
+    :math:`u`        ``u``         (n, ...) numbers; axis 0 is the output channel
+    (end condition)  ``boundary``  ``"natural"`` or ``"periodic"``
+    ===============  ============  ==============================================
+
+    Returns
+    -------
+    numpy.ndarray
+        The coefficients by mode number, of the shape of ``u``.
+
+    Raises
+    ------
+    TypeError
+        If ``u`` does not hold numbers.
+    ValueError
+        If ``u`` has no rows, or ``boundary`` is unknown.
+
+    See Also
+    --------
+    cdg_theory.discrete.from_modes : The inverse.
+    cdg_theory.discrete.eigenvalues : What M multiplies each mode by.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory.discrete import to_modes
     >>> to_modes(np.array([2.0, 2.0, 2.0, 2.0]), "natural").round(12)
     array([4., 0., 0., 0.])
     """
@@ -101,10 +167,37 @@ def to_modes(u: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
 
 
 def from_modes(modes: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
-    r"""Return ``u`` from its coefficients: the inverse of :func:`to_modes`.
+    r"""Return the array that has given coefficients: the inverse of ``to_modes``.
+
+    .. math:: u_i = \sum_m \hat u_m\,v_m(i)
+
+    ===============  ============  ================================================
+    symbol           argument      meaning
+    ===============  ============  ================================================
+    :math:`\hat u`   ``modes``     (n, ...) coefficients; axis 0 is the mode number
+    (end condition)  ``boundary``  ``"natural"`` or ``"periodic"``
+    ===============  ============  ================================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape of ``modes``; complex for the periodic boundary.
+
+    Raises
+    ------
+    TypeError
+        If ``modes`` does not hold numbers.
+    ValueError
+        If ``modes`` has no rows, or ``boundary`` is unknown.
+
+    See Also
+    --------
+    cdg_theory.discrete.to_modes : The inverse.
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory.discrete import from_modes
     >>> from_modes(np.array([4.0, 0.0, 0.0, 0.0]), "natural").round(12)
     array([2., 2., 2., 2.])
     """
@@ -120,11 +213,39 @@ def from_modes(modes: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
 def spectral_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.float64]:
     r"""Return :math:`k = M^{-1}g` by transform, division and transform back, in float64.
 
-    A second way to the same result, sharing nothing with the sweeps.
+    A second way to the same result, which shares no code with the sweeps: :math:`O(n\log n)` per
+    column.
+
+    =========  ==========  ===========================================
+    symbol     argument    meaning
+    =========  ==========  ===========================================
+    :math:`g`  ``grad``    (n, ...) real; axis 0 is the output channel
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    =========  ==========  ===========================================
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape of ``grad``, float64.
+
+    Raises
+    ------
+    TypeError
+        If ``grad`` does not hold real numbers, or ``metric`` is not a metric.
+    ValueError
+        If ``grad`` has no axis 0 or no rows.
+
+    See Also
+    --------
+    cdg_theory.discrete.riemannian_gradient : By sweeps, in linear time.
+    cdg_theory.discrete.to_modes : The transform.
+    cdg_theory.discrete.eigenvalues : The divisors.
 
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import spectral_gradient
     >>> spectral_gradient(np.array([1.0, 2.0, 6.0]), Metric.reweighted_h0(2.0)).round(12)
     array([2. , 2.5, 4.5])
     """
@@ -152,13 +273,20 @@ def gram_power(metric: Metric, n: int, exponent: float) -> NDArray[np.float64]:
     Raises
     ------
     TypeError
-        If ``n`` is not an integer, or ``exponent`` not a real number.
+        If ``metric`` is not a metric, ``n`` not an integer, or ``exponent`` not a real number.
     ValueError
-        If ``n`` < 1, or ``exponent`` is not finite or leaves float64.
+        If ``n`` < 1, ``exponent`` is not finite, or a power overflows float64.
+
+    See Also
+    --------
+    cdg_torch.metric_power : Applied to torch tensors, without a matrix.
+    cdg_theory.discrete.gram_matrix : The power 1.
+    cdg_theory.discrete.inverse_matrix : The power −1, in closed form.
 
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import gram_power
     >>> gram_power(Metric.reweighted_h0(4.0), 2, 0.5).round(12)
     array([[ 1.5, -0.5],
            [-0.5,  1.5]])
@@ -167,7 +295,7 @@ def gram_power(metric: Metric, n: int, exponent: float) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         powers = eigenvalues(metric, n) ** p
     if not np.isfinite(powers).all():
-        msg = f"exponent must leave the powers of M within float64, got {p}; nearer to 0"
+        msg = f"exponent must leave the powers of M within float64, got {p}; give one nearer 0"
         raise ValueError(msg)
     modes = to_modes(np.eye(n), metric.boundary)
     return from_modes(powers[:, None] * modes, metric.boundary).real

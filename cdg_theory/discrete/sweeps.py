@@ -66,6 +66,17 @@ class SweepFactors:
     :math:`h/\sum h`      ``closure``     (n,) homogeneous solution of the backward sweep
     :math:`h/\sum h`      ``flux``        (n,) the same of the forward sweep (cycle only)
     ====================  ==============  ====================================================
+
+    See Also
+    --------
+    cdg_theory.discrete.sweep_factors : Makes them.
+
+    Examples
+    --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import sweep_factors
+    >>> sweep_factors(Metric.sobolev(1.0, spacing="unit"), 3).gain
+    array([1., 1., 0.])
     """
 
     carry: NDArray[Any]
@@ -131,6 +142,12 @@ def cycle_excess(beta: float, c: float) -> float:
 def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     r"""Return the factors of the two sweeps for ``n`` output channels.
 
+    .. math:: E_0 = \beta, \qquad p_i = \frac{c}{c+E_i}, \qquad E_{i+1} = \beta + p_iE_i,
+        \qquad c = \gamma s
+
+    These are the path's. The cycle has one factor for all rows, the smaller root q of
+    :math:`q+1/q=2+\beta/c`.
+
     Parameters
     ----------
     metric
@@ -140,22 +157,35 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
 
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``n`` not an integer.
     ValueError
-        If ``metric.derivative`` is 0, ``metric.curvature`` is not, or ``n`` < 1.
+        If ``metric.derivative`` is 0, ``metric.curvature`` is not 0, or ``n`` < 1.
+
+    See Also
+    --------
+    cdg_theory.discrete.SweepFactors : What is returned.
+    cdg_theory.discrete.riemannian_gradient : The sweeps.
 
     Examples
     --------
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.discrete import sweep_factors
+
     At β = 0 the sweeps are running sums:
 
-    >>> from cdg_theory import Metric
     >>> sweep_factors(Metric.sobolev(1.0), 4).carry
     array([1., 1., 1.])
+
+    Notes
+    -----
+    Theorem 5 (the sweeps), theorem 7 (their rounding).
     """
     check_metric(metric)
     if metric.derivative_order != 1:
         msg = (
             f"metric must have a derivative term and no curvature, got {metric}: without either "
-            "there are no sweeps, and with a curvature they go over pairs"
+            "there are no sweeps, and a curvature has sweeps of its own"
         )
         raise ValueError(msg)
     return _sweep_factors(metric, channel_count(n))

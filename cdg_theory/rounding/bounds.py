@@ -16,7 +16,7 @@ nothing divided by a small :math:`\beta`.
 
 Terms of first order in u are written out; products of them, and the rounding of the bound itself,
 are absorbed by the factor :math:`1/(1-40nu)`, as no entry meets more than 40n roundings on its
-way. The derivation, step by step, is in the docs: ``theory/rounding``.
+way. The derivation, step by step, is in the docs: ``theory/rounding-derivation``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cdg_theory.checks import float_rows
 from cdg_theory.discrete.curvature import solve_curvature
 from cdg_theory.discrete.sweeps import (
     SweepFactors,
@@ -35,6 +36,7 @@ from cdg_theory.discrete.sweeps import (
     split_mean,
     sweep_factors,
 )
+from cdg_theory.metric import check_metric
 from cdg_theory.rounding.formats import FORMATS, FloatFormat, float_format
 from cdg_theory.rounding.pairs import ClosedSweeps, PairSteps, V, closed_error
 
@@ -111,14 +113,26 @@ def factor_errors(metric: Metric, n: int) -> FactorErrors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ErrorBound:
-    r"""The gradient in the metric, roughly, and the bound on its error, both (n, columns).
+    r"""A gradient in the metric, in float64, and bounds on the error of its entries.
 
     ===================  =============  =========================================================
     symbol               field          meaning
     ===================  =============  =========================================================
-    :math:`k`            ``gradient``   computed in float64: its size, not its value, is used
-    :math:`|\hat k-k|`   ``bound``      what the error of each entry cannot exceed
+    :math:`k`            ``gradient``   (n, columns), computed in float64: only its size is used
+    :math:`|\hat k-k|`   ``bound``      (n, columns): no error of an entry is larger
     ===================  =============  =========================================================
+
+    See Also
+    --------
+    cdg_theory.rounding.forward_error_bound : Makes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.rounding import forward_error_bound
+    >>> forward_error_bound(np.ones((4, 1)), Metric.l2()).bound.shape
+    (4, 1)
     """
 
     gradient: Array
@@ -246,13 +260,17 @@ def accumulator_for(g: Array, metric: Metric, name: str) -> FloatFormat:
 
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``g`` does not hold floating-point numbers.
     ValueError
         If there is none of that name, ``g`` is not a matrix, or the format is too narrow for it.
     """
+    check_metric(metric)
     inner = float_format(name, argument="accumulator")
-    if g.ndim != 2 or len(g) == 0:
-        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {g.shape}"
+    if np.ndim(g) != 2 or len(g) == 0:
+        msg = f"g must be an (n, columns) matrix with n >= 1, got shape {np.shape(g)}"
         raise ValueError(msg)
+    float_rows("g", g)
     n, u = len(g), inner.unit_roundoff
     if slack(metric, n, u) >= 0.5:
         msg = (
@@ -287,17 +305,33 @@ def forward_error_bound(
     :math:`u`               ``accumulator``  type of all arithmetic before the last rounding
     ======================  ===============  ==================================================
 
+    Returns
+    -------
+    ErrorBound
+        The gradient in float64, and the bound for each of its entries.
+
     Raises
     ------
+    TypeError
+        If ``metric`` is not a metric, or ``g`` does not hold floating-point numbers.
     ValueError
         If a format is unknown, ``g`` is not a matrix, or 40nu >= 1/2: the accumulator is too narrow
         for so many rows.
 
+    See Also
+    --------
+    cdg_theory.rounding.functional_error_bound : For kernels with known constants.
+    cdg_theory.certify : Judges a solver by it.
+    cdg_theory.rounding.bounds.ErrorBound : What is returned.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> from cdg_theory import Metric
+    >>> from cdg_theory.rounding import forward_error_bound
+
     Float32 with float64 inside: half an ulp, and next to nothing besides.
 
-    >>> from cdg_theory import Metric
     >>> g = np.linspace(-1.0, 2.0, 512)[:, None]
     >>> e = forward_error_bound(g, Metric.sobolev(1.0), dtype="float32")
     >>> bool((e.bound <= 0.501 * 2.0**-23 * np.abs(e.gradient).max()).all())

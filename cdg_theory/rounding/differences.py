@@ -48,15 +48,15 @@ if TYPE_CHECKING:
 class CholeskyErrors:
     r"""The factors of n rows, what they come from, and what float64 makes of them, to first order.
 
-    ====================  ===============  =====================================
-    symbol                field            shape and meaning
-    ====================  ===============  =====================================
-    :math:`p,\ s`         ``p``, ``s``     (n-1,)
-    :math:`\delta p`      ``p_error``      (n-1,) absolute
-    :math:`\delta s`      ``s_error``      (n-1,) absolute
-    :math:`\beta A_i/B_i` ``support``      (n,) :math:`ds_{i-1}`, 0 in the first
-    :math:`B`             ``B``            (n,)
-    ====================  ===============  =====================================
+    =====================  ===============  =====================================
+    symbol                 field            shape and meaning
+    =====================  ===============  =====================================
+    :math:`p,\ s`          ``p``, ``s``     (n-1,)
+    :math:`\delta p`       ``p_error``      (n-1,) absolute
+    :math:`\delta s`       ``s_error``      (n-1,) absolute
+    :math:`\beta A_i/B_i`  ``support``      (n,) :math:`ds_{i-1}`, 0 in the first
+    :math:`B`              ``B``            (n,)
+    =====================  ===============  =====================================
     """
 
     p: Array

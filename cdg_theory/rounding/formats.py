@@ -25,6 +25,16 @@ class FloatFormat:
     :math:`e`       ``min_exp``    :math:`2^e` is the smallest normal number
     :math:`E`       ``max_exp``    all numbers are below :math:`2^{E+1}`
     ==============  =============  ==============================================================
+
+    See Also
+    --------
+    cdg_theory.rounding.float_format : Finds one by name.
+
+    Examples
+    --------
+    >>> from cdg_theory.rounding import FORMATS
+    >>> FORMATS["float32"].unit_roundoff == 2.0**-24
+    True
     """
 
     name: str
@@ -44,11 +54,14 @@ class FloatFormat:
 
     @property
     def smallest_subnormal(self) -> float:
-        """Return the distance of neighbours around zero."""
+        """Return the distance between neighbours around zero."""
         return 2.0 ** (self.min_exp - self.precision + 1)
 
     def ulp_exponent(self, exponent: int) -> int:
-        r"""Return the exponent of the distance of neighbours in :math:`[2^x, 2^{x+1})`."""
+        r"""Return the exponent of the distance between neighbours in :math:`[2^x, 2^{x+1})`.
+
+        ``exponent`` is x.
+        """
         return max(exponent, self.min_exp) - self.precision + 1
 
     def round(self, values: NDArray[Any]) -> NDArray[np.float64]:
@@ -86,12 +99,29 @@ FORMATS = {
 
 
 def float_format(name: object, *, argument: str = "dtype") -> FloatFormat:
-    """Return the format called ``name``; ``argument`` is what an error calls it.
+    """Return the floating-point format with a name.
+
+    ============  =============================================================
+    argument      meaning
+    ============  =============================================================
+    ``name``      ``"float64"``, ``"float32"``, ``"float16"`` or ``"bfloat16"``
+    ``argument``  what an error calls the name
+    ============  =============================================================
 
     Raises
     ------
     ValueError
         If there is no such format.
+
+    See Also
+    --------
+    cdg_theory.rounding.FloatFormat : What is returned.
+
+    Examples
+    --------
+    >>> from cdg_theory.rounding import float_format
+    >>> float_format("bfloat16").precision
+    8
     """
     one_of(argument, name, tuple(FORMATS))
     return FORMATS[str(name)]

@@ -126,23 +126,42 @@ def functional_error_bound(
 ) -> ErrorBound:
     r"""Return theorem 7's bound for kernels that know the sweeps' constants beforehand.
 
-    Arguments, result and errors as :func:`cdg_theory.rounding.bounds.forward_error_bound`, which
-    is the sharper bound of the sweeps that close themselves.
+    A bound on :math:`|\hat k - k|` for every entry, wider than that of
+    :func:`cdg_theory.rounding.bounds.forward_error_bound`, which is for sweeps that compute their
+    constants themselves.
+
+    ======================  ===============  =================================================
+    symbol                  argument         meaning
+    ======================  ===============  =================================================
+    :math:`g`               ``g``            (n, columns) gradient, representable in ``dtype``
+    :math:`M`               ``metric``       a :class:`cdg_theory.Metric`
+    :math:`u_\mathrm{out}`  ``dtype``        storage type of the result
+    :math:`u`               ``accumulator``  type of all arithmetic before the last rounding
+    ======================  ===============  =================================================
 
     Raises
     ------
+    TypeError
+        As :func:`cdg_theory.rounding.bounds.forward_error_bound`.
     ValueError
         As :func:`cdg_theory.rounding.bounds.forward_error_bound`.
 
+    See Also
+    --------
+    cdg_theory.rounding.forward_error_bound : For sweeps that compute their constants.
+    cdg_theory.certify : Judges a solver by it.
+
     Examples
     --------
+    >>> import numpy as np
     >>> from cdg_theory import Metric
+    >>> from cdg_theory.rounding import functional_error_bound
     >>> g = np.linspace(-1.0, 2.0, 512).astype(np.float32).astype(float)[:, None]
     >>> e = functional_error_bound(g, Metric.sobolev(1.0))
     >>> bool((e.bound <= 0.501 * 2.0**-23 * np.abs(e.gradient).max()).all())
     True
     """
-    n, inner = len(g), accumulator_for(g, metric, accumulator)
+    inner, n = accumulator_for(g, metric, accumulator), len(g)
     u = inner.unit_roundoff
     curved = metric.derivative_order == 2
     sizes = counted(g) if curved else np.abs(g)

@@ -87,13 +87,14 @@ def attach(
     ``backward()`` left there, bit for bit. A closure is followed each time it is called. The
     order is unscale → clip → transform → step.
 
-    A step is transformed, or it is an error before a weight has changed. One that would go past the
-    metric is refused: the step of the class, a bound method that is older than ``attach``, that of
-    an optimizer inside (SAM's ``second_step()``: attach to its ``base_optimizer``). So is a
-    parameter that the model has replaced and the optimizer still holds.
+    A step is either transformed, or it raises an error before any weight has changed. These steps
+    would go past the metric, and raise: the step of the class, ``SGD.step(optimizer)``; a bound
+    method that was stored before ``attach``; the step of an optimizer inside this one (SAM's
+    ``second_step()``: attach to its ``base_optimizer``); and a step with a parameter that the model
+    has replaced and the optimizer still holds.
 
-    A gradient with a history keeps it where the step may use it: with ``differentiable=True``, and
-    in every step that is not one of ``torch.optim``'s.
+    A gradient that autograd recorded keeps its history where the step may need it: with
+    ``differentiable=True``, and in every step that is not one of ``torch.optim``'s.
 
     Parameters
     ----------
@@ -151,8 +152,8 @@ def attach(
         of its own.
     ValueError
         If the optimizer's parameters are not the model's, a rule or all of them select nothing,
-        the metric acts on none of the optimizer's tensors, how weight decay is applied has to be
-        known and is not, or an option has no such value.
+        the metric acts on none of the optimizer's tensors, an option has no such value, or the way
+        in which weight decay is applied has to be known and is not.
     RuntimeError
         If a metric is attached already, to the optimizer or to one that it wraps.
 
@@ -164,11 +165,20 @@ def attach(
         optimizers with a metric, or the optimizer holds one single parameter. With lazy layers,
         this and that error come at the first step after they have been initialized.
 
+    See Also
+    --------
+    cdg_torch.Handle : What is returned.
+    cdg_torch.Rule : Which layers, with which metric.
+    cdg_torch.SGD : An optimizer with the metric as an argument.
+    cdg_torch.ordered_head : The recipe for a layer with ordered channels.
+    cdg_torch.riemannian_gradients_ : For an optimizer of your own.
+
     Examples
     --------
     >>> import torch
-    >>> from torch import nn
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import attach
+    >>> from torch import nn
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8))
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     >>> handle = attach(optimizer, model, Metric.reweighted_h0(10.0))

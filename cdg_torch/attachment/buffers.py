@@ -16,7 +16,7 @@ import sys
 import weakref
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from operator import is_
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,12 @@ from torch import Tensor
 from cdg_torch.checks import is_dtensor
 from cdg_torch.likeness import Likeness
 from cdg_torch.solve.columns import is_injective
+from cdg_torch.solve.plan import addresses_of
 
 CACHE_LINE = 64
 # What Python counts for an object that one list refers to, and nothing else.
 _ALONE = max(map(sys.getrefcount, [object()]))
+_marks = attrgetter("__dict__")
 
 
 class _Lease(np.ndarray):
@@ -94,12 +96,14 @@ class Buffers:
 
     def __init__(self) -> None:
         self._block: NDArray[np.uint8] | None = None
-        self._results: list[Any] = []
+        self._results: tuple[Any, ...] = ()
         self._wanted: Likeness | None = None  # what they were to be like
         self._found: Likeness | None = None  # and what they are like
         self._storage: torch.UntypedStorage | None = None
+        self._whole: Tensor | None = None  # as one tensor
+        self._rows: tuple[object, list[Tensor | None]] = None, []  # groups of them, each as one
         self._uses = self._owners = 0
-        self._addresses: list[int] = []
+        self._addresses = np.empty(0, np.int64)
 
     def _lease(self, length: int) -> torch.UntypedStorage:
         """Return ``length`` bytes that begin at a cache line."""
@@ -125,8 +129,8 @@ class Buffers:
             and _uses(self._storage) == self._uses
             and sys.getrefcount(self._storage) == self._owners
             # Where the numbers lie may have been changed, and things put on a result.
-            and [k.data_ptr() for k in self._results] == self._addresses
-            and not any(map(vars, self._results))
+            and bool((addresses_of(self._results) == self._addresses).all())
+            and not any(map(_marks, self._results))
             and all([k.grad is None for k in self._results])
             and max(map(sys.getrefcount, self._results)) == _ALONE
             and (_python_knows() or max([k._use_count() for k in self._results]) == 1)
@@ -134,16 +138,16 @@ class Buffers:
             and self._found.holds(self._results)
         )
 
-    def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> list[Tensor]:
+    def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> tuple[Tensor, ...]:
         """Return an uninitialised tensor for each, as ``torch.empty_like`` does.
 
         ``known`` is what they are known to be like.
         """
         if not tensors:  # as in the step after apply_(): the last results go on serving
-            return []
+            return ()
         if self._serve_again(tensors, known):
-            return self._results[:]
-        self._results, self._storage = [], None
+            return self._results
+        self._results, self._storage, self._whole, self._rows = (), None, None, (None, [])
         lengths = [tensor.numel() * tensor.itemsize if _fits(tensor) else 0 for tensor in tensors]
         # Those of one length lie side by side, so that they can be treated as one tensor.
         order = np.argsort(lengths, kind="stable")
@@ -153,30 +157,63 @@ class Buffers:
             (start + n for start, n in zip(starts.tolist(), lengths, strict=True)), default=0
         )
         storage = self._lease(size) if size else None
-        results = []
+        made = []
         for tensor, length, start in zip(tensors, lengths, starts.tolist(), strict=True):
             if storage is None or length == 0:
-                results.append(_empty_like(tensor))
+                made.append(_empty_like(tensor))
                 continue
             own = torch.empty(0, dtype=tensor.dtype, device="cpu")
             place = start // tensor.itemsize
-            results.append(own.set_(storage, place, tensor.shape, tensor.stride()))
+            made.append(own.set_(storage, place, tensor.shape, tensor.stride()))
+        results = tuple(made)
         if storage is not None and all(lengths):
-            self._wanted, self._found = known or Likeness(tensors), Likeness(results)
-            self._results, self._uses = results[:], _uses(storage)
-            self._addresses = [k.data_ptr() for k in results]
+            self._wanted = wanted = known or Likeness(tensors)
+            self._found = wanted if wanted.holds(results) else Likeness(results)
+            if len({k.dtype for k in results}) == 1:
+                whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
+                self._whole = whole.set_(storage, 0, (storage.nbytes() // whole.itemsize,), (1,))
+            self._results, self._uses = results, _uses(storage)
+            self._addresses = addresses_of(results)
             self._storage, storage = storage, None
             self._owners = sys.getrefcount(self._storage)
         return results
 
-    def as_one(self, results: Sequence[Tensor]) -> Tensor | None:
-        """Return the memory of the last results as one tensor, if they are of one dtype.
+    def addresses(self, results: Sequence[Tensor]) -> NDArray[np.int64] | None:
+        """Return where the last results lie, if these are they, and are to serve again."""
+        return self._addresses if results is self._results else None
 
-        What lies between them is not theirs: any number may be there.
+    def rows(self, results: Sequence[Tensor], groups: Sequence[list[int]]) -> list[Tensor | None]:
+        """Return those of each group as the rows of one tensor, of the last results.
+
+        If they lie at equal distances in memory; the order of a row's numbers is whatever it is.
         """
-        if self._storage is None or len({t.dtype for t in results}) != 1:
+        if results is not self._results:
+            return [None] * len(groups)
+        if self._rows[0] is not groups:
+            self._rows = groups, [*map(self._as_rows, groups)]
+            assert self._storage is not None
+            self._uses = _uses(self._storage)
+        return self._rows[1]
+
+    def _as_rows(self, group: list[int]) -> Tensor | None:
+        first, starts = self._results[group[0]], self._addresses[group]
+        steps = np.diff(starts)
+        if len(group) == 1 or steps[0] <= 0 or (steps != steps[0]).any():
             return None
-        if len(results) != len(self._results) or not all(map(is_, results, self._results)):
+        assert self._storage is not None
+        own = torch.empty(0, dtype=first.dtype, device="cpu")
+        shape, stride = (len(group), first.numel()), (int(steps[0]) // first.itemsize, 1)
+        return own.set_(self._storage, first.storage_offset(), shape, stride)
+
+    def as_one(
+        self, results: Sequence[Tensor], other: Buffers, others: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return the memory of the last results, here and there, as one tensor each.
+
+        If they are of one dtype, and lie alike. What lies between them is not theirs: any number
+        may be there.
+        """
+        one, two = self._whole, other._whole
+        if results is not self._results or others is not other._results:
             return None
-        whole = torch.empty(0, dtype=results[0].dtype, device="cpu")
-        return whole.set_(self._storage, 0, (self._storage.nbytes() // whole.itemsize,), (1,))
+        return (one, two) if one is not None and two is not None and len(one) == len(two) else None

@@ -108,10 +108,10 @@ def kept_fraction(optimizer: Optimizer, group: Mapping[str, Any]) -> float | Ten
         return 1.0
     if not decay_is_known(optimizer):
         msg = (
-            'where="update" leaves decoupled decay out of what it smooths, and whether the '
-            f"weight_decay={rate} of {type(optimizer).__name__} is decoupled cannot be told from "
-            "its class, whose step is not torch's; attach with transform_decay=True to smooth all "
-            "that the step does, set weight_decay to 0, or use where='gradient'"
+            'with where="update" decoupled weight decay is not smoothed, and whether the '
+            f"weight_decay={rate} of {type(optimizer).__name__} is decoupled is not known, since "
+            "its step is not torch's; attach with transform_decay=True to smooth all that the "
+            "step does, set weight_decay to 0, or use where='gradient'"
         )
         raise ValueError(msg)
     if not _is_decoupled(optimizer, group):

@@ -116,7 +116,7 @@ def check_steps(optimizer: Optimizer) -> None:
     if inspect.unwrap(type(optimizer).step) is inspect.unwrap(Optimizer.step):
         msg = (
             f"{type(optimizer).__name__} has no step() of its own, so it changes weights somewhere "
-            "else (LOMO: in fused_backward()), out of reach of a metric; use one that steps"
+            "else (LOMO: in fused_backward()), out of reach of a metric; use one with a step()"
         )
         raise TypeError(msg)
     for path, inner in inner_optimizers(optimizer):

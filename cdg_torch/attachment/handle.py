@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 
 class Handle:
-    """An attached metric. Made by :func:`cdg_torch.attach`.
+    """An attached metric: its optimizer descends along :math:`k=M^{-1}g`.
+
+    :func:`cdg_torch.attach` makes it.
 
     ==========================  ====================================================================
     ``rules``                   the rules in the order tried; the last is the one for ``metric``
@@ -37,14 +39,36 @@ class Handle:
     ``report()``                what the metric acts on, and why the rest is left alone
     ``steps``                   how many steps it has acted on
     ``apply_()``                transform now instead of in the step, to clip afterwards
-    ``match_initialisation()``  initial weights as smooth as the metric wants them
+    ``match_initialisation()``  make the initial weights as smooth as the metric
     ``dual_norm()``             the length of the gradient in the metric, for clipping
-    ``stats()``                 norms and correlations of the last step, if asked for
-    ``detach()``                leave the optimizer as it was
+    ``stats()``                 norms and correlations of the last step (``stats=True``)
+    ``detach()``                make the optimizer what it was before
     ``state_dict()``            the metrics in force, for a checkpoint
     ==========================  ====================================================================
 
-    It keeps its optimizer alive, and the optimizer does not keep it.
+    It holds a reference to its optimizer; the optimizer holds none to it.
+
+    See Also
+    --------
+    cdg_torch.attach : Makes it.
+    cdg_torch.attached : Finds it again.
+    cdg_torch.LinearMetric : Changes its metric during training.
+    cdg_torch.Report : What ``report()`` returns.
+
+    Examples
+    --------
+    >>> import cdg_torch
+    >>> import torch
+    >>> from torch import nn
+    >>> model = nn.Conv2d(3, 8, 3)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = cdg_torch.attach(optimizer, model, cdg_torch.Metric.sobolev(4.0))
+    >>> model(torch.ones(1, 3, 5, 5)).sum().backward()
+    >>> optimizer.step()
+    >>> handle.steps
+    1
+    >>> handle.metric = cdg_torch.Metric.reweighted_h0(2.0)
+    >>> handle.detach()
     """
 
     def __init__(self, optimizer: Optimizer, attachment: Attachment) -> None:
@@ -91,9 +115,9 @@ class Handle:
     def steps(self) -> int:
         """The number of steps in which the metric has acted on something.
 
-        A step that failed or was not taken does not count, one with a closure counts once. A fused
-        optimizer under GradScaler skips a step on the device, after all has been transformed, and
-        that counts. A copy begins at 0, and a checkpoint does not keep the number.
+        A step that failed or was skipped does not count. A step with a closure counts once. A fused
+        optimizer under GradScaler skips a step on the device, after the transform, and that step
+        counts. A copy begins at 0, and a checkpoint does not keep the number.
         """
         return self._attachment.steps
 
@@ -107,8 +131,8 @@ class Handle:
         Raises
         ------
         RuntimeError
-            If ``optimizer.step`` has been replaced, and nothing leads to the attached one any more;
-            as :meth:`apply_`, :meth:`dual_norm` and :meth:`stats`.
+            If somebody has replaced ``optimizer.step``, so that the attached step is never called.
+            :meth:`apply_`, :meth:`dual_norm` and :meth:`stats` raise this too.
         """
         self._check_step_is_there()
         return make_report(self.optimizer, self._attachment.selection, self.steps)
@@ -123,9 +147,9 @@ class Handle:
             raise RuntimeError(msg)
 
     def detach(self) -> None:
-        """Leave the optimizer as it was before; a second call does nothing.
+        """Make the optimizer what it was before; a second call does nothing.
 
-        Gradients that :meth:`apply_` has transformed and no step has used become raw again.
+        Gradients that :meth:`apply_` has transformed, and no step has used, become raw again.
         """
         if self._attachment.in_force:
             self._attachment.applied.restore()
@@ -135,36 +159,36 @@ class Handle:
     def apply_(self) -> None:
         """Transform the gradients now; the next step takes them as they are.
 
-        For people who clip *afterwards*: unscale, ``apply_()``, clip, step. Call it in every
+        It is for clipping *afterwards*: unscale, ``apply_()``, clip, step. Call it in every
         iteration or in none. From ``apply_()`` on, ``p.grad`` is the transformed gradient, until:
 
         =====================================  ===================================================
         what comes first                       what then is in ``p.grad``
         =====================================  ===================================================
         a change in place, such as a clip      the transformed gradient, changed
-        ``step()``                             the raw gradient of before, failed step or not
+        ``step()``                             the raw gradient of before, also if the step fails
         ``detach()``                           the raw gradient of before
         a closure, in ``step(closure)``        the raw gradient of before, for it to begin with
         a step that a scaler skips             the transformed gradient still
-        ``zero_grad()``, of either kind        nothing, or zero: from now on raw
-        another tensor, put there by you       that one, and it is raw
+        ``zero_grad()``                        None or zero: from now on raw
+        another tensor that you put there      that tensor, as raw
         ``backward()`` into what is zero       the new gradient, raw
         ``backward()`` into what is not zero   an error from ``backward()``
-        ``apply_()`` once more                 an error, unless it is raw again, or zero
+        ``apply_()`` once more                 an error, unless the gradient is raw or zero
         =====================================  ===================================================
 
-        Raw gradients are transformed by the next ``apply_()`` or step. With ``inplace=True`` there
-        is no gradient of before: the transformed one stays, for a closure too, and after a step or
-        ``detach()`` it is taken for raw. Whether a gradient is zero is asked only where
-        ``apply_()`` or ``backward()`` comes to one that is there from an earlier ``apply_()``;
-        this waits for the device.
+        Raw gradients are transformed by the next ``apply_()`` or step. With ``inplace=True`` no raw
+        gradient is kept: the transformed one stays, also for a closure, and after a step or
+        ``detach()`` it counts as raw. Where ``apply_()`` or ``backward()`` meets a gradient that an
+        earlier ``apply_()`` has transformed, it looks whether it is zero; this waits for the
+        device.
 
         Raises
         ------
         RuntimeError
             If the gradients have been transformed already, or there are none.
         ValueError
-            With ``where="update"``, where there is nothing to transform before the step.
+            With ``where="update"``: there nothing is transformed before the step.
         """
         self._check_step_is_there()
         if self.options.where == "update":
@@ -187,8 +211,8 @@ class Handle:
         r"""Make the initial weights of all tensors that the metric acts on as smooth as it is.
 
         Each becomes :math:`c\,M^{-1/2}W`, with one number c that keeps its mean square
-        (:func:`cdg_torch.matched_initialisation`). Call it once, before the first step; the order
-        of seeding, building the model and attaching decides nothing, since nothing is drawn.
+        (:func:`cdg_torch.matched_initialisation`). Call it once, before the first step. It draws no
+        random numbers.
 
         Raises
         ------
@@ -214,8 +238,9 @@ class Handle:
     def stats(self) -> dict[str, TensorStatistics]:
         """Return norms and channel correlations, raw and transformed, of the last step.
 
-        By tensor name. Of the gradients, or with ``where="update"`` of the displacements; where a
-        closure ran several times, of its last run. Waits for the device.
+        By tensor name. They are those of the gradients, or with ``where="update"`` of the
+        displacements. If a closure ran several times, they are those of its last run. Waits for the
+        device.
 
         Raises
         ------
@@ -236,9 +261,9 @@ class Handle:
         """
         self._check_step_is_there()
         selection = self._attachment.selection
-        acting = selection.acting(self.optimizer)
+        acting, raws = selection.acting(self.optimizer)
         acted = {*map(id, acting.parameters)}
-        grads = [widened(g) for p in acting.parameters if (g := p.grad) is not None]
+        grads = [*map(widened, raws)]
         for entry, g in zip(acting.entries, grads, strict=True):
             check_served(g, f"the gradient of {entry.name}")
         recorded = torch.is_grad_enabled() and any(g.requires_grad for g in grads)
@@ -283,9 +308,32 @@ class Handle:
 
 
 def attached(optimizer: Optimizer) -> Handle | None:
-    """Return the handle of an optimizer that a metric is attached to, else None.
+    """Return the handle of an optimizer, or None if no metric is attached to it.
 
-    A deep copy or an unpickled optimizer has a handle of its own, and this finds it.
+    A copied or unpickled optimizer has a handle of its own. This function finds it.
+
+    =============  =====================================================
+    argument       meaning
+    =============  =====================================================
+    ``optimizer``  any object; None is returned for one without a metric
+    =============  =====================================================
+
+    See Also
+    --------
+    cdg_torch.attach : Attaches a metric.
+    cdg_torch.Handle : What is returned.
+
+    Examples
+    --------
+    >>> import cdg_torch
+    >>> import torch
+    >>> from cdg_torch import attached
+    >>> from torch import nn
+    >>> model = nn.Conv2d(3, 8, 3)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> handle = cdg_torch.attach(optimizer, model, cdg_torch.Metric.sobolev(1.0))
+    >>> attached(optimizer) is handle
+    True
     """
     attachment = attachment_of(optimizer)
     if attachment is None:

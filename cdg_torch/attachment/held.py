@@ -80,7 +80,7 @@ class Held:
 
     groups: list[Any]
     all: list[Tensor]
-    places: list[tuple[nn.Module, str, nn.Parameter]]
+    places: list[tuple[nn.Module, str, nn.Parameter | None]]
     modules: list[nn.Module]
     inside: list[int]
     ruled: Acting
@@ -91,9 +91,12 @@ class Held:
         """Whether optimizer and model are as they were. It is asked at every step: loops."""
         if not (_same(groups, self.groups) and _same(parameters, self.all)):
             return False
-        for module, key, parameter in self.places:
-            if module._parameters.get(key) is not parameter:
-                return False
+        try:
+            for module, key, parameter in self.places:
+                if module._parameters[key] is not parameter:
+                    return False
+        except KeyError:
+            return False
         return not self.modules or inside(self.modules) == self.inside
 
     def having(self, metrics: Sequence[Metric | None]) -> Acting:
@@ -104,15 +107,15 @@ class Held:
             self.acting = keep, self.ruled if all(ruled) else self.ruled.those(ruled)
         return self.acting[1]
 
-    def with_gradient(self, acting: Acting) -> Acting:
-        """Return those that have a gradient."""
+    def with_gradient(self, acting: Acting) -> tuple[Acting, list[Any]]:
+        """Return those that have a gradient, and their gradients."""
         grads = [p.grad for p in acting.parameters]
         if not any(map(is_, grads, repeat(None))):
-            return acting
+            return acting, grads
         keep = [grad is not None for grad in grads]
         if self.present is None or self.present[0] is not acting or self.present[1] != keep:
             self.present = acting, keep, acting.those(keep)
-        return self.present[2]
+        return self.present[2], [*compress(grads, keep)]
 
 
 def _same(some: Sequence[object], others: Sequence[object]) -> bool:

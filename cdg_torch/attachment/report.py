@@ -28,9 +28,29 @@ def _short(metric: Metric) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tensor: ``metric`` is None where it is left alone, and ``reason`` then says why.
+    """One tensor of a report, with its metric or the reason why it has none.
 
-    ``also`` names the other places where a tied tensor stands.
+    ==========  =====================================================
+    field       meaning
+    ==========  =====================================================
+    ``name``    dotted name in the model
+    ``shape``   of the tensor
+    ``dim``     the output-channel axis; None without a metric
+    ``groups``  contiguous blocks along it; None without a metric
+    ``metric``  the metric, or None where the tensor is left alone
+    ``reason``  why it is left alone; empty with a metric
+    ``also``    the other names of a tensor that several layers share
+    ==========  =====================================================
+
+    See Also
+    --------
+    cdg_torch.Report : A table of them.
+
+    Examples
+    --------
+    >>> from cdg_torch.attachment.report import Row
+    >>> Row("bias", (8,), None, None, None, "no rule selects the bias of a Conv2d").cells()
+    ('bias', '8', '-', '-', 'no rule selects the bias of a Conv2d')
     """
 
     name: str
@@ -53,7 +73,25 @@ class Row:
 class Report:
     """What an attached metric acts on; ``print`` it, or iterate over its rows.
 
-    ``steps`` is the number of steps in which it has acted on something (``Handle.steps``).
+    =========  ====================================================================
+    field      meaning
+    =========  ====================================================================
+    ``rows``   one for each tensor: those of the optimizer, then the model's others
+    ``steps``  the number of steps in which the metric has acted on something
+    =========  ====================================================================
+
+    See Also
+    --------
+    cdg_torch.Handle.report : Makes it.
+    cdg_torch.attachment.report.Row : One line of it.
+
+    Examples
+    --------
+    >>> from cdg_torch import Report
+    >>> from cdg_torch.attachment.report import Row
+    >>> report = Report((Row("weight", (8, 3), 0, 1, None, "frozen (requires_grad=False)"),))
+    >>> len(report), report.summary
+    (1, 'acts on 0 of 1 tensors, 0 of 24 numbers')
     """
 
     rows: tuple[Row, ...]

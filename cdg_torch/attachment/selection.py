@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class Rule:
-    """A metric, and the conditions a tensor must meet, all of them, for it to act.
+    """A metric, and the conditions under which it acts on a tensor: all must hold.
 
     ==============  ======================================================================
     field           the tensor is selected if
@@ -63,9 +63,17 @@ class Rule:
     AttributeError
         If another field than ``metric`` is assigned.
 
+    See Also
+    --------
+    cdg_torch.attach : Takes a list of them.
+    cdg_torch.Handle.report : Says which tensors they select.
+    cdg_torch.Diagnosis.rules : Makes them from measurements.
+
     Examples
     --------
     >>> from cdg_theory import Metric
+    >>> from cdg_torch import Rule
+    >>> from torch import nn
     >>> rule = Rule(metric=Metric.reweighted_h0(2.0), name="head.*", types=nn.Linear)
     >>> one = Rule(metric=Metric.reweighted_h0(2.0), name="head.mixing", dim=0)
     >>> rule.metric = None
@@ -127,7 +135,7 @@ class Rule:
         return self._fails(slot) == ""
 
     def why_none(self, slots: Sequence[Slot]) -> str:
-        """Return which condition keeps the rule from all of these, and what to write."""
+        """Return which condition keeps the rule from all of ``slots``, and how to write it."""
         nearest = max(slots, key=lambda slot: _CONDITIONS.index(self._fails(slot)))
         name, key, layer = nearest.name, nearest.role or nearest.key, type(nearest.layer).__name__
         kind = f"nn.{layer}" if hasattr(nn, layer) else layer
@@ -235,15 +243,20 @@ class Selection:
 
     def now(self, optimizer: Optimizer, *, with_gradient: bool = True) -> list[Selected]:
         """Return the tensors to act on now, from the optimizer's groups as they are."""
-        acting = self.acting(optimizer, with_gradient=with_gradient)
+        acting, _ = self.acting(optimizer, with_gradient=with_gradient)
         return [
             *map(
                 Selected, acting.parameters, acting.groups, acting.entries, self.metrics_of(acting)
             )
         ]
 
-    def acting(self, optimizer: Optimizer, *, with_gradient: bool = True) -> Acting:
-        """Return the same as columns, and the same object if nothing has changed."""
+    def acting(
+        self, optimizer: Optimizer, *, with_gradient: bool = True
+    ) -> tuple[Acting, list[Any]]:
+        """Return the same as columns, and the same object if nothing has changed.
+
+        Beside them the gradients, of those that are selected for having one.
+        """
         groups = optimizer.param_groups
         parameters = [*chain.from_iterable([group["params"] for group in groups])]
         held = self._held
@@ -251,11 +264,12 @@ class Selection:
             self._held = None  # if it fails now, so it does the next time
             held = self._hold(optimizer, parameters, with_gradient=with_gradient)
         acting = held.having(self.metrics)
+        grads: list[Any] = []
         if with_gradient:
-            acting = held.with_gradient(acting)
+            acting, grads = held.with_gradient(acting)
         if not acting.parameters:
             self._check(optimizer, parameters, with_gradient=with_gradient)
-        return acting
+        return acting, grads
 
     @property
     def metrics(self) -> list[Metric | None]:
@@ -291,13 +305,11 @@ class Selection:
         groups = optimizer.param_groups
         each = [(p, group, by_id.get(id(p))) for group in groups for p in group["params"]]
         known = [entry for _, _, entry in each if entry is not None]
-        outside = len(known) < len(each)
-        places = [
-            (slot.owner, slot.key, entry.parameter)
-            for entry in (by_id.values() if outside else known)
-            for slot in entry.slots
+        # What is outside may come into the model: then every place counts, empty ones too.
+        modules = [*self.model.modules()] if len(known) < len(each) else []
+        places = [(m, key, p) for m in modules for key, p in m._parameters.items()] or [
+            (slot.owner, slot.key, entry.parameter) for entry in known for slot in entry.slots
         ]
-        modules = [*self.model.modules()] if outside else []
         ruled = [(p, group, e) for p, group, e in each if e is not None and e.rule is not None]
         columns = map(tuple, zip(*ruled, strict=True)) if ruled else ((), (), ())
         held = Held([*groups], parameters, places, modules, inside(modules), Acting(*columns))

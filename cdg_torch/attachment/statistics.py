@@ -19,10 +19,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TensorStatistics:
-    """One tensor at the last step; "raw" is before the transform.
+    """Norms and correlations of one tensor at the last step, before and after the transform.
 
-    The norms are Euclidean; the correlations are :func:`cdg_torch.channel_correlation` between
-    neighbouring output channels.
+    The norms are Euclidean. The correlations are those of :func:`cdg_torch.channel_correlation`,
+    between neighbouring output channels.
+
+    ===================  ================================
+    field                meaning
+    ===================  ================================
+    ``raw_norm``         norm before the transform
+    ``norm``             norm after it
+    ``raw_correlation``  correlation before the transform
+    ``correlation``      correlation after it
+    ===================  ================================
+
+    See Also
+    --------
+    cdg_torch.Handle.stats : Returns one for each tensor.
+    cdg_torch.channel_correlation : The correlation.
+
+    Examples
+    --------
+    >>> from cdg_torch.attachment.statistics import TensorStatistics
+    >>> one = TensorStatistics(raw_norm=2.0, norm=1.0, raw_correlation=0.0, correlation=0.5)
+    >>> one.norm / one.raw_norm
+    0.5
     """
 
     raw_norm: float

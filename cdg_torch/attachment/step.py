@@ -18,6 +18,7 @@ import functools
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from operator import is_
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -36,7 +37,7 @@ from cdg_torch.attachment.decay import (
 from cdg_torch.attachment.guard import Guard, lifted
 from cdg_torch.attachment.held import Acting, Entry
 from cdg_torch.attachment.hooks import hooks_on_raw_gradients
-from cdg_torch.attachment.lists import are_plain, multiply_, subtract_
+from cdg_torch.attachment.lists import Tensors, are_plain, multiply_, subtract_
 from cdg_torch.attachment.norms import Places, alike, match_norms, norms_of
 from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.selection import Selection
@@ -139,7 +140,7 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
     def step(_self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         optimizer = reference()
         if optimizer is None:
-            msg = "the optimizer of this step is gone; keep the optimizer, not its step alone"
+            msg = "the optimizer of this step is gone; keep the optimizer, not only its step"
             raise ReferenceError(msg)
         own_step = attachment.replaced or functools.partial(type(optimizer).step, optimizer)
         if not attachment.in_force:
@@ -148,11 +149,11 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
         outside = hooks_on_raw_gradients(optimizer, attachment.older_hooks, args, kwargs)
         with lifted(attachment.guards), outside as (args, kwargs):
             closures = any(map(is_closure, (*args, *kwargs.values())))
-            if not closures and attachment.options.require_gradients:
-                check_gradients(optimizer)
-
+            required = attachment.options.require_gradients and not closures
             if attachment.options.where == "update":
                 saved = save(attachment, optimizer, with_gradient=not closures)
+                if required and not saved.before:
+                    check_gradients(optimizer)
                 result = own_step(*args, **kwargs)
                 transform_updates(attachment, optimizer, saved)
                 attachment.steps += bool(saved.before)
@@ -163,6 +164,8 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
             try:
                 if not closures:
                     transform_gradients(attachment, optimizer, swaps)
+                    if required and not swaps:
+                        check_gradients(optimizer)
                     result = own_step(*args, **kwargs)
                     attachment.steps += bool(swaps)
                     return result
@@ -235,10 +238,10 @@ def records(optimizer: Optimizer, tensors: Sequence[Tensor]) -> bool:
 def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: Swaps) -> None:
     """Put k = M⁻¹g in the place of every selected gradient, of all or of none; add to ``swaps``."""
     options, statistics = attachment.options, attachment.statistics
-    acting = select(attachment, optimizer)
+    acting, raws = select(attachment, optimizer)
     if swaps and (ready := swaps.keep_standing()):
-        acting = acting.those([id(p) not in ready for p in acting.parameters])
-    raws: list[Any] = [p.grad for p in acting.parameters]
+        keep = [id(p) not in ready for p in acting.parameters]
+        acting, raws = acting.those(keep), [*compress(raws, keep)]
     planned = known_plan(attachment, acting, raws)
     if planned is None:
         for entry, raw in zip(acting.entries, raws, strict=True):
@@ -250,7 +253,7 @@ def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: Swa
             statistics.before(acting, list(map(in_memory, raws)))
         # What belongs to a graph is not overwritten.
         inplace = options.inplace and not recorded
-        fed = raws
+        fed: Tensors = raws
         if options.transform_decay:
             fed = plus_decay(optimizer, acting, raws, +1, inplace=inplace)
             planned = known_plan(attachment, acting, fed)
@@ -262,15 +265,17 @@ def transform_gradients(attachment: Attachment, optimizer: Optimizer, swaps: Swa
             statistics.after(acting, results)
 
     kept: list[Tensor | None] = [None] * len(raws) if options.inplace else raws
-    swaps.put(acting.parameters, kept, results)
+    swaps.put(acting.parameters, kept, results, standing=results is raws)
 
 
-def select(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool = True) -> Acting:
-    """Return the tensors to act on now."""
-    acting = attachment.selection.acting(optimizer, with_gradient=with_gradient)
+def select(
+    attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool = True
+) -> tuple[Acting, list[Any]]:
+    """Return the tensors to act on now, and their gradients."""
+    found = attachment.selection.acting(optimizer, with_gradient=with_gradient)
     if not attachment.checked:
         attachment.checked = check_acts(optimizer, attachment.selection)
-    return acting
+    return found
 
 
 class Saved(NamedTuple):
@@ -280,20 +285,20 @@ class Saved(NamedTuple):
     """
 
     acting: Acting
-    before: list[Tensor]
+    before: Tensors
     kept: dict[int, float | Tensor]
 
 
 @_disable_dynamo
 def save(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool) -> Saved:
     """Copy the selected parameters."""
-    acting = select(attachment, optimizer, with_gradient=with_gradient)
+    acting, _ = select(attachment, optimizer, with_gradient=with_gradient)
     whole = attachment.options.transform_decay
     groups = {id(group): group for group in optimizer.param_groups}
     kept = {key: 1.0 if whole else kept_fraction(optimizer, group) for key, group in groups.items()}
     with torch.set_grad_enabled(records(optimizer, [])):
         if torch.is_grad_enabled() or not are_plain(acting.parameters):
-            before = [p.clone() for p in acting.parameters]
+            before: Tensors = [p.clone() for p in acting.parameters]
         else:
             before = attachment.copies.like(acting.parameters)
             torch._foreach_copy_(before, acting.parameters)
@@ -310,7 +315,7 @@ def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved
     with torch.set_grad_enabled(recorded):
         if recorded:
             each = zip(parameters, before, acting.groups, strict=True)
-            moves = [p - kept[id(group)] * w for p, w, group in each]
+            moves: Tensors = [p - kept[id(group)] * w for p, w, group in each]
         else:
             # (1−ηλ)w − w⁺ = −d, in the memory of w: the transform is odd, also when it rounds.
             moves = before
@@ -328,13 +333,12 @@ def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved
         if recorded:
             for p, d, k in zip(parameters, moves, results, strict=True):
                 p.sub_(d - k)
+            return
+        if as_one := attachment.buffers.as_one(results, attachment.copies, moves):
+            as_one[0].sub_(as_one[1])
         else:
-            whole, moved = attachment.buffers.as_one(results), attachment.copies.as_one(moves)
-            if whole is not None and moved is not None and len(whole) == len(moved):
-                whole.sub_(moved)
-            else:
-                subtract_(results, moves)
-            subtract_(parameters, results)
+            subtract_(results, moves)
+        subtract_(parameters, results)
 
 
 def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]) -> Planned | None:
@@ -345,10 +349,14 @@ def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]
     routine = attachment.routine
     if routine is None or routine.acting is not acting or not routine.planned.serves(tensors):
         return None
-    rules = attachment.selection.metrics
+    rules = [rule.metric for rule in attachment.selection.rules]
     if rules == routine.rules:
         return routine.planned
-    planned = routine.planned.with_metrics(attachment.selection.metrics_of(acting))
+    follows: dict[Any, Any] = {}
+    for old, new in zip(routine.rules, rules, strict=True):
+        if follows.setdefault(old, new) != new:
+            return None  # what had one set of coefficients needs two
+    planned = routine.planned.revalued(follows)
     attachment.routine = None if planned is None else routine._replace(rules=rules, planned=planned)
     return planned
 
@@ -356,12 +364,12 @@ def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]
 def transformed(
     attachment: Attachment,
     acting: Acting,
-    tensors: list[Tensor],
+    tensors: Tensors,
     noun: str,
     planned: Planned | None,
     *,
     inplace: bool = False,
-) -> list[Tensor]:
+) -> Tensors:
     """Return M⁻¹t of every tensor t, by a plan that is known or by one that is known from now on.
 
     A result has the norm of its tensor, if that was asked for.
@@ -369,22 +377,29 @@ def transformed(
     buffers = None if inplace else attachment.buffers
     known = planned is not None and not torch.is_grad_enabled()
     places: Places = []
+    norms: list[Tensor] = []
     if attachment.options.match_norm:
         places = attachment.routine.places if known and attachment.routine else alike(tensors)
-    norms = norms_of(tensors, places)
+        norms = norms_of(tensors, places, attachment.copies.rows(tensors, places))
     if planned is not None and known:
-        results = tensors if buffers is None else buffers.like(tensors, planned.grads)
-        planned.run(results, tensors)
+        if buffers is None:
+            results = tensors
+            planned.plan.run(tensors, tensors)
+        else:
+            results = buffers.like(tensors, planned.grads)
+            planned.plan.run(results, tensors, buffers.addresses(results))
     else:
         metrics = attachment.selection.metrics_of(acting)
         results, jobs = in_metric(acting, metrics, tensors, noun, buffers)
         # What is a job as it is, and all of it.
         if jobs and all(map(is_, tensors, [job.grad for job in jobs])):
             planned = Planned.of(jobs)
-            rules = attachment.selection.metrics
+            rules = [rule.metric for rule in attachment.selection.rules]
             if planned is not None:
                 attachment.routine = Routine(acting, rules, planned, places)
-    return match_norms(results, norms, places) if places else results
+    if not places:
+        return results
+    return match_norms(results, norms, places, attachment.buffers.rows(results, places))
 
 
 def in_metric(
@@ -393,7 +408,7 @@ def in_metric(
     tensors: Sequence[Tensor],
     noun: str,
     buffers: Buffers | None,
-) -> tuple[list[Tensor], list[Job]]:
+) -> tuple[Tensors, list[Job]]:
     """Return M⁻¹t of every tensor t: dense, complex or sharded, each in its own layout.
 
     ``buffers`` gives the memory; without, the tensors are overwritten. Where autograd records, it
@@ -404,9 +419,11 @@ def in_metric(
     each = [*zip(tensors, metrics, acting.entries, strict=True)]
     recorded = torch.is_grad_enabled()
     if recorded:
-        outs = [torch.empty_like(t) if is_dtensor(t) else _in_graph(t, m, e) for t, m, e in each]
+        outs: Tensors = [
+            torch.empty_like(t) if is_dtensor(t) else _in_graph(t, m, e) for t, m, e in each
+        ]
     else:
-        outs = list(tensors) if buffers is None else buffers.like(tensors)
+        outs = tensors if buffers is None else buffers.like(tensors)
     whole: list[Job] = []
     sharded: list[Job] = []
     names = []

@@ -52,11 +52,15 @@ class Swaps:
         parameters: Sequence[Tensor],
         raw: Sequence[Tensor | None],
         transformed: Sequence[Tensor],
+        *,
+        standing: bool = False,
     ) -> None:
-        """Put transformed gradients into their places."""
+        """Put transformed gradients into their places, if they do not stand there yet."""
         self.parameters += parameters
         self.raw += raw
         self.transformed += transformed
+        if standing:
+            return
         for p, k in zip(parameters, transformed, strict=True):
             p.grad = k
 
@@ -64,7 +68,7 @@ class Swaps:
     def restore(self) -> None:
         """Put the raw gradients back wherever ours still stand."""
         for p, raw, k in zip(self.parameters, self.raw, self.transformed, strict=True):
-            if p.grad is k and raw is not None:
+            if raw is not None and p.grad is k:
                 p.grad = raw
         self.forget()
 

@@ -81,26 +81,34 @@ def diagnose(
     (seed)            ``seed``               of the permutations
     ================  =====================  ====================================================
 
-    The weights of convolutions and linear layers are looked at, those that train. Signal and noise
-    are unbiased (theorem 15). The order is tested on the mean gradient by permuting channels, exact
-    however columns depend on each other, corrected over the layers (Benjamini and Yekutieli). Of
-    the metrics by length, first and second order, one half of the batches chooses and the other
-    half judges, and the other way round; the gain is the mean of both. Raw gradient, H⁰ and metric
-    each have their own best scale, as the learning rate would give them.
+    The weights of convolutions and linear layers are examined, where they require grad. Signal and
+    noise are estimated without bias (theorem 15). Whether the channels have an order is tested on
+    the mean gradient, by permuting them. The test is exact whatever the dependence between columns,
+    and its p-values are corrected for the number of layers (Benjamini and Yekutieli). The metric is
+    one of :meth:`Metric.of_length`, of first or second order: one half of the batches chooses it,
+    the other half judges it, then the halves change places. The gain is the mean of both. Raw
+    gradient, H⁰ and metric are compared each at its own best scale, as a tuned learning rate would
+    give it.
 
-    **What it cannot tell.** It looks at the gradient at the present weights: at another time the
-    answer may be another. A gradient that errs less is no promise about test error; for early
-    stopping theorem 16 makes one, for a linear layer with squared loss alone. Channels of a hidden
-    layer have no order to see: ``"none"`` there is what the theory expects.
+    **What it cannot tell.** It looks at the gradient at the present weights; at other weights the
+    answer may differ. A gradient with a smaller error does not promise a smaller test error. Only
+    for one linear layer with squared loss and early stopping does theorem 16 say so. The channels
+    of a hidden layer have no order: there the verdict ``"none"`` is what the theory expects.
 
-    **Which batches.** Disjoint parts of data that the weights were not trained on. Drawn with
-    replacement from a training set they have that set's gradient in common, the chance of its
-    samples included, and no smoother comes nearer to that. Parts of a set that was trained on
-    have in common what training has removed: the signal comes out too small.
+    **Which batches.** Take disjoint parts of data that the weights were not trained on. Batches
+    drawn with replacement from a training set share the sampling error of that set, and it counts
+    as signal. On data that the weights were trained on, training has removed part of the signal,
+    and it comes out too small.
 
-    Nothing is changed: no weight, gradient, buffer, mode, or state of torch's random numbers on the
-    CPU and the weights' devices. What ``loss`` itself does to weights and gradients is not undone,
-    and an iterator that draws from other random numbers moves these.
+    Nothing is changed: no weight, gradient, buffer or mode, and no state of torch's random numbers
+    on the CPU and the weights' devices. Two things are not undone: what ``loss`` itself does to
+    weights and gradients, and other random numbers that the iterator draws.
+
+    Returns
+    -------
+    Diagnosis
+        One entry for each weight; it prints itself, and ``rules()`` is for
+        :func:`cdg_torch.attach`.
 
     Raises
     ------
@@ -111,9 +119,17 @@ def diagnose(
         differentiated or does not depend on any such weight, a gradient is not finite, or the
         model is wrapped or sharded so that gradients are not in one piece.
 
+    See Also
+    --------
+    cdg_torch.Diagnosis : What is returned.
+    cdg_torch.attach : Takes its rules.
+    cdg_torch.channel_profile : A picture of one tensor.
+    cdg_theory.fit_metric : The same question for columns of numbers.
+
     Examples
     --------
     >>> import torch
+    >>> from cdg_torch import diagnose
     >>> from torch import nn
     >>> _ = torch.manual_seed(0)
     >>> head = nn.Linear(6, 24)
@@ -259,7 +275,9 @@ def _layer(
 def _advised(found: LayerDiagnosis, count: int, *, seen: bool, has_mean: bool) -> LayerDiagnosis:
     """Return the diagnosis with its sentence."""
     mean = (
-        "" if has_mean else "; its channels' mean is 0, as a softmax head's, so H⁰ is only a rate"
+        ""
+        if has_mean
+        else "; the mean over its channels is 0, as in a softmax head: H⁰ only changes the rate"
     )
     if not seen:
         advice = "cannot tell: the signal is within the noise; give more or larger batches"

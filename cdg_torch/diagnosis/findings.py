@@ -36,13 +36,30 @@ class LayerDiagnosis:
     ``metric``           of the metrics by length, the one that errs least by all batches; None
                          without an order
     ``length``           its correlation length, in channels
-    ``gain``             share of the gradient's mean squared error that the metric takes away, each
-                         at its best scale; negative if it adds to it. Of the halves' own choices
-    ``gain_apart``       by how much the two halves of the batches differ in this, each way
+    ``gain``             share of the gradient's mean squared error that the metric removes, each
+                         at its best scale; negative if it adds error. The mean over the two halves
+                         of the batches
+    ``gain_apart``       half of the difference between the gains of the two halves
     ``h0_gain``          the same for the best re-weighted H⁰ metric
     ``stopping_gain``    the same for early stopping of a linear layer (theorem 16)
     ``advice``           one sentence
     ===================  =======================================================================
+
+    See Also
+    --------
+    cdg_torch.Diagnosis : Has one for each weight.
+    cdg_torch.diagnose : Makes them.
+
+    Examples
+    --------
+    >>> import cdg_torch
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> batches = [torch.randn(10, 4) for _ in range(4)]
+    >>> loss = lambda model, x: (model(x) - x.sum()).square().mean()
+    >>> found = cdg_torch.diagnose(torch.nn.Linear(4, 12), batches, loss)
+    >>> found.layers[0].channels
+    12
     """
 
     name: str
@@ -82,9 +99,35 @@ class LayerDiagnosis:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Diagnosis:
-    """What :func:`cdg_torch.diagnose` found: one entry per weight, and why others were left out.
+    """What :func:`cdg_torch.diagnose` found: one entry for each weight.
 
     Prints as a table, shows itself in notebooks, and is stored by :meth:`to_json`.
+
+    ============  =========================================
+    field         meaning
+    ============  =========================================
+    ``layers``    a :class:`LayerDiagnosis` for each weight
+    ``left_out``  by name, why a weight was not looked at
+    ``batches``   number of batches
+    ``level``     share of the verdicts that may be false
+    ============  =========================================
+
+    See Also
+    --------
+    cdg_torch.diagnose : Makes it.
+    cdg_torch.LayerDiagnosis : Its entries.
+    cdg_torch.attach : Takes what ``rules()`` returns.
+
+    Examples
+    --------
+    >>> import cdg_torch
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> batches = [torch.randn(10, 4) for _ in range(4)]
+    >>> loss = lambda model, x: (model(x) - x.sum()).square().mean()
+    >>> found = cdg_torch.diagnose(torch.nn.Linear(4, 12), batches, loss)
+    >>> [one.name for one in found.layers], found.batches
+    (['weight'], 4)
     """
 
     layers: tuple[LayerDiagnosis, ...]
@@ -97,7 +140,7 @@ class Diagnosis:
         return [Rule(metric=one.metric, name=one.name) for one in self.layers if one.is_worthwhile]
 
     def to_json(self) -> str:
-        """Return everything as JSON text; what is no number there is null."""
+        """Return everything as JSON text; NaN and infinities become null."""
 
         def plain(value: Any) -> Any:
             if isinstance(value, dict):

@@ -98,7 +98,7 @@ def mean_weight(signal: Array, noise: Array) -> float | None:
     n0, n1 = float(noise[0]), float(noise[1:].mean())
     if min(s0, s1) <= 0 or min(n0, n1) < 0:
         return None
-    return s0 * (n1 + s1) / (s1 * (n0 + s0))
+    return (s0 / s1) * ((n1 + s1) / (n0 + s0))  # products of tiny moments would underflow
 
 
 def _stopping_gain(

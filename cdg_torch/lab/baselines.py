@@ -40,20 +40,36 @@ def laplacian_smoothing(grad: Tensor, sigma: float) -> Tensor:
     r"""Return :math:`(I+\sigma L)^{-1}g` of the tensor read as one periodic column, by FFT.
 
     L is the Laplacian of the cycle on all N numbers of the tensor, last axis fastest, with the
-    eigenvalues :math:`2-2\cos(2\pi m/N)`. It mixes kernel taps with channels, and the last filter
-    with the first. The same as :func:`along_raster` with
+    eigenvalues :math:`2-2\cos(2\pi m/N)`. It mixes the taps of a kernel with channels, and the
+    last filter with the first. The same as :func:`along_raster` with
     ``Metric.ordinary_sobolev(sigma, boundary="periodic", spacing="unit")``, which costs linear
     time.
+
+    ==============  =========  ==============================================
+    symbol          argument   meaning
+    ==============  =========  ==============================================
+    :math:`g`       ``grad``   Euclidean gradient, any shape and dense layout
+    :math:`\sigma`  ``sigma``  strength, >= 0; 0 is no smoothing
+    ==============  =========  ==============================================
 
     Raises
     ------
     TypeError
-        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type.
+        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type, or ``sigma`` not a
+        real number.
     ValueError
         If ``sigma`` is not a finite number >= 0.
 
+    See Also
+    --------
+    cdg_torch.lab.baselines.along_raster : The same in linear time.
+    cdg_torch.lab.baselines.gradient_centralization : Another transform.
+    cdg_torch.riemannian_gradient : Along output channels alone.
+
     Examples
     --------
+    >>> import torch
+    >>> from cdg_torch.lab.baselines import laplacian_smoothing
     >>> laplacian_smoothing(torch.tensor([1.0, 2.0, 6.0]), 1.0)
     tensor([2.5000, 2.7500, 3.7500])
 
@@ -79,20 +95,38 @@ def laplacian_smoothing(grad: Tensor, sigma: float) -> Tensor:
 
 
 def gradient_centralization(grad: Tensor, *, dim: int = 0) -> Tensor:
-    """Return the gradient less its mean for each output channel.
+    r"""Return the gradient less its mean for each output channel.
 
-    The opposite of the metrics here in two ways: the mean is over all axes but ``dim``, and it is
-    what goes, not what stays.
+    It differs from the metrics of this library in two ways: the mean is over all axes but ``dim``,
+    and it is removed, while they keep it.
+
+    .. math:: g_i \mapsto g_i - \operatorname{mean}(g_i)
+
+    with :math:`g_i` the slice of output channel i.
+
+    =========  ========  ==============================================
+    symbol     argument  meaning
+    =========  ========  ==============================================
+    :math:`g`  ``grad``  Euclidean gradient, any shape and dense layout
+    (axis)     ``dim``   the output-channel axis
+    =========  ========  ==============================================
 
     Raises
     ------
     TypeError
-        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type.
+        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type, or ``dim`` not an int.
     ValueError
         If ``dim`` is not an axis.
 
+    See Also
+    --------
+    cdg_torch.lab.baselines.laplacian_smoothing : Another transform.
+    cdg_torch.riemannian_gradient : The metrics of this library.
+
     Examples
     --------
+    >>> import torch
+    >>> from cdg_torch.lab.baselines import gradient_centralization
     >>> gradient_centralization(torch.tensor([[1.0, 3.0], [0.0, 8.0]]))
     tensor([[-1.,  1.],
             [-4.,  4.]])
@@ -110,16 +144,35 @@ def gradient_centralization(grad: Tensor, *, dim: int = 0) -> Tensor:
 
 
 def along_input(grad: Tensor, metric: Metric, *, dim: int = 0) -> Tensor:
-    """Return the gradient in the metric along input channels: axis 1, or 0 if ``dim`` is 1.
+    """Return :math:`k = M^{-1}g` along input channels: axis 1, or 0 if ``dim`` is 1.
+
+    =========  ==========  ==============================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================
+    :math:`g`  ``grad``    Euclidean gradient, any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    (axis)     ``dim``     the axis of the output channels, 0 or 1
+    =========  ==========  ==============================================
 
     Raises
     ------
+    TypeError
+        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
     ValueError
-        If ``dim`` is neither 0 nor 1; else as :func:`cdg_torch.riemannian_gradient`.
+        If ``dim`` is neither 0 nor 1, or ``grad`` has no such axis.
+
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : Along output channels.
+    cdg_torch.lab.baselines.along_kernel : Along the axes of the kernel.
+    cdg_torch.lab.baselines.along_raster : Along all of them at once.
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch.lab.baselines import along_input
     >>> along_input(torch.tensor([[1.0, 3.0], [0.0, 8.0]]), Metric.reweighted_h0(2.0))
     tensor([[1.5000, 2.5000],
             [2.0000, 6.0000]])
@@ -131,13 +184,36 @@ def along_input(grad: Tensor, metric: Metric, *, dim: int = 0) -> Tensor:
 
 
 def along_kernel(grad: Tensor, metric: Metric) -> Tensor:
-    """Return the gradient in the metric along every axis of the kernel, one after the other.
+    """Return :math:`M^{-1}g` along every axis of the kernel, one after the other.
 
-    The axes from the third on; those of length 1 have nothing to smooth.
+    These are the axes from the third on. One of length 1 is left out: it has nothing to smooth.
+
+    =========  ==========  ==============================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================
+    :math:`g`  ``grad``    Euclidean gradient, any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    =========  ==========  ==============================================
+
+    Raises
+    ------
+    TypeError
+        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
+    ValueError
+        If an axis of the kernel is empty.
+
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : Along output channels.
+    cdg_torch.lab.baselines.along_input : Along input channels.
+    cdg_torch.lab.baselines.along_raster : Along all of them at once.
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch.lab.baselines import along_kernel
     >>> along_kernel(torch.tensor([[[0.0, 4.0]]]), Metric.reweighted_h0(2.0))
     tensor([[[1., 3.]]])
     """
@@ -150,11 +226,31 @@ def along_kernel(grad: Tensor, metric: Metric) -> Tensor:
 
 
 def along_raster(grad: Tensor, metric: Metric) -> Tensor:
-    """Return the gradient in the metric along the tensor read as one column, last axis fastest.
+    """Return :math:`k = M^{-1}g` of the tensor read as one column, last axis fastest.
+
+    =========  ==========  ==============================================
+    symbol     argument    meaning
+    =========  ==========  ==============================================
+    :math:`g`  ``grad``    Euclidean gradient, any shape and dense layout
+    :math:`M`  ``metric``  a :class:`cdg_theory.Metric`
+    =========  ==========  ==============================================
+
+    Raises
+    ------
+    TypeError
+        If ``grad`` is not a dense tensor of a 16-, 32- or 64-bit float type, or ``metric`` is not a
+        metric.
+
+    See Also
+    --------
+    cdg_torch.lab.baselines.laplacian_smoothing : The same for one metric, by FFT.
+    cdg_torch.riemannian_gradient : Along output channels.
 
     Examples
     --------
+    >>> import torch
     >>> from cdg_theory import Metric
+    >>> from cdg_torch.lab.baselines import along_raster
     >>> along_raster(torch.tensor([[0.0, 4.0], [4.0, 8.0]]), Metric.reweighted_h0(2.0))
     tensor([[2., 4.],
             [4., 6.]])

@@ -64,12 +64,14 @@ _forced: ContextVar[Backend | None] = ContextVar("cdg_backend", default=None)
 
 @contextmanager
 def backend(name: Backend) -> Iterator[None]:
-    """Let one implementation serve every tensor, in this thread, while the context lasts.
+    """Use one implementation for every tensor, in this thread, inside a ``with`` block.
 
     Parameters
     ----------
     name
-        ``"reference"``, ``"torch"``, ``"cpu"`` or ``"gpu"``.
+        ``"reference"`` (readable, slow), ``"torch"`` (plain PyTorch, any device), ``"cpu"`` (Numba
+        kernels) or ``"gpu"`` (Triton kernels). Without this function the fastest that serves the
+        tensor is chosen.
 
     Yields
     ------
@@ -78,14 +80,19 @@ def backend(name: Backend) -> Iterator[None]:
     Raises
     ------
     ValueError
-        If ``name`` is unknown; and by the transforms, if that backend cannot serve a tensor.
+        If ``name`` is unknown. Inside the block, if this implementation cannot serve a tensor.
     ModuleNotFoundError
-        By the transforms, if that backend needs a package that is not installed.
+        Inside the block, if this implementation needs a package that is not installed.
+
+    See Also
+    --------
+    cdg_torch.riemannian_gradient : What is computed.
+    cdg_theory.certify : How accurate an implementation is.
 
     Examples
     --------
-    >>> import torch
     >>> import cdg_torch
+    >>> import torch
     >>> with cdg_torch.backend("reference"):
     ...     cdg_torch.riemannian_gradient(torch.ones(3), cdg_torch.Metric.sobolev(1.0))
     tensor([1., 1., 1.])
@@ -113,7 +120,7 @@ def _installed(package: str, tensor: Placed) -> bool:
     if not _found(package) and forced() is not None:
         raise ModuleNotFoundError(missing(package), name=package)
     if not _found(package) and tensor.shape.numel() >= LARGE:
-        say_once(f"slower plain PyTorch serves: {missing(package)}")
+        say_once(f"plain PyTorch is used, which is slower: {missing(package)}")
     return _found(package)
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,6 +89,28 @@ def kind_of(metric: Metric, n: int, *, double: bool = False) -> int:
     return SUMS if metric.fluctuation == 0 else SWEEPS
 
 
+# The sweeps of one column, row by row: Python's own numbers take a fifth of NumPy's time.
+def _forward(y: NDArray[np.float64], carry: NDArray[np.float64]) -> None:
+    values = y.tolist()
+    for i, p in enumerate(carry.tolist()):
+        values[i + 1] += p * values[i]
+    y[:] = values
+
+
+def _backward(x: NDArray[np.float64], carry: NDArray[np.float64]) -> None:
+    values = x.tolist()
+    for i, p in reversed([*enumerate(carry.tolist())]):
+        values[i] += p * values[i + 1]
+    x[:] = values
+
+
+_SWEEPS = _forward, _backward
+
+
+def _after_ones(response: float, carry: float) -> float:
+    return 1.0 + carry * response
+
+
 # A network has a handful of channel counts; a schedule brings new metrics at every step.
 @lru_cache(maxsize=256)
 def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficients:
@@ -121,7 +144,7 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
     one_hot[-1] = 1.0
     # Only the part of mean zero: beside large weights, the rounding error of one_hot's mean, 1e-17,
     # would be more than w itself.
-    end = solve_fluctuation(split_mean(one_hot)[1], factors)
+    end = solve_fluctuation(split_mean(one_hot)[1], factors, _SWEEPS)
     start = np.zeros(n) if factors.flux is None else -np.cumsum(factors.flux)[::-1]
     # r has mean zero, so a constant is free: without it, g serves as well as r.
     start -= start.mean()
@@ -130,10 +153,8 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
 
     gain = factors.gain.copy()
     gain[-1] = 0.0  # the last value is known: nothing is added to it
-    response, homogeneous = np.zeros(n), np.ones(n)
-    for i in range(1, n):
-        response[i] = 1.0 + before[i - 1] * response[i - 1]
-        homogeneous[i] = before[i - 1] * homogeneous[i - 1]
+    response = np.array([*accumulate(before[:-1].tolist(), _after_ones, initial=0.0)])
+    homogeneous = np.cumprod(np.append(1.0, before[:-1]))
     arrays = (end, start, before, after, gain, response, homogeneous)
     return Coefficients(kind, np.concatenate([fixed, *arrays]))
 

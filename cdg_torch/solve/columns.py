@@ -21,7 +21,7 @@ import numpy as np
 from cdg_torch.solve.coefficients import coefficients
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -175,8 +175,7 @@ class BlockTable:
     ``tensor``        (blocks,) the index of the block's tensor in the list
     ``offset``        (blocks,) bytes from the tensor's first element to the block's
     ``coefficients``  those of all metrics and row counts, one after the other
-    ``owners``        of each of them: a tensor that has it, its row count, which kernel, how
-                      many numbers
+    ``owners``        of each of them: the metric, the row count, which kernel, how many numbers
     ``double``        whether the tensors are float64
     ================  =====================================================================
     """
@@ -185,7 +184,7 @@ class BlockTable:
     tensor: NDArray[np.int64]
     offset: NDArray[np.int64]
     coefficients: NDArray[np.float64]
-    owners: tuple[tuple[int, int, int, int], ...]
+    owners: tuple[tuple[Metric, int, int, int], ...]
     double: bool
 
     def addresses(self, first: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -196,18 +195,16 @@ class BlockTable:
         """Return one column of the table."""
         return self.table[:, COLUMNS.index(name)]
 
-    def revalued(self, metrics: Sequence[Metric]) -> BlockTable | None:
-        """Return the same blocks with other metrics, one per tensor; None if all is to be redone.
-
-        Tensors of equal metrics must have equal ones now.
-        """
-        values = []
-        for tensor, rows, kind, length in self.owners:
-            own = coefficients(metrics[tensor], rows, double=self.double)
+    def revalued(self, follows: Mapping[Metric, Metric]) -> BlockTable | None:
+        """Return the same blocks, each metric replaced; None if another kernel is to serve."""
+        values, owners = [np.empty(0)], []
+        for metric, rows, kind, length in self.owners:
+            own = coefficients(follows[metric], rows, double=self.double)
             if own.kind != kind or len(own.values) != length:
                 return None
             values.append(own.values)
-        return replace(self, coefficients=np.concatenate([np.empty(0), *values]))
+            owners.append((follows[metric], rows, kind, length))
+        return replace(self, coefficients=np.concatenate(values), owners=tuple(owners))
 
 
 def block_table(parts: Sequence[Part], itemsize: int, *, double: bool) -> BlockTable:
@@ -232,7 +229,7 @@ def block_table(parts: Sequence[Part], itemsize: int, *, double: bool) -> BlockT
             if key not in begins:
                 begins[key] = length
                 values.append(own.values)
-                owners.append((index, block.rows, own.kind, len(own.values)))
+                owners.append((metric, block.rows, own.kind, len(own.values)))
                 length += len(own.values)
             along = (block.rows, block.row_stride)
             across = (block.outer, block.outer_stride, block.inner, block.inner_stride)

@@ -7,7 +7,7 @@ made for a signature once and kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
@@ -182,8 +182,16 @@ class Plan:
     elsewhere: Served
     by_kernels: tuple[tuple[Any, NDArray[np.int64]], ...]
 
-    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
+    def run(
+        self,
+        outs: Sequence[Tensor],
+        grads: Sequence[Tensor],
+        places: NDArray[np.int64] | None = None,
+    ) -> None:
         """Write M⁻¹g of every gradient, for a list with the signature that this was made for.
+
+        ``places`` is where the results lie, if they are buffers that nobody else has: then no
+        write to them need be counted.
 
         Raises
         ------
@@ -191,11 +199,13 @@ class Plan:
             If kernels would have to read or write a tensor that has no memory; nothing is written.
         """
         sources = self._addresses(grads)
-        in_place = all(map(is_, outs, grads))
-        targets = sources if in_place else self._addresses(outs)
+        in_place = outs is grads or all(map(is_, outs, grads))
+        shared = places is None
+        if places is None:
+            places = sources if in_place else self._addresses(outs)
         for i in self.moved:
             outs[i].copy_(grads[i])
-            sources[i] = targets[i]
+            sources[i] = places[i]
         for i, metric, dim, groups in self.by_reference:
             k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
@@ -207,23 +217,24 @@ class Plan:
             outs[i].copy_(k)
         for kernels, members in self.by_kernels:
             of = sources[members]
-            kernels.run(of if in_place else targets[members], of)
-        _count_writes(outs)
+            kernels.run(of if in_place else places[members], of)
+        if shared:
+            _count_writes(outs)
 
-    def revalued(self, metrics: Sequence[Metric]) -> Plan | None:
-        """Return the plan for the same tensors with other metrics; None if all is to be redone.
+    def revalued(self, follows: Mapping[Metric, Metric]) -> Plan | None:
+        """Return the plan for the same tensors, each metric replaced; None if all is to be redone.
 
         Tensors of equal metrics must have equal ones now.
         """
         kernels = []
         for own, members in self.by_kernels:
-            other = own.revalued([metrics[i] for i in members.tolist()])
+            other = own.revalued(follows)
             if other is None:
                 return None
             kernels.append((other, members))
 
         def with_theirs(served: Served) -> Served:
-            return tuple((i, metrics[i], dim, groups) for i, _, dim, groups in served)
+            return tuple((i, follows[metric], dim, groups) for i, metric, dim, groups in served)
 
         return Plan(
             self.moved,
@@ -235,15 +246,21 @@ class Plan:
 
     def _addresses(self, tensors: Sequence[Tensor]) -> NDArray[np.int64]:
         try:
-            addresses = np.fromiter(map(Tensor.data_ptr, tensors), np.int64, len(tensors))
+            addresses = addresses_of(tensors)
         except RuntimeError:  # it only stands for others
             for i, tensor in enumerate(tensors):
                 check_memory(tensor, f"tensors[{i}]")
             raise
-        for _, members in self.by_kernels:
-            for i in members[addresses[members] == 0]:
-                check_memory(tensors[i], f"tensors[{i}]")
+        if not addresses.all():
+            for _, members in self.by_kernels:
+                for i in members[addresses[members] == 0]:
+                    check_memory(tensors[i], f"tensors[{i}]")
         return addresses
+
+
+def addresses_of(tensors: Sequence[Tensor]) -> NDArray[np.int64]:
+    """Return where the numbers of each tensor begin."""
+    return np.fromiter(map(Tensor.data_ptr, tensors), np.int64, len(tensors))
 
 
 def _count_writes(tensors: Sequence[Tensor]) -> None:
@@ -346,18 +363,14 @@ def solve(jobs: Sequence[Job]) -> None:
 class Planned:
     """A list of jobs that has been solved once: for lists like it, no more is checked than that.
 
-    ===========  ==========================================================================
-    ``metrics``  the metric of each job
-    ``grads``    what the gradients were like
-    ``plan``     the plan
-    ``under``    the backend that was asked for then, and the number of threads
-    ===========  ==========================================================================
+    =========  ============================================================================
+    ``grads``  what the gradients were like
+    ``plan``   the plan
+    ``under``  the backend that was asked for then, and the number of threads
+    =========  ============================================================================
     """
 
-    def __init__(
-        self, metrics: Columns, grads: Likeness, plan: Plan, under: tuple[Backend | None, int]
-    ) -> None:
-        self.metrics = metrics
+    def __init__(self, grads: Likeness, plan: Plan, under: tuple[Backend | None, int]) -> None:
         self.grads = grads
         self.plan = plan
         self.under = under
@@ -370,30 +383,13 @@ class Planned:
             return None
         signature = _signature(outs, grads, metrics, dims, groups)
         under = signature.backend, signature.threads
-        return cls(metrics, Likeness(grads), kept_plan(signature), under)
+        return cls(Likeness(grads), kept_plan(signature), under)
 
     def serves(self, grads: Sequence[Tensor]) -> bool:
         """Whether these gradients are what this plan was made for."""
         return self.grads.holds(grads) and self.under == (forced(), torch.get_num_threads())
 
-    def with_metrics(self, metrics: Columns) -> Planned | None:
-        """Return the same for other metrics; None if the plan has to be made anew."""
-        pairs = {
-            (id(old), id(new)): (old, new) for old, new in zip(self.metrics, metrics, strict=True)
-        }
-        follows: dict[Metric, Metric] = {}
-        if any(follows.setdefault(old, new) != new for old, new in pairs.values()):
-            return None  # what had one set of coefficients needs two
-        plan = self.plan.revalued(metrics)
-        return None if plan is None else Planned(metrics, self.grads, plan, self.under)
-
-    def run(self, outs: Sequence[Tensor], grads: Sequence[Tensor]) -> None:
-        """Write M⁻¹g of every gradient, into buffers like those that it was made for.
-
-        Raises
-        ------
-        WithoutMemoryError
-            As :func:`solve`.
-        """
-        with torch.no_grad():
-            self.plan.run(outs, grads)
+    def revalued(self, follows: Mapping[Metric, Metric]) -> Planned | None:
+        """Return the same, each metric replaced; None if the plan has to be made anew."""
+        plan = self.plan.revalued(follows)
+        return None if plan is None else Planned(self.grads, plan, self.under)

@@ -7,11 +7,13 @@ import functools
 import importlib
 import inspect
 import re
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+import api_tasks
 from docutils import nodes
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import desc, desc_signature, pending_xref
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -39,13 +41,53 @@ def _imports(module: str) -> dict[str, str]:
     }
 
 
+def _defining_module(node: nodes.Node, module: str) -> str:
+    """Return the module whose text a node comes from: public names are documented elsewhere."""
+    while node := node.parent:
+        if isinstance(node, desc) and isinstance(signature := node[0], desc_signature):
+            found = _locate(f"{signature.get('module')}.{signature.get('fullname')}")
+            return getattr(found, "__module__", None) or module
+    return module
+
+
+def keep_places(_app: Sphinx, doctree: nodes.document) -> None:
+    """Give each public entry the anchor of the place where it is defined, too.
+
+    The pages of source text link back to that place.
+    """
+    for signature in doctree.findall(desc_signature):
+        name = f"{signature.get('module')}.{signature.get('fullname')}"
+        place = api_tasks.place_of(name)
+        if name in signature["ids"] and place != name:
+            signature["ids"].append(place)
+
+
+def drop_plain_bases(_app: Sphinx, doctree: nodes.document) -> None:
+    """Say nothing of what a class is derived from where that is ``object``."""
+    for paragraph in list(doctree.findall(nodes.paragraph)):
+        if paragraph.astext() == "Bases: object":
+            paragraph.parent.remove(paragraph)
+
+
+def link_back_to_places(_app: Sphinx, env: BuildEnvironment) -> None:
+    """Let ``sphinx.ext.viewcode`` link back to where things are defined, one prefix per module."""
+    modules = getattr(env, "_viewcode_modules", {})
+    for module, entry in modules.items():
+        if entry:
+            modules[module] = (*entry[:3], module)
+
+
 def qualify(_app: Sphinx, doctree: nodes.document) -> None:
-    """Give a bare name the module that it is imported from."""
+    """Give a bare name the module that it is imported from, or defined in."""
     for node in doctree.findall(pending_xref):
         module = node.get("py:module")
         if node.get("refdomain") == "py" and module:
+            home = _defining_module(node, module)
             head, dot, rest = node["reftarget"].partition(".")
-            node["reftarget"] = _imports(module).get(head, head) + dot + rest
+            if place := _imports(home).get(head):
+                node["reftarget"] = place + dot + rest
+            elif home != module and head not in OTHERS and _locate(f"{home}.{head}") is not None:
+                node["reftarget"] = f"{home}.{node['reftarget']}"
 
 
 def _locate(name: str) -> Any:
@@ -70,7 +112,7 @@ def _canonical(found: Any) -> str | None:
     if inspect.ismodule(found):
         return found.__name__
     module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
-    return f"{module}.{name}" if module and name else None
+    return api_tasks.public_name(f"{module}.{name}") if module and name else None
 
 
 def resolve(
@@ -103,13 +145,24 @@ def resolve(
     return None if isinstance(contnode, nodes.literal) else contnode
 
 
-_NAMED = re.compile(r"^(``[^`]+``)\s{2,}(\S.*)$")
+_NAMED = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*)\s{2,}(\S.*)$")
+
+
+def _linked(names: str, module: str) -> str:
+    """Return "``name``, ``other``" with a link for each that has an entry or a page."""
+
+    def link(match: re.Match[str]) -> str:
+        place = _canonical(_locate(f"{module}.{match[1]}"))
+        documented = place in api_tasks.public_names().values() or place in sys.modules
+        return f":py:obj:`{match[1]} <{place}>`" if documented else match[0]
+
+    return re.sub(r"``(\w+)``", link, names)
 
 
 def list_names(
-    _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
+    _app: Sphinx, what: str, name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
-    """Turn aligned lines "``name``  what it is" in a module's docstring into a list."""
+    """Turn aligned lines "``name``  what it is" in a module's docstring into a list of links."""
     if what != "module":
         return
     out: list[str] = []
@@ -122,7 +175,7 @@ def list_names(
             started = False
             for row in rows:
                 if match := _NAMED.match(row):
-                    out += ([] if started else [""]) + [f"* {match[1]}: {match[2]}"]
+                    out += ([] if started else [""]) + [f"* {_linked(match[1], name)}: {match[2]}"]
                     started = True
                 else:
                     out.append(f"  {row.strip()}" if started else row)
@@ -143,6 +196,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the hooks."""
     app.connect("autodoc-skip-member", skip_aliases)
     app.connect("doctree-read", qualify)
+    app.connect("doctree-read", keep_places)
+    app.connect("doctree-read", drop_plain_bases)
+    app.connect("env-updated", link_back_to_places)
     app.connect("missing-reference", resolve)
     app.connect("autodoc-process-docstring", list_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

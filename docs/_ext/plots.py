@@ -11,8 +11,7 @@ import interactive
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from cdg_theory.display import LINES
-from cdg_torch.lab.drawing import HUES
+from cdg_torch.lab.drawing import looks
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -30,13 +29,14 @@ def figure(scaling: dict[str, dict[str, float]]) -> dict[str, Any]:
             "x": [*map(int, by_n)],
             "y": [*by_n.values()],
             "mode": "lines+markers",
-            "line": {"color": hue, "dash": "solid" if name.startswith("ours") else "dash"},
+            "line": {
+                "color": look["color"],
+                "dash": "solid" if name.startswith("ours") else "dash",
+            },
             "marker": {"symbol": symbol},
             "hovertemplate": "n = %{x}: %{y:.3g} ns",
         }
-        for symbol, (hue, (name, by_n)) in enumerate(
-            zip([*LINES, *HUES], scaling.items(), strict=False)
-        )
+        for symbol, (look, (name, by_n)) in enumerate(zip(looks(), scaling.items(), strict=False))
     ]
     grid = {"gridcolor": "rgba(128, 128, 128, 0.3)", "type": "log"}
     layout = {

@@ -81,10 +81,13 @@ def third_step(count, others, options, *, schedule=False) -> Counter:
     return found
 
 
-# Of C, for each tensor: looks into tables, and addresses. None of them makes a tensor. With an
-# older torch Python does not know how many own a tensor, and it is asked, once for each buffer.
+# Functions of Python, whatever the number of tensors: about four fifths of these.
+FIXED = {"plain": 80, "inplace": 75, "match_norm": 90, "update": 110}
+SCHEDULE = 40
+# Of C, for each tensor: none; with parameters outside, looks into the tables of each module. With
+# an older torch Python does not know how many own a tensor, and it is asked, once for each buffer.
 OWNERS = "_use_count"
-CHEAP = {"get", "values", "len", "id", "data_ptr"}
+LOOKS = {"values", "len"}
 
 
 @pytest.mark.filterwarnings("ignore::cdg_torch.CDGWarning")  # another model's convolutions
@@ -98,13 +101,16 @@ def test_calls_do_not_grow_with_the_tensors(kind, others, schedule, monkeypatch)
     third_step(FEW, add, KINDS[kind], schedule=schedule)  # coefficients, and what is imported late
     made.clear()
     grown = third_step(MANY, add, KINDS[kind], schedule=schedule)
-    grown.subtract(third_step(FEW, add, KINDS[kind], schedule=schedule))
+    few, bare = third_step(FEW, add, KINDS[kind], schedule=schedule), third_step(FEW, add, None)
+    grown.subtract(few)
     grown.subtract(third_step(MANY, add, None))
-    grown.update(third_step(FEW, add, None))
+    grown.update(bare)
+    assert few["Python"] - bare["Python"] <= FIXED[kind] + SCHEDULE * schedule
     assert grown["Python"] <= 0
     assert grown.pop(OWNERS, 0) <= 2 * more
-    assert {name for name, count in grown.items() if count > 0} <= CHEAP
-    assert sum(grown[name] for name in CHEAP) <= 7 * more
+    looks = {name for name, count in grown.items() if count > 0}
+    assert looks <= (LOOKS if others else set())
+    assert sum(grown[name] for name in looks) <= 2 * more
     # Two optimizers, each planned at its first step: once by who solves, once by who keeps it.
     assert len(made) == 4
 

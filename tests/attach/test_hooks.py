@@ -18,7 +18,7 @@ import cdg_torch
 from tests.tools.small_training import METRIC, batches, loss_of, network
 from tests.tools.training_loops import CallsSuper, closure_of, momentum_sgd
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "training-loop.md"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "supported.md"
 
 
 def documented() -> dict[str, str]:

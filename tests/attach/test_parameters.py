@@ -137,6 +137,25 @@ def test_a_parameter_that_moves_to_another_layer_changes_its_axis() -> None:
     expect_step(optimizer, {model[0].weight: 0, model[1].weight: 1})
 
 
+def test_a_parameter_that_comes_into_an_empty_place_is_found() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(4, 3))
+            self.register_parameter("extra", None)
+
+    head, extra = Head(), nn.Parameter(torch.zeros(6, 5))
+    optimizer = torch.optim.SGD([head.weight, extra], lr=1.0)
+    rule = Rule(metric=METRIC, types=Head, parameter="*", dim=0)
+    cdg_torch.attach(optimizer, head, None, rules=[rule])
+    for inside in (False, True):
+        if inside:
+            head.extra = extra
+        for p in (head.weight, extra):
+            p.grad = torch.arange(float(p.numel())).reshape(p.shape) ** 2
+        expect_step(optimizer, {head.weight: 0, **({extra: 0} if inside else {})})
+
+
 def test_parameters_replaced_behind_the_optimizers_back_raise() -> None:
     model, optimizer, _ = attached_network(unit_sgd)
     loss_of(model, batches(1)[0]).backward()

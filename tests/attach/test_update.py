@@ -223,7 +223,7 @@ def test_unknown_decay_is_not_guessed(name) -> None:
     kind = type(optimizer).__name__
     with pytest.raises(ValueError, match=f"needs to know how {kind} applies its weight decay"):
         cdg_torch.attach(optimizer, model, METRIC, transform_decay=True)
-    message = rf"weight_decay=0\.5 of {kind} is decoupled cannot be told.*transform_decay=True"
+    message = rf"weight_decay=0\.5 of {kind} is decoupled is not known.*transform_decay=True"
     with pytest.raises(ValueError, match=message):
         cdg_torch.attach(optimizer, model, METRIC, where="update")
     assert cdg_torch.attached(optimizer) is None

@@ -211,11 +211,11 @@ DOORS: dict[str, Door] = {
         )
         for name, more in (
             ("risk", {"factors": SHARES}), ("best_scale", {"factors": SHARES}),
-            ("best_factors", {}), ("best_stopping", {"metric": SOBOLEV, "curvature": 1.0}),
+            ("best_factors", {}), ("best_stopping", {"metric": SOBOLEV, "loss_curvature": 1.0}),
         )
     },
     "discrete.early_stopping": _door(
-        discrete.early_stopping, metric=SOBOLEV, n=3, time=1.0, curvature=1.0
+        discrete.early_stopping, metric=SOBOLEV, n=3, time=1.0, loss_curvature=1.0
     ),
     "discrete.to_modes": _door(discrete.to_modes, u=ROWS, boundary="natural"),
     "discrete.from_modes": _door(discrete.from_modes, modes=ROWS, boundary="natural"),

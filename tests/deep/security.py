@@ -68,6 +68,7 @@ RULES = (
         "import os\nos.system('true')",
         allowed={
             "cdg_torch/lab/bench/memory.py": "this same Python, to measure the memory of a process",
+            "cdg_torch/lab/bench/first_use.py": "this same Python, to time a fresh process",
             "cdg_theory/formal/kernel.py": "Coq, when `cdg verify --formal` asks for it",
         },
     ),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tools import browser, pages
 
-# The API pages share one template: these stand for them.
+# The pages of modules share one template: these stand for them.
 SAMPLES = {"cdg_theory.metric.html", "cdg_theory.discrete.sweeps.html", "cdg_torch.html"}
 WIDTHS = {390: 844, 768: 1024, 1280: 900, 1440: 900}
 
@@ -96,7 +96,7 @@ def visited(site: Path) -> list[Path]:
         path
         for path in pages.html_files(site)
         if "_modules" not in path.parts
-        and ("generated" not in path.parts or path.name in SAMPLES)
+        and ("internals" not in path.parts or path.name in SAMPLES)
         and path.name not in {"genindex.html", "py-modindex.html", "search.html"}
     ]
 

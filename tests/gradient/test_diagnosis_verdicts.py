@@ -103,7 +103,7 @@ def test_a_mean_that_is_zero_is_said_and_gives_no_weight() -> None:
     (found,) = cdg_torch.diagnose(model, centred, product_with).layers
     assert (found.signal[0], found.noise[0], found.mean_weight) == (0.0, 0.0, None)
     assert found.advice.endswith(
-        "its channels' mean is 0, as a softmax head's, so H⁰ is only a rate"
+        "the mean over its channels is 0, as in a softmax head: H⁰ only changes the rate"
     )
 
 
@@ -159,7 +159,7 @@ def test_rounding_under_autocast_is_not_taken_for_a_mean() -> None:
         (found,) = cdg_torch.diagnose(model, rounded_head(seed), product_with).layers
         assert (found.signal[0], found.noise[0]) == (0.0, 0.0)
         assert found.verdict != "exchangeable"
-        assert "mean is 0" in found.advice
+        assert "mean over its channels is 0" in found.advice
 
 
 def test_a_small_mean_of_many_channels_under_autocast_is_one() -> None:

@@ -125,5 +125,5 @@ def test_a_length_is_where_waves_are_halved(order) -> None:
 
 
 def test_weights_without_numbers_are_refused() -> None:
-    with pytest.raises(ValueError, match="weight must have numbers, got one on meta"):
+    with pytest.raises(ValueError, match="weight must hold numbers, got one on meta"):
         matched_initialisation(torch.ones(4, 2, device="meta"), Metric.l2())

@@ -74,7 +74,7 @@ def test_what_is_not_installed_is_replaced_if_nobody_asked_for_it(monkeypatch) -
     monkeypatch.setattr(backends, "say_once", cache(backends.say_once.__wrapped__))
     assert choose(torch.empty(backends.LARGE - 1)) == "torch"  # not worth a word
     g = torch.empty(backends.LARGE)
-    with pytest.warns(cdg_torch.CDGWarning, match="slower plain PyTorch serves: numba"):
+    with pytest.warns(cdg_torch.CDGWarning, match="plain PyTorch is used, which is slower: numba"):
         assert choose(g) == "torch"
     assert choose(g) == "torch"  # said once
     with cdg_torch.backend("cpu"), pytest.raises(ModuleNotFoundError, match="numba"):

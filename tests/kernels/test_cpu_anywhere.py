@@ -37,14 +37,30 @@ def lines(before, after="", **environment):
     return python("-c", PROGRAM.format(before=before) + after, env=environment).splitlines()
 
 
+NOTHING_IS_KEPT = (
+    "from numba.core import caching; caching.CompileResultCacheImpl._locator_classes = []"
+)
+COUNT_COMPILED = """
+from cdg_torch.solve.cpu import double, single
+for module in (single, double):
+    print(*(len(one.overloads) for one in vars(module).values() if hasattr(one, "overloads")))
+"""
+
+
 def test_where_nothing_can_be_written_the_kernels_are_compiled_and_one_warning_says_so() -> None:
-    backend, *said = lines(
-        "from numba.core import caching; caching.CompileResultCacheImpl._locator_classes = []"
-    )
+    backend, said, singles, doubles = lines(NOTHING_IS_KEPT, COUNT_COMPILED)
     assert backend == "cpu"
-    assert len(said) == 1
-    assert "cannot be kept" in said[0]
-    assert "NUMBA_CACHE_DIR" in said[0]
+    assert "cannot be cached" in said
+    assert "NUMBA_CACHE_DIR" in said
+    # Each kernel once, and only what float32 needs.
+    assert set(singles.split()) == {"1"}
+    assert set(doubles.split()) == {"0"}
+
+
+def test_kept_code_is_loaded_without_what_compiles() -> None:
+    what = "print(*sorted({'numba.core.ccallback', 'numba.np.arraymath'} & {*sys.modules}))"
+    lines("")  # kept from now on, if it was not before
+    assert lines("", what) == ["cpu", "numba.core.ccallback"]
 
 
 def test_where_there_is_no_fork() -> None:
@@ -73,7 +89,7 @@ def test_without_numba_plain_pytorch_serves_and_says_so_once() -> None:
     # where there is enough to do: see tests/lab/test_warnings.py
     backend, said, refusal = lines(HIDE_NUMBA, ASK_FOR_THE_KERNELS)
     assert backend == "torch"
-    assert said.startswith("slower plain PyTorch serves: numba is not installed")
+    assert said.startswith("plain PyTorch is used, which is slower: numba is not installed")
     assert "pip install" in said
     assert refusal.startswith("numba is not installed; pip install")
 

@@ -58,5 +58,5 @@ def test_a_user_whom_nobody_knows() -> None:
     backend, *said = printed.splitlines()
     assert backend == "cpu"
     assert len(said) == 1
-    assert "cannot be kept" in said[0]
+    assert "cannot be cached" in said[0]
     assert "NUMBA_CACHE_DIR" in said[0]

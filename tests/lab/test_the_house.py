@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 # Rooms (files and folders) by layer, bottom first: each may import those of earlier lines only.
 LAYERS = """
 cdg_theory.checks cdg_theory.display
-cdg_theory.metric
+cdg_theory.metric cdg_theory.theorem
 cdg_theory.continuum cdg_theory.discrete
 cdg_theory.rounding cdg_theory.fit cdg_theory.formal
 cdg_theory.certificates

@@ -56,9 +56,9 @@ def test_the_lines_of_the_readme_pass_where_warnings_are_errors(numba, tmp_path)
     [
         (
             NUMBA["without Numba"],
-            r"slower plain PyTorch serves: numba is not installed; pip install '.*\[fast\]'",
+            r"plain PyTorch is used, which is slower: numba .*; pip install '.*\[fast\]'",
         ),
-        (UNWRITABLE, "the compiled CPU kernels cannot be kept: .* set NUMBA_CACHE_DIR"),
+        (UNWRITABLE, "the compiled CPU kernels cannot be cached: .* set NUMBA_CACHE_DIR"),
     ],
     ids=["without Numba", "no place to write"],
 )

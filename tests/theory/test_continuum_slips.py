@@ -9,9 +9,13 @@ from cdg_theory.continuum import (
     InnerProduct,
     generic,
     green_function,
+    integrate_by_parts,
     o,
+    polynomial,
     riemannian_gradient,
     strong_form,
+    trigonometric,
+    weak_residual,
 )
 from cdg_theory.continuum.grids import cells, elements
 from cdg_theory.continuum.spectrum import end_determinant
@@ -81,3 +85,36 @@ def test_the_gradient_of_an_arbitrary_function_is_known_to_be_one(boundary) -> N
         assert form.is_solved_by(k, g)
         assert not form.is_solved_by(k + o**2 - o + sp.Rational(1, 6), g)
         assert not form.is_solved_by(k, 2 * g)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: riemannian_gradient(o, CYCLE),
+        lambda: green_function(CYCLE),
+        lambda: strong_form(CYCLE),
+        lambda: weak_residual(CYCLE, o, o, o),
+    ],
+    ids=["gradient", "Green's function", "strong form", "weak form"],
+)
+def test_a_metric_is_no_inner_product(call) -> None:
+    with pytest.raises(TypeError, match=r"^inner must be .* got .*Metric.*InnerProduct\.of\("):
+        call()
+
+
+@pytest.mark.parametrize("h", [o, o**2, 3, "h"])
+def test_parts_are_taken_off_an_arbitrary_function(h) -> None:
+    with pytest.raises(TypeError, match=r"^h must be an arbitrary function of o, got .*generic"):
+        integrate_by_parts(o, h)
+
+
+@pytest.mark.parametrize("make", [polynomial, trigonometric])
+@pytest.mark.parametrize("number", [-1, 1.5, "2", True])
+def test_degrees_are_whole_numbers(make, number) -> None:
+    with pytest.raises(ValueError, match="must be a whole number >= 0"):
+        make(number)
+
+
+def test_texts_are_no_functions() -> None:
+    with pytest.raises(sp.SympifyError):
+        weak_residual(InnerProduct.sobolev(1), "o", o, o)

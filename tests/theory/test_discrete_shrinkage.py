@@ -40,12 +40,12 @@ def test_no_other_factors_and_no_other_scale_err_less() -> None:
 
 def test_stopped_at_its_best_time_each_mode_keeps_the_best_share() -> None:
     metric = Metric.reweighted_h0(3.0)
-    times = discrete.best_stopping(metric, SIGNAL, NOISE, curvature=2.0)
+    times = discrete.best_stopping(metric, SIGNAL, NOISE, loss_curvature=2.0)
     # Without noise never stop; without signal, do not start.
     assert times[0] == np.inf
     assert times[-1] == 0
     for mode in range(1, len(SIGNAL)):
-        kept = discrete.early_stopping(metric, len(SIGNAL), times[mode], curvature=2.0)[mode]
+        kept = discrete.early_stopping(metric, len(SIGNAL), times[mode], loss_curvature=2.0)[mode]
         assert kept == pytest.approx(discrete.best_factors(SIGNAL, NOISE)[mode], abs=1e-15)
 
 
@@ -57,15 +57,15 @@ def test_stopped_at_its_best_time_each_mode_keeps_the_best_share() -> None:
         (lambda: discrete.risk([[1.0]], [[1.0]], [[1.0]]), ValueError, r"signal .* shape \(n,\)"),
         (lambda: discrete.best_factors([np.nan], [1.0]), ValueError, "finite .* mode 0"),
         (lambda: discrete.best_factors(["x"], [1.0]), TypeError, "floating-point"),
-        (lambda: discrete.best_scale([0.0], [1.0], [1.0]), ValueError, "keep nothing"),
+        (lambda: discrete.best_scale([0.0], [1.0], [1.0]), ValueError, "must not be 0 in all"),
         (lambda: discrete.early_stopping(Metric.l2(), 2, -1.0), ValueError, "time must be >= 0"),
         (
-            lambda: discrete.early_stopping(Metric.l2(), 2, 1.0, curvature=0.0),
+            lambda: discrete.early_stopping(Metric.l2(), 2, 1.0, loss_curvature=0.0),
             ValueError,
             "curvature must be > 0",
         ),
         (
-            lambda: discrete.best_stopping(Metric.l2(), [1.0], [1.0], curvature=True),
+            lambda: discrete.best_stopping(Metric.l2(), [1.0], [1.0], loss_curvature=True),
             TypeError,
             "curvature must be a real number",
         ),

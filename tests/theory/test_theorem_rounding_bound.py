@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from cdg_theory import Metric, certify
 from cdg_theory.certificates.search import bound_fractions
 from cdg_theory.discrete import riemannian_gradient
+from cdg_theory.rounding import functional_error_bound
 from cdg_theory.rounding.bounds import forward_error_bound
 from cdg_theory.rounding.formats import FORMATS
 from tests.tools.strategies import channel_counts, gradients, metrics
@@ -74,3 +75,11 @@ def test_a_zero_gradient_has_a_tiny_bound() -> None:
 def test_only_matrices_have_a_bound(shape) -> None:
     with pytest.raises(ValueError, match=r"\(n, columns\) matrix"):
         forward_error_bound(np.zeros(shape), Metric.l2())
+
+
+@pytest.mark.parametrize("bound", [forward_error_bound, functional_error_bound])
+def test_bounds_are_for_metrics_and_floats(bound) -> None:
+    with pytest.raises(TypeError, match=r"^metric must be a cdg_theory\.Metric, got 3 of type int"):
+        bound(np.ones((3, 1)), 3)
+    with pytest.raises(TypeError, match=r"^g must hold floating-point numbers"):
+        bound(np.ones((3, 1), dtype=int), Metric.l2())

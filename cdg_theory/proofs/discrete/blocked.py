@@ -84,6 +84,6 @@ THEOREMS = (
         check=_blocked,
         variant=partial(_blocked, border=0),
         perturbed="The same with nothing carried over the segments' borders.",
-        page="theory/discretization.md",
+        page="theory/linear-time.md",
     ),
 )

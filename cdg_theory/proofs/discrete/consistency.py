@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Boundary
 
-PAGE = "theory/discretization.md"
+PAGE = "theory/convergence.md"
 SIZES = (32, 64, 128, 256, 512)
 # Slopes of a second-order method with an h⁴ or h³ term behind it, on these meshes.
 SLOPE_TOLERANCE = 0.05

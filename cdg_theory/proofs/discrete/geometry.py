@@ -128,7 +128,7 @@ THEOREMS = (
         check=_exact_solves,
         variant=partial(_exact_solves, lambda g, _: g),
         perturbed="The same of the ordinary gradient.",
-        page="theory/discretization.md",
+        page="theory/linear-time.md",
     ),
     Theorem(
         id="T9.powers",

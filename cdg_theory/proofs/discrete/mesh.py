@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PAGE = "theory/discretization.md"
+PAGE = "theory/convergence.md"
 t = sp.Symbol("t", positive=True)
 
 

@@ -17,7 +17,7 @@ from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import Powers, is_zero, vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_inverse
 
-PAGE = "theory/discretization.md"
+PAGE = "theory/convergence.md"
 i, j, n, u = sp.symbols("i j n u", integer=True, nonnegative=True)
 alpha, beta, c = sp.symbols("alpha beta c", positive=True)
 

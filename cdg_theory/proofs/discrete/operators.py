@@ -196,7 +196,7 @@ THEOREMS = (
         check=_inverses,
         variant=partial(_inverses, of=_other(inverse_gram_of)),
         perturbed="The same with the two boundaries exchanged.",
-        page=PAGE,
+        page="theory/linear-time.md",
     ),
     Theorem(
         id="T8.variance-kept",
@@ -211,6 +211,6 @@ THEOREMS = (
         check=_noise,
         variant=partial(_noise, power=1),
         perturbed="It is the sum of the entries themselves.",
-        page=PAGE,
+        page="theory/convergence.md",
     ),
 )

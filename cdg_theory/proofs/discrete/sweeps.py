@@ -24,7 +24,7 @@ from cdg_theory.proofs.tools.exact_matrices import exact_inverse, laplacian
 if TYPE_CHECKING:
     from cdg_theory.metric import Boundary
 
-PAGE = "theory/discretization.md"
+PAGE = "theory/linear-time.md"
 beta, c, E = sp.symbols("beta c E", positive=True)
 i, j, k, n = sp.symbols("i j k n", integer=True, nonnegative=True)
 

@@ -207,15 +207,15 @@ def _library(power: int = 1) -> bool:
         expected = -np.expm1(-x)
         # Errors of earlier steps shrink; a step commits fewer than 64 roundings in an entry.
         rounding = steps * 64 * 2.0**-53 * np.abs(target).sum() / np.abs(whole).min()
-        found = early_stopping(metric, n, time, curvature=curvature)
+        found = early_stopping(metric, n, time, loss_curvature=curvature)
         if np.any(np.abs(learnt - expected) > np.exp(-x) * x**2 / steps + rounding):
             return False
         if np.abs(found - expected).max() > 8 * 2.0**-53:
             return False
         # Stopped at its own best time, every mode keeps what the best smoother keeps.
-        times = best_stopping(metric, signal, noise, curvature=curvature)
+        times = best_stopping(metric, signal, noise, loss_curvature=curvature)
         stopped = [
-            early_stopping(metric, n, at, curvature=curvature)[m] for m, at in enumerate(times)
+            early_stopping(metric, n, at, loss_curvature=curvature)[m] for m, at in enumerate(times)
         ]
         if np.abs(stopped - best_factors(signal, noise)).max() > 32 * 2.0**-53:
             return False

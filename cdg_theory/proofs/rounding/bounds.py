@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PAGE = "theory/rounding.md"
+DERIVATION = "theory/rounding-derivation.md"
 
 #: Within this factor of the bound, the search finds an error (for n up to 16).
 FACTOR = 60
@@ -246,7 +247,7 @@ THEOREMS = (
         check=_mean_twice,
         variant=partial(_mean_twice, solve=_mean_once),
         perturbed="The same when the mean is taken off once.",
-        page=PAGE,
+        page=DERIVATION,
     ),
     Theorem(
         id="T7.factors",
@@ -261,7 +262,7 @@ THEOREMS = (
         check=_factors,
         variant=partial(_factors, allowed=1 / 16),
         perturbed="The same with a sixteenth of each bound.",
-        page=PAGE,
+        page=DERIVATION,
     ),
     Theorem(
         id="T7.closing",
@@ -280,7 +281,7 @@ THEOREMS = (
         check=_closing,
         variant=partial(_closing, times=1),
         perturbed="The same with the missed errors counted once.",
-        page=PAGE,
+        page=DERIVATION,
     ),
     Theorem(
         id="T7.enclosure",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Relative = tuple[Array, Array, Array, Array | None]
     Bound = Callable[..., tuple[Array, Array]]
 
-PAGE = "theory/rounding.md"
+PAGE = "theory/rounding-derivation.md"
 METRICS = (
     Metric(2.0, 3.0, 0.0),
     *(
@@ -309,7 +309,7 @@ THEOREMS = (
         check=_functionals,
         variant=partial(_functionals, sums=0),
         perturbed="The same with n + 1 for n + 2 roundings in the mean.",
-        page=PAGE,
+        page="theory/rounding-variants.md",
     ),
     Theorem(
         id="T7.last-rounding",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from cdg_theory.metric import Metric
 
-PAGE = "theory/rounding.md"
+PAGE = "theory/rounding-variants.md"
 
 
 def _factors(allowed: float = 1.0) -> bool:

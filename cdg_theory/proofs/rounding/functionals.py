@@ -103,6 +103,6 @@ THEOREMS = (
         check=_functionals,
         variant=partial(_functionals, algorithm="closing"),
         perturbed="The same under the bound of the sweeps that close themselves.",
-        page="theory/rounding.md",
+        page="theory/rounding-variants.md",
     ),
 )

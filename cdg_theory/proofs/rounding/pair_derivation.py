@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-PAGE = "theory/rounding.md"
+PAGE = "theory/rounding-variants.md"
 METRICS = tuple(
     Metric(*weights, boundary=boundary, spacing=spacing)  # type: ignore[arg-type]
     for boundary in ("natural", "periodic")

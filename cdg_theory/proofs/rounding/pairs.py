@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from cdg_theory.discrete.curvature import Pair
 
-PAGE = "theory/rounding.md"
+PAGE = "theory/rounding-variants.md"
 
 #: (β, γ, δ) over 24 orders of magnitude: one weight, two, three; complex, double and real roots.
 WEIGHTS = (

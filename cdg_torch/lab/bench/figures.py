@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cdg_theory.display import LINES
-from cdg_torch.lab.drawing import HUES, figure_of
+from cdg_torch.lab.drawing import HUES, figure_of, looks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +23,11 @@ def draw_cost(found: Measurements, path: Path) -> None:
             [f"{row.group}: {row.name}" for row in rows],
             [row.median for row in rows],
             xerr=spread,
-            color=["tab:blue" if row.group.endswith("PU kernels") else "0.7" for row in rows],
+            color=[HUES[1] if row.group.endswith("PU kernels") else "0.7" for row in rows],
         )
         axes.axvline(1, color="k", linewidth=1)
         what = f"time, in multiples of {rows[-1].name}; {workload}'s convolution gradients"
-        axes.set(xscale="log", xlabel=what)
+        axes.set(xscale="log", xlabel=what, ylabel="candidate")
         axes.tick_params(axis="y", labelsize=8)
 
 
@@ -36,12 +35,13 @@ def draw_scaling(found: Measurements, path: Path) -> None:
     """Draw time per number against n."""
     with figure_of(8, 5.6, path) as figure:
         axes = figure.subplots()
-        lines = zip(found.scaling.items(), [*LINES, *HUES], "osD^v<>PX*hp", strict=False)
-        for (name, by_n), hue, marker in lines:
-            look = {"color": hue, "marker": marker, "ls": "-" if name.startswith("ours") else "--"}
-            axes.plot(list(by_n), list(by_n.values()), label=name, markersize=5, **look)
+        for (name, by_n), look in zip(found.scaling.items(), looks(), strict=False):
+            ours = {"linestyle": "-" if name.startswith("ours") else "--"}
+            axes.plot(list(by_n), list(by_n.values()), label=name, markersize=5, **look | ours)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.set(xlabel="n, output channels (size fixed)", ylabel="ns per number")
         axes.grid(visible=True, which="major", alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+        figure.legend(
+            loc="outside lower center", ncols=3, fontsize=9, frameon=False, handlelength=3
+        )

@@ -74,6 +74,17 @@ class StepOverhead:
     added_microseconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class FirstUse:
+    """A part of the first use in a process: the processor's seconds (quartiles), and the wall's."""
+
+    part: str
+    low: float
+    median: float
+    high: float
+    wall: float
+
+
 def _cores_busy(seconds: float = 1.0) -> float:
     """Return how many cores are at work while this process sleeps.
 
@@ -135,6 +146,7 @@ class Measurements:
     rows: list[Cost] = field(default_factory=list)
     shares: list[StepShare] = field(default_factory=list)
     overheads: list[StepOverhead] = field(default_factory=list)
+    first_uses: list[FirstUse] = field(default_factory=list)
     # Candidate -> n -> nanoseconds per number.
     scaling: dict[str, dict[int, float]] = field(default_factory=dict)
 
@@ -143,7 +155,7 @@ class Measurements:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
     def tables(self) -> list[ResultTable]:
-        """Return the tables: one per workload, the shares of a step, the scaling."""
+        """Return the tables of what was measured."""
         tables = [
             self._costs(workload) for workload in dict.fromkeys(r.workload for r in self.rows)
         ]
@@ -163,6 +175,8 @@ class Measurements:
             tables.append(ResultTable(names, shares, "Share of a training step", WORDS))
         if self.overheads:
             tables.append(self._overheads())
+        if self.first_uses:
+            tables.append(self._first_uses())
         if self.scaling:
             counts = sorted({n for by_n in self.scaling.values() for n in by_n})
             columns = ("ns per number", "", *(f"n = {n}" for n in counts), "slowest / fastest")
@@ -194,6 +208,14 @@ class Measurements:
             for o in self.overheads
         ]
         return ResultTable(names, rows, "What a metric adds to a step, on the host", WORDS)
+
+    def _first_uses(self) -> ResultTable:
+        names = ("part", "", "s of the processor", "quartiles", "s by the clock")
+        rows = [
+            (f.part, "", f"{f.median:.2f}", f"{f.low:.2f} – {f.high:.2f}", f"{f.wall:.2f}")
+            for f in self.first_uses
+        ]
+        return ResultTable(names, rows, "First use in a process", WORDS)
 
     def _costs(self, workload: str) -> ResultTable:
         rows = [row for row in self.rows if row.workload == workload]

@@ -32,7 +32,10 @@ FIRST = "ResNet-18"
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: rounds per workload, training steps, channel counts, memory, lists."""
+    """How much is measured: rounds per workload, training steps, channel counts, memory, lists.
+
+    And the first use, if it is asked for: how many times.
+    """
 
     rounds: dict[str, int]
     slow_rounds: int
@@ -42,6 +45,7 @@ class Effort:
     memory: bool
     lists: tuple[int, ...]
     list_rounds: int
+    first_uses: int
 
 
 QUICK = Effort(
@@ -53,6 +57,7 @@ QUICK = Effort(
     memory=False,
     lists=(30, 300),
     list_rounds=5,
+    first_uses=1,
 )
 FULL = Effort(
     rounds={FIRST: 60, "ResNet-50": 30, "DenseNet-201": 30},
@@ -63,6 +68,7 @@ FULL = Effort(
     memory=True,
     lists=(30, 100, 300, 1000),
     list_rounds=31,
+    first_uses=7,
 )
 
 

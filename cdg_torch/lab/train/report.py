@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from cdg_torch.lab.drawing import HUES, figure_of
+from cdg_torch.lab.drawing import HUES, figure_of, headline
 from cdg_torch.lab.files import write_text
 from cdg_torch.lab.output import ResultTable
 from cdg_torch.lab.train import store
@@ -18,6 +18,7 @@ from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.plots import draw_training
 from cdg_torch.lab.train.protocol import choose_candidates, trials
 from cdg_torch.lab.train.statistics import corrected
+from cdg_torch.lab.train.titles import title_of
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record
@@ -27,6 +28,8 @@ _STAGES = ("select", "final")
 
 def draw_differences(rows: Sequence[MethodScore], title: str, path: Path) -> bool:
     """Draw the paired difference of every method to its baseline, one panel per batch size.
+
+    Filled points have intervals without 0, hollow ones cannot be told from the baseline.
 
     Returns
     -------
@@ -38,27 +41,29 @@ def draw_differences(rows: Sequence[MethodScore], title: str, path: Path) -> boo
         return False
     batches = sorted({row.batch for row in compared})
     names = list(dict.fromkeys(row.method.name for row in compared))
-    with figure_of(3 + 3 * len(batches), 1.2 + 0.35 * len(names), path) as figure:
+    with figure_of(3.5 + 3 * len(batches), 1.7 + 0.35 * len(names), path) as figure:
         panels = figure.subplots(1, len(batches), sharey=True, squeeze=False)[0]
         for axes, batch in zip(panels, batches, strict=True):
             for row in (row for row in compared if row.batch == batch):
                 assert row.comparison is not None
                 interval, place = row.comparison.difference, names.index(row.method.name)
-                seeds = sorted(row.scores)
+                told = interval.excludes_zero
                 axes.errorbar(
                     row.scale * interval.mean,
                     place,
                     xerr=row.scale * interval.half_width,
-                    fmt="o",
-                    ms=4,
-                    color=HUES[1] if interval.excludes_zero else "#8a8a93",
-                    label=f"{len(seeds)} seeds",
+                    fmt="o" if told else "s",
+                    ms=5,
+                    color=HUES[1] if told else "#6a6a73",
+                    markerfacecolor=None if told else "white",
                 )
             axes.axvline(0, color="#1b1b1f", lw=0.8)
-            axes.set(title=f"batch {batch}", xlabel="difference to baseline")
+            axes.set(title=f"batch {batch}", xlabel="score less the baseline's, points")
         panels[0].set_yticks(range(len(names)), names)
+        panels[0].set_ylabel("method")
         panels[0].invert_yaxis()
-        figure.suptitle(title)
+        figure.supxlabel("filled circles: the 95 % interval excludes 0", fontsize=9)
+        headline(figure, title)
     return True
 
 
@@ -161,9 +166,28 @@ def _marked(name: str, text: str) -> str:
     return f"<!-- {name} -->\n\n{text}\n<!-- end -->\n"
 
 
-def _section(name: str, records: Sequence[Record], folder: Path) -> str:
+def _seen(rows: Sequence[MethodScore]) -> str:
+    """Return what the figure of differences shows, for readers who do not see it."""
+    shown: dict[str, list[str]] = {"above": [], "below": [], "about": []}
+    for row in rows:
+        if row.comparison is not None:
+            interval = row.comparison.difference
+            side = "above" if interval.mean > 0 else "below"
+            name = f"{row.method.name} (batch {row.batch})"
+            shown[side if interval.excludes_zero else "about"].append(name)
+    parts = [f"{side} 0: {', '.join(names)}" for side, names in shown.items() if names]
+    return f"Differences to the baseline with their intervals; {'; '.join(parts)}"
+
+
+def _folded(summary: str, text: str) -> str:
+    """Return text that opens at a click, on the pages and wherever Markdown is shown."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n</details>\n"
+
+
+def _section(path: Path, records: Sequence[Record], folder: Path) -> str:
     rows = summarise(records)
-    parts = [f"## {name}\n", _setting(records)]
+    name, title = path.stem, title_of(path, records[0]["run"]["data"])
+    parts = [f"## {title}\n", _setting(records)]
     if not rows:
         parts.append("By validation score; the test images were not touched.\n")
         parts.append(_marked(name, _ranking(records)))
@@ -177,17 +201,20 @@ def _section(name: str, records: Sequence[Record], folder: Path) -> str:
     parts.append(_reach(rows))
     lines = [f"- {_bootstrap_line(row)}" for row in rows if row.comparison is not None]
     parts.append(_marked(f"{name} findings", "\n".join(lines) + "\n"))
-    if draw_differences(rows, name, folder / f"{name}-differences.png"):
-        parts.append(f"![Paired differences]({name}-differences.png)\n")
+    if draw_differences(rows, title, folder / f"{name}-differences.png"):
+        parts.append(f"![{_seen(rows)}]({name}-differences.png)\n")
     smallest = min(row.batch for row in rows)
     shown = [record for record in records if record["run"]["batch"] == smallest]
-    draw_training(shown, f"{name}, batch {smallest}", folder / f"{name}-training.png")
-    parts.append(f"![Learning curves and correlations]({name}-training.png)\n")
-    parts.append(f"Validation score by learning rate, batch {smallest}:\n")
-    parts.append(_selection(shown))
-    if added := _correlation_table(shown):
-        parts.append("Correlation of what training added to the weights, mean over layers:\n")
-        parts.append(added)
+    draw_training(shown, f"{title} (batch {smallest})", folder / f"{name}-training.png")
+    added = _correlation_table(shown)
+    words = f"{title}: training loss and validation score by epoch"
+    words += ", and the correlation along output channels that training added" if added else ""
+    parts.append(f"![{words}]({name}-training.png)\n")
+    chosen = f"Validation score by learning rate, batch {smallest}"
+    parts.append(_folded(chosen, _selection(shown)))
+    if added:
+        words = "Correlation of what training added to the weights, mean over layers"
+        parts.append(_folded(words, added))
     return "\n".join(parts)
 
 
@@ -205,7 +232,8 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
     Raises
     ------
     ValueError
-        If a file holds no record, or those of another version.
+        If a file holds no record, or those of another version; if ``titles.toml`` beside it is
+        no table of titles.
     """
     sections, compared = [], {}
     for path in sorted(files):
@@ -214,7 +242,7 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
             msg = f"{path} holds no record; cdg train makes them"
             raise ValueError(msg)
         records.sort(key=_place)
-        sections.append(_section(path.stem, records, folder))
+        sections.append(_section(path, records, folder))
         compared[path.stem] = summarise(records)
     if table := overview(compared):
         sections.append("## Ordered outputs\n\n" + _marked("ordered overview", table.markdown()))

@@ -17,7 +17,7 @@ from cdg_torch.solve.cpu.tiles import CALL, COUNTERS, entry_for, tile_count
 from cdg_torch.solve.cpu.vectors import LANES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -85,7 +85,8 @@ class TilePlan:
     ``edges``    (parts + 1,) the index of each part's first tile, and the end
     ``threads``  the number of threads that share the parts
     ``rows``     the largest number of rows, which scratch memory must hold
-    ``record``   what an entry is told, but for what changes from call to call
+    ``record``   what an entry is told, but for what changes from call to call, and from metric
+                 to metric
     ===========  ============================================================================
     """
 
@@ -97,54 +98,57 @@ class TilePlan:
     rows: int
     record: NDArray[Any]
 
-    def revalued(self, metrics: Sequence[Metric]) -> TilePlan | None:
-        """Return the plan for the same tensors with other metrics, if it is much the same."""
-        blocks = self.blocks.revalued(metrics)
-        if blocks is None:
-            return None
-        return replace(self, blocks=blocks, record=_record(blocks, self.tiles, self.edges))
+    def revalued(self, follows: Mapping[Metric, Metric]) -> TilePlan | None:
+        """Return the plan for the same tensors, each metric replaced, if it is much the same."""
+        blocks = self.blocks.revalued(follows)
+        return None if blocks is None else replace(self, blocks=blocks)
 
     def run(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
         """Write M⁻¹g of every tensor, given where they begin: each result in place or apart."""
         scratch = _scratch
-        if scratch.last is None or scratch.last.plan is not self:
+        if scratch.last is None or scratch.last.record is not self.record:
             scratch.last = _Call(self, scratch.reserve(self.rows, self.threads))
-        scratch.last.make(results, gradients)
+        scratch.last.make(self.blocks, results, gradients)
 
 
 class _Call:
     """What one thread tells the entry, kept for its next call of the same plan.
 
-    The memory that it names stays where it is; only what is in it changes.
+    The memory that it names stays where it is, but for the coefficients.
     """
 
     def __init__(self, plan: TilePlan, memory: NDArray[np.float64]) -> None:
-        self.plan, self.memory = plan, memory
+        self.record, self.threads, self.memory = plan.record, plan.threads, memory
         self.sources, self.targets = np.empty((2, len(plan.blocks.table)), np.int64)
         row = memory.strides[1]
-        record = self.record = plan.record.copy()
+        record = plan.record.copy()
         record["sources"], record["targets"] = self.sources.ctypes.data, self.targets.ctypes.data
         record["scratch"], states = memory.strides[0], memory.ctypes.data
         places = states + row * np.cumsum(_regions(_scratch.rows))
         record["states"], record["rows"], record["tile"], record["places"] = states, *places
+        self.told = record
+        self.coefficients: NDArray[np.float64] | None = None
         self.counters = record.reshape(1).view(np.int64)[: len(COUNTERS)]
         self.entry, self.address = _entry(plan.dtype), record.ctypes.data
 
-    def make(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
+    def make(
+        self, blocks: BlockTable, results: NDArray[np.int64], gradients: NDArray[np.int64]
+    ) -> None:
         """Call the entry."""
-        blocks = self.plan.blocks
+        if self.coefficients is not blocks.coefficients:
+            self.coefficients = blocks.coefficients
+            self.told["coefficients"] = blocks.coefficients.ctypes.data
+            self.told["length"] = len(blocks.coefficients)
         np.add(gradients[blocks.tensor], blocks.offset, out=self.sources)
         np.add(results[blocks.tensor], blocks.offset, out=self.targets)
         self.counters[:] = 0
-        share(self.entry, self.address, self.plan.threads)
+        share(self.entry, self.address, self.threads)
 
 
 def _record(blocks: BlockTable, tiles: NDArray[np.int64], edges: NDArray[np.int64]) -> NDArray[Any]:
     record = np.zeros((), CALL)
     record["parts"], record["edges"] = len(edges) - 1, edges.ctypes.data
     record["blocks"], record["table"] = len(blocks.table), blocks.table.ctypes.data
-    record["coefficients"] = blocks.coefficients.ctypes.data
-    record["length"] = len(blocks.coefficients)
     record["tiles"] = tiles.ctypes.data
     return record
 

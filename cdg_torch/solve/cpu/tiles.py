@@ -16,19 +16,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray
+from numba import carray, types
+from numba.extending import overload
 
 from cdg_torch.solve.coefficients import (
     DOUBLE_PAIRS,
     DOUBLE_PULL,
-    DOUBLE_SWEEPS,
     PAIRS,
     PULL,
     SCALE,
     SUMS,
 )
 from cdg_torch.solve.cpu import double, single
-from cdg_torch.solve.cpu.compiled import SOURCES, compiled, entry
+from cdg_torch.solve.cpu.compiled import OPTIONS, SOURCES, compiled, entry
 from cdg_torch.solve.cpu.single import BLOCK
 from cdg_torch.solve.cpu.vectors import LANES, move, next_number, pointer
 
@@ -71,8 +71,7 @@ def tile_count(outer: int, inner: int, inner_stride: int) -> int:
     return outer * in_place + -(-left_over // LANES)
 
 
-@compiled
-def _solve(
+def _single(
     kind: int,
     tag: Any,
     src: int,
@@ -90,16 +89,41 @@ def _solve(
         single.pull(tag, src, dst, n, stride, c, ahead)
     elif kind == SUMS:
         single.sums(tag, src, dst, n, stride, c, ahead)
-    elif kind == DOUBLE_PULL:
-        double.pull(tag, src, dst, n, stride, c, ahead)
-    elif kind == DOUBLE_SWEEPS:
-        double.sweeps(tag, src, dst, n, stride, c, ahead)
-    elif kind == DOUBLE_PAIRS:
-        double.pairs(tag, src, dst, n, stride, c, ahead, rows)
     elif kind == PAIRS:
         single.pairs(tag, src, dst, n, stride, c, ahead, rows)
     else:
         single.sweeps(tag, src, dst, n, stride, c, ahead, states, rows)
+
+
+def _double(
+    kind: int,
+    tag: Any,
+    src: int,
+    dst: int,
+    n: int,
+    stride: int,
+    c: Any,
+    ahead: int,
+    states: int,  # noqa: ARG001
+    rows: int,
+) -> None:
+    if kind == SCALE:
+        single.scale(tag, src, dst, n, stride, c, ahead)
+    elif kind == DOUBLE_PULL:
+        double.pull(tag, src, dst, n, stride, c, ahead)
+    elif kind == DOUBLE_PAIRS:
+        double.pairs(tag, src, dst, n, stride, c, ahead, rows)
+    else:
+        double.sweeps(tag, src, dst, n, stride, c, ahead)
+
+
+def _solve(*arguments: Any) -> None:
+    """Serve a tile: compiled for what is stored as it is called, with the kernels of that alone."""
+
+
+@overload(_solve, jit_options=OPTIONS, strict=False)
+def _kernels(*arguments: Any) -> Any:
+    return _double if arguments[1].dtype == types.float64 else _single
 
 
 @compiled

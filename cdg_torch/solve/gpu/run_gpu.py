@@ -33,7 +33,7 @@ from cdg_torch.solve.gpu.programs import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -120,7 +120,7 @@ class LaunchPlan:
         self.lock = threading.Lock()
         self.ready = torch.cuda.current_stream().record_event() if device.type == "cuda" else None
 
-    def revalued(self, metrics: Sequence[Metric]) -> LaunchPlan | None:  # noqa: ARG002
+    def revalued(self, follows: Mapping[Metric, Metric]) -> LaunchPlan | None:  # noqa: ARG002
         """Return None: coefficients lie on the device, and captured graphs read them there."""
         return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cdg_torch.correlation import channel_correlation, correlation_scale
-from cdg_torch.lab.drawing import HUES, figure_of
+from cdg_torch.lab.drawing import figure_of, headline, looks
 from cdg_torch.lab.train.networks.orders import Order, draw_profiles
 from cdg_torch.lab.train.networks.sorting import sort_tensors
 
@@ -80,18 +80,22 @@ def draw_correlations(
         panels: Any = figure.subplots(3 if rows else 1, 1, squeeze=False)[:, 0]
         fields = (("neighbours", "neighbours"), ("all_pairs", "all pairs"))
         for axes, (field, label) in zip(panels[:-1], fields, strict=False):
-            for direction, hue in zip(directions, HUES[1:], strict=False):
+            for direction, look in zip(directions, looks(), strict=False):
                 own = [row for row in rows if row.direction == direction]
                 places = [names.index(row.name) for row in own]
                 values = [getattr(row, field) for row in own]
-                axes.plot(places, values, "o", ms=4, color=hue, label=direction)
+                style = {**look, "linestyle": "none"}
+                axes.plot(places, values, ms=4, label=direction, **style)
             axes.axhline(0, color="#b4b4bd", lw=0.8, zorder=0)
             axes.set_ylabel(f"correlation,\n{label}")
         if rows:
-            panels[0].legend(frameon=False, ncols=len(directions))
+            handles = panels[0].get_legend_handles_labels()
+            figure.legend(*handles, loc="outside lower center", ncols=len(directions))
             step = max(1, len(names) // 40)
             ticks = range(0, len(names), step)
-            panels[0].set_xticks(ticks, [""] * len(ticks))
+            panels[0].sharex(panels[1])
+            panels[0].tick_params(labelbottom=False)
             panels[1].set_xticks(ticks, names[::step], rotation=90, fontsize=7)
+            panels[1].set_xlabel("tensor")
         draw_profiles(panels[-1], orders)
-        figure.suptitle(title)
+        headline(figure, title)

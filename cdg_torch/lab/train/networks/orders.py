@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdg_theory.fit import Fit, Verdict, fit_metric
 from cdg_torch.correlation import channel_profile
-from cdg_torch.lab.drawing import HUES
+from cdg_torch.lab.drawing import MARKERS, looks
 from cdg_torch.lab.train.networks.sorting import Sorted
 from cdg_torch.lab.train.statistics import corrected
 
@@ -115,14 +115,14 @@ def draw_profiles(axes: Any, orders: Sequence[Order]) -> None:
     ordered = sorted(
         (order for order in orders if order.verdict == "ordered"),
         key=lambda order: -abs(order.profile[0]),
-    )[: len(HUES) - 1]
+    )[: len(MARKERS)]
     for order in orders:
         if order not in ordered:
             distances = range(1, len(order.profile) + 1)
             axes.plot(distances, order.profile, color="#b4b4bd", lw=0.7, zorder=1)
-    for order, hue in zip(ordered, HUES[1:], strict=False):
+    for order, look in zip(ordered, looks(), strict=False):
         distances = range(1, len(order.profile) + 1)
-        axes.plot(distances, order.profile, color=hue, label=order.name, zorder=2)
+        axes.plot(distances, order.profile, label=order.name, zorder=2, markevery=0.1, **look)
     axes.axhline(0, color="#b4b4bd", lw=0.8, zorder=0)
     axes.set(xlabel="distance of output channels", ylabel="correlation", xscale="log")
     if ordered:

@@ -106,15 +106,7 @@ Definition cycle_drop (u : Z) (nodes : Z) (scale : F) (below_one : Z -> F) :=
 Definition mode_risk (kappa : F) (s : F) (nu : F) :=
   ((((1 - kappa) * (1 - kappa)) * s) + ((kappa * kappa) * nu)).
 
-(** cdg_theory.discrete.blocks *)
-
-Definition solve_alone (w : array) (beta : F) (c : F) (size : nat) :=
-  (if is_zero c then (fun j' => w j' / beta) else (solve_fluctuation w (path_factors beta c size) size)).
-
-Definition split_offsets (means : array) (weights : array) (size : nat) :=
-  let mean_ := (sum (fun j' => weights j' * means j') size) in
-  let rest := (sum (fun j' => weights j' * (means j' - mean_)) size) in
-  ((mean_ + rest), (fun j' => (means j' - mean_) - rest)).
+(** cdg_theory.discrete.network *)
 
 Definition solve_path (q : array) (J : array) (n : array) (tau : array) (C : array) (beta : F) (w : F) (size : nat) :=
   let '(Y, E) := (q, (fun j' => beta * n j')) in
@@ -153,6 +145,16 @@ Definition solve_network (o : array) (t : array) (t_ : array) (n : array) (first
   let C := (fun j' => c / ((1 + (c * rho j')) + (c * (rho (next size j'))))) in
   let '(level, flux_) := (if periodic then (solve_cycle q J n tau C beta w size) else (solve_path q J n tau C beta w size)) in
   (level, (fun j' => flux_ (prev size j')), (fun j' => - flux_ j')).
+
+(** cdg_theory.discrete.blocks *)
+
+Definition solve_alone (w : array) (beta : F) (c : F) (size : nat) :=
+  (if is_zero c then (fun j' => w j' / beta) else (solve_fluctuation w (path_factors beta c size) size)).
+
+Definition split_offsets (means : array) (weights : array) (size : nat) :=
+  let mean_ := (sum (fun j' => weights j' * means j') size) in
+  let rest := (sum (fun j' => weights j' * (means j' - mean_)) size) in
+  ((mean_ + rest), (fun j' => (means j' - mean_) - rest)).
 
 Definition finish_block (f : array) (told : F * F * F) (solve : array -> array) (size : nat) :=
   let '(level, left_, right_) := told in

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdg_theory.discrete import blocks, curvature, inverse, shrinkage, sweeps
+from cdg_theory.discrete import blocks, curvature, inverse, network, shrinkage, sweeps
 
 HEADER = """\
 From Coq Require Import ZArith QArith Qcanon List.
@@ -144,7 +144,7 @@ def _blocks(draw: _Draw) -> Iterator[str]:
     n, tau, C = (draw.positives(count) for _ in ("n", "tau", "C"))
     beta, w = draw.positive(), draw.positive()
     arrays = f"{' '.join(map(_vector, (q, J, n, tau, C)))} {_scalar(beta)} {_scalar(w)} {count}"
-    for solve in (blocks.solve_path, blocks.solve_cycle):
+    for solve in (network.solve_path, network.solve_cycle):
         level, flux = solve(q[:, None], J[:, None], n[:, None], tau[:, None], C[:, None], beta, w)
         term = f"({solve.__name__} (F := F) {arrays})"
         yield _rows(f"(fst {term})", level[:, 0])

@@ -13,7 +13,7 @@ import re
 import pytest
 
 from cdg_theory import ledger
-from cdg_theory.discrete import blocks, curvature, sweeps
+from cdg_theory.discrete import blocks, curvature, network, sweeps
 from cdg_theory.formal import kernel, language
 from cdg_theory.formal.expressions import NotTranslated
 from cdg_theory.formal.translate import translation
@@ -86,8 +86,9 @@ def test_what_lies_outside_of_the_language_is_refused(old, new) -> None:
     ],
 )
 def test_what_lies_outside_of_the_language_of_blocks_is_refused(old, new) -> None:
+    module = network if old in inspect.getsource(network) else blocks
     with pytest.raises(NotTranslated, match="outside of the small language"):
-        translation(with_change(blocks, old, new))
+        translation(with_change(module, old, new))
 
 
 @pytest.mark.parametrize(

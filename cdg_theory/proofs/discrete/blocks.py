@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from cdg_theory.discrete import blocks, sweeps
+from cdg_theory.discrete import blocks, network, sweeps
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_inverse, laplacian
@@ -127,7 +127,7 @@ def _path(*, link: Callable[..., Any] = lambda C, fall, J: C * (fall + J)) -> bo
     for n, tau, C in _paths(3):
         q, J = _vector("q", len(n))[:, None], _vector("J", len(n))[:, None]
         q[-1] = -sum(q[:-1, 0])  # fluctuations have mean zero
-        level, flux = blocks.solve_path(q, J, n, tau, C, beta, w)
+        level, flux = network.solve_path(q, J, n, tau, C, beta, w)
         balance = beta * n * level - q - np.roll(flux, 1) + flux
         links = flux[:-1] - link(C[:-1], (tau * level)[:-1] - (tau * level)[1:], J[:-1])
         if not vanish([*balance.flat, *links.flat, flux[-1, 0], (n * level).sum()]):
@@ -147,7 +147,7 @@ def _seam(*, gain: int = 1) -> bool:
         across = 0 * n
         across[0] += 1
         across[-1] -= 1
-        level, flux = blocks.solve_path(across, 0 * n, n, tau, C, beta, w)
+        level, flux = network.solve_path(across, 0 * n, n, tau, C, beta, w)
         fall = (tau[0] * level[0] - tau[-1] * level[-1])[0]
         energy = (beta * n * tau * level**2).sum() + (flux**2 / C).sum()
         zero.append(fall - gain * energy)

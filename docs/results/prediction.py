@@ -127,14 +127,14 @@ def main() -> None:
         (p.task, p.layer, p.method, f"{p.predicted:+.3f}", f"{p.measured:+.3f} ± {p.reach:.3f}")
         for p in found
     ]
+    heads = [p for p in found if p.layer == "head"]
     lines = []
     for name, own in (
         ("all", found),
-        ("heads", [p for p in found if p.layer == "head"]),
-        (
-            "heads without profiles and H⁰",
-            [p for p in found if p.layer == "head" and p.task != "profiles" and p.method != "H⁰"],
-        ),
+        ("heads", heads),
+        ("heads without H⁰", [p for p in heads if p.method != "H⁰"]),
+        # What is left when losses that are far off, and metrics without effect, no longer decide.
+        ("heads with a predicted gain above 0.01", [p for p in heads if p.predicted > 0.01]),
         ("hidden layers", [p for p in found if p.layer == "hidden"]),
     ):
         if len(own) > 2:

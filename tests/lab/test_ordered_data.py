@@ -1,5 +1,6 @@
 """Tasks with ordered outputs: shapes, the same samples for a seed, parts that share nothing."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,17 @@ import torch
 
 from cdg_torch.lab.train.data import ORDERED, load_ordered, ordered
 from cdg_torch.lab.train.data.fashion import DEFAULT_FOLDER
+from cdg_torch.lab.train.data.notes import DEFAULT_FONT
 
 FOLDER = Path(DEFAULT_FOLDER)
 DEBIAN = {"shoe-angles", "grey-levels", "row-profiles"}
+SOUNDS = shutil.which("fluidsynth") is not None and Path(DEFAULT_FONT).is_file()
 # Name, options, inputs, outputs, samples of one pass over the training set.
 TASKS = [
     ("shoe-angles", {"train": 40}, (1, 14, 14), 192, 40),
     ("shoe-angles", {"train": 40, "jitter": 20, "bins": 36}, (1, 14, 14), 36, 40),
     ("digit-angles", {"train": 40}, (1, 12, 12), 96, 40),
+    ("note-pitches", {"train": 40}, (1, 1, 168), 240, 40),
     ("grey-levels", {"train": 4}, (1, 1, 24), 64, 200),
     ("row-profiles", {"train": 40}, (1, 14, 7), 28, 40),
     ("noisy-spectra", {"train": 40}, (1, 1, 6), 256, 40),
@@ -25,6 +29,8 @@ TASKS = [
 def loaded(name, options, seed):
     if name in DEBIAN and not FOLDER.is_dir():
         pytest.skip("needs Debian's dataset-fashion-mnist")
+    if name == "note-pitches" and not SOUNDS:
+        pytest.skip("needs Debian's fluidsynth and fluid-soundfont-gm")
     return load_ordered(name, options, seed)
 
 

@@ -63,6 +63,10 @@ def test_the_overview_names_the_best_control_and_the_best_rival() -> None:
     assert line[6].startswith("soft ")
     assert line[7].startswith("*-1.0")
     assert line[7].endswith("*")
+    # Another base has a table of its own, and experiments without controls are in none.
+    assert headline.overview({"x": summarise(FINAL)}, "adam") is None
+    bare = [row for row in summarise(FINAL) if headline.role_of(row) != "control"]
+    assert headline.overview({"x": bare}) is None
 
 
 def test_without_the_headline_method_there_is_nothing_to_say() -> None:

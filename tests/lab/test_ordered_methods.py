@@ -147,6 +147,17 @@ def test_errors_of_angles_are_capped_distances(found, true, error) -> None:
     assert got == pytest.approx(error, abs=1e-4)
 
 
+@pytest.mark.parametrize(("found", "true", "error"), [(2, 2.5, 0.0), (0, 95.5, 100.0), (4, 6, 30)])
+def test_errors_of_pitches_are_capped_distances_on_a_line(found, true, error) -> None:
+    data = replace(ANGLES, outputs="pitch", unit=20.0)
+    output = torch.zeros(1, 96)
+    output[0, found] = 1.0
+    got = float(Objective(data, Treatment()).errors(output, torch.tensor([float(true)])))
+    assert got == pytest.approx(error, abs=1e-4)
+    with pytest.raises(ValueError, match="parametric is for angles and levels"):
+        _ = Objective(data, Treatment(parametric=True)).width
+
+
 def test_on_a_circle_the_short_way_counts() -> None:
     data = replace(ANGLES, boundary="periodic", unit=360 / 96)
     output = torch.zeros(1, 96)

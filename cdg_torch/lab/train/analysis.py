@@ -38,12 +38,13 @@ LEGEND = (
 SCALES = {
     "shoe-angles": 1.0,
     "digit-angles": 1.0,
+    "note-pitches": 1.0,
     "grey-levels": 100.0,
     "row-profiles": 1000.0,
     "noisy-spectra": 1000.0,
     "sparse-curves": 1000.0,
 }
-"""Of ordered outputs: degrees, hundredths of a nat, thousandths of a squared error."""
+"""Of ordered outputs: degrees, cents, hundredths of a nat, thousandths of a squared error."""
 
 
 @dataclass(frozen=True, slots=True)

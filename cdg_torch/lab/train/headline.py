@@ -87,12 +87,15 @@ def _against(rows: Sequence[MethodScore], role: str) -> tuple[str, str]:
     return f"{duel.other.method.name} {scale * duel.other.score.mean:.2f}", difference
 
 
-def overview(experiments: Mapping[str, Sequence[MethodScore]]) -> ResultTable | None:
-    """Return one line for each experiment that has the headline method."""
+def overview(
+    experiments: Mapping[str, Sequence[MethodScore]], optimizer: str = "sgd"
+) -> ResultTable | None:
+    """Return one line for each experiment of a base that has the headline method and controls."""
     lines = []
     for name, rows in experiments.items():
         scores = {row.method.name: f"{row.scale * row.score.mean:.2f}" for row in rows}
-        if HEADLINE not in scores:
+        roles = {role_of(row) for row in rows if row.method.optimizer == optimizer}
+        if HEADLINE not in scores or "control" not in roles:
             continue
         control, over_control = _against(rows, "control")
         rival, over_rival = _against(rows, "rival")

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 _STAGES = ("select", "final")
 
+# What pages call the tables of the headline method, by base.
+_OVERVIEWS = {
+    "sgd": "ordered overview",
+    "adam": "ordered overview, Adam",
+    "adamw": "ordered overview, AdamW",
+}
+
 
 def draw_differences(rows: Sequence[MethodScore], title: str, path: Path) -> bool:
     """Draw the paired difference of every method to its baseline, one panel per batch size.
@@ -244,8 +251,13 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
         records.sort(key=_place)
         sections.append(_section(path, records, folder))
         compared[path.stem] = summarise(records)
-    if table := overview(compared):
-        sections.append("## Ordered outputs\n\n" + _marked("ordered overview", table.markdown()))
+    tables = [
+        _marked(name, table.markdown())
+        for optimizer, name in _OVERVIEWS.items()
+        if (table := overview(compared, optimizer)) is not None
+    ]
+    if tables:
+        sections.append("\n".join(["## Ordered outputs\n", *tables]))
     report = folder / "report.md"
     head = f"# Results\n\nWritten by `cdg report`. {LEGEND[0].upper()}{LEGEND[1:]}.\n\n"
     write_text(report, head + "\n".join(sections))

@@ -23,6 +23,7 @@ DATA = {
     "canvases": "segmentation",
     "shoe-angles": "angles of shoes",
     "digit-angles": "angles of digits",
+    "note-pitches": "pitch of instruments",
     "grey-levels": "grey levels",
     "row-profiles": "row profiles",
     "noisy-spectra": "noisy spectra",

@@ -1,4 +1,4 @@
-"""Tasks whose outputs have an order: angles, grey levels, profiles, spectra, curves.
+"""Tasks whose outputs have an order: angles, pitch, grey levels, profiles, spectra, curves.
 
 The seed of a run draws the training samples too, so that intervals over seeds speak of them;
 validation and test samples are the same for every run.
@@ -20,8 +20,9 @@ from cdg_theory.metric import Boundary
 from cdg_torch.lab.train.data.dataset import Dataset, Split, standardised
 from cdg_torch.lab.train.data.digits import digits
 from cdg_torch.lab.train.data.fashion import DEFAULT_FOLDER, fashion_pool
+from cdg_torch.lab.train.data.notes import DEFAULT_FONT, note_pools
 
-Outputs = Literal["angle", "level", "values"]
+Outputs = Literal["angle", "pitch", "level", "values"]
 
 # Sandals, sneakers and boots lie on their side, all the same way round.
 _SHOES = (5, 7, 9)
@@ -38,10 +39,10 @@ class OrderedData:
     ============  ========================================================================
     ``dataset``   inputs; ``classes`` is the number of outputs n. Targets are places in
                   bins, real numbers in [0, n), or n values of which NaN are not seen
-    ``outputs``   ``"angle"``: bins, judged by the distance; ``"level"``: bins, judged by
-                  the log-likelihood; ``"values"``: numbers, judged by the squared error
+    ``outputs``   ``"angle"`` and ``"pitch"``: bins, judged by the distance; ``"level"``: bins,
+                  judged by the log-likelihood; ``"values"``: numbers, by the squared error
     ``boundary``  ``"periodic"`` if the last output is beside the first
-    ``unit``      degrees in a bin, of angles
+    ``unit``      degrees or cents in a bin
     ============  ========================================================================
     """
 
@@ -161,6 +162,27 @@ def digit_angles(seed: int, *, bins: int = 96, train: int = 300, repeat: int = 6
     return OrderedData(_assembled("digits", make, seed=seed, **sizes), "angle", "natural", unit)
 
 
+def note_pitches(
+    seed: int, *, font: str = DEFAULT_FONT, bins: int = 240, train: int = 300, repeat: int = 6
+) -> OrderedData:
+    """Return log-spectra of notes of sampled instruments, from C2 to C6, and their pitch.
+
+    Instruments are General MIDI's; those for training, validation and test are not the same.
+    """
+    low, high = 36.0, 84.0
+
+    def make(part: int, count: int, source: int) -> Split:
+        spectra, pitches = note_pools(font, low, high, (3000, 300, 1500))[part]
+        chosen = torch.randperm(len(pitches), generator=_generator(source))[:count]
+        places = torch.as_tensor((pitches - low) / (high - low) * bins)[chosen]
+        seen = torch.as_tensor(spectra)[chosen, None, None].float()
+        return Split(seen, places.float().clamp(0, bins * (1 - 1e-6)))
+
+    sizes = {"train": train, "validation": 300, "test": 1500, "repeat": repeat, "outputs": bins}
+    unit = 100 * (high - low) / bins
+    return OrderedData(_assembled("notes", make, seed=seed, **sizes), "pitch", "natural", unit)
+
+
 def grey_levels(
     seed: int,
     *,
@@ -273,6 +295,7 @@ def sparse_curves(
 ORDERED: dict[str, Callable[..., OrderedData]] = {
     "shoe-angles": shoe_angles,
     "digit-angles": digit_angles,
+    "note-pitches": note_pitches,
     "grey-levels": grey_levels,
     "row-profiles": row_profiles,
     "noisy-spectra": noisy_spectra,

@@ -15,8 +15,8 @@ from cdg_torch.lab.train.ordered.treatment import Treatment
 LOGISTICS = 5
 """Members of the mixture of discretised logistics."""
 
-CAP = 45.0
-"""Errors of angles beyond this, in degrees, count as this."""
+CAPS = {"angle": 45.0, "pitch": 100.0}
+"""Errors beyond this, in degrees or cents, count as this."""
 
 
 def bin_distance(places: Tensor, bins: int, *, periodic: bool) -> Tensor:
@@ -74,7 +74,7 @@ class Objective:
     method            gives
     ================  =================================================================
     ``loss``          of outputs and targets, a mean over the batch
-    ``errors``        of outputs and targets, per sample: degrees, nats, or squares
+    ``errors``        of outputs and targets, per sample: degrees, cents, nats, or squares
     ================  =================================================================
     """
 
@@ -93,6 +93,9 @@ class Objective:
         n, how = self.data.dataset.classes, self.treatment
         if self.data.outputs == "values" and (how.parametric or how.coarse > 1 or how.smoothing):
             msg = "parametric, coarse and smoothing are for bins, and this task has values"
+            raise ValueError(msg)
+        if how.parametric and self.data.outputs == "pitch":
+            msg = "parametric is for angles and levels, and this task has pitches"
             raise ValueError(msg)
         if how.parametric:
             return 2 if self.data.outputs == "angle" else 3 * LOGISTICS
@@ -136,15 +139,17 @@ class Objective:
         how, data = self.treatment, self.data
         if data.outputs == "values":
             return ((output - targets) ** 2).mean(1)
-        if data.outputs == "angle":
+        if data.outputs in CAPS:
             if how.parametric:
                 turned = torch.atan2(output[:, 1], output[:, 0]) * (180 / math.pi) / data.unit
                 found = turned % (360 / data.unit)
             else:
                 found = (output.argmax(1) + 0.5) * how.coarse
-            circle = 360 / data.unit
-            distance = (found - targets).abs() % circle
-            return data.unit * torch.minimum(distance, circle - distance).clamp_max(CAP / data.unit)
+            distance = (found - targets).abs()
+            if data.outputs == "angle":
+                circle = 360 / data.unit
+                distance = torch.minimum(distance % circle, circle - distance % circle)
+            return data.unit * distance.clamp_max(CAPS[data.outputs] / data.unit)
         if how.parametric:
             return -logistic_log_likelihood(output, targets, data.dataset.classes)
         index = (targets / how.coarse).long()

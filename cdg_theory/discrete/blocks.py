@@ -103,6 +103,7 @@ import numpy as np
 from cdg_theory.checks import described, float_rows
 from cdg_theory.discrete.curvature import curvature_factors, solve_curvature
 from cdg_theory.discrete.curvature import solve_path as solve_pairs
+from cdg_theory.discrete.network import solve_network
 from cdg_theory.discrete.ring import Element
 from cdg_theory.discrete.sweeps import path_factors, solve_fluctuation, split_mean
 from cdg_theory.metric import check_metric
@@ -287,29 +288,6 @@ def split_offsets(means: Any, weights: Any) -> tuple[Any, Any]:
     return mean + rest, means - mean - rest
 
 
-def solve_path(
-    q: NDArray[Any], J: NDArray[Any], n: Any, tau: Any, C: Any, beta: Any, w: Any
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    r"""Return levels and fluxes of the path of blocks, for :math:`q_b=n_bo_b`.
-
-    q is (blocks, columns) and J (blocks-1, columns); n, τ and C are columns of that length.
-    """
-    Y, E = q.copy(), beta * n
-    p, y, e = np.zeros_like(C), np.zeros_like(J), np.zeros_like(C)
-    for b in range(len(C)):
-        p[b] = C[b] / (C[b] * tau[b] + E[b])
-        y[b] = p[b] * (tau[b] * Y[b] + E[b] * J[b])
-        e[b] = p[b] * E[b] * tau[b + 1]
-        Y[b + 1] += y[b]
-        E[b + 1] += e[b]
-    level, h = np.zeros_like(q), n / n  # with 0 in the last block, and what 1 there adds
-    for b in reversed(range(len(C))):
-        level[b] = Y[b] / (C[b] * tau[b] + E[b]) + p[b] * (tau[b + 1] * level[b + 1] - J[b])
-        h[b] = p[b] * tau[b + 1] * h[b + 1]
-    level += h * ((Y[-1] - w * (n * level).sum(0)) / (E[-1] + w * (n * h).sum(0)))
-    return level, y - e * level[1:]
-
-
 def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
     r"""Return what every block has to be told: its level, and what flows in at either end.
 
@@ -322,22 +300,9 @@ def solve_ends(numbers: NDArray[Any], plan: ShardPlan) -> NDArray[Any]:
     o, t, t_ = map(plan.lift, np.split(numbers, [1, 1 + len(rows[0])], axis=1))
     n = np.array([[c / c * u.shape[1]] for u in rows])
     first, last = (plan.lift(np.array([u[:, end, None] for u in rows])) for end in (0, -1))
-    kappa, rho, tau = -last, first - last, 1 + beta * n * last
-    s, s_ = n * kappa * o + t, n * kappa * o + t_
-    path = n, tau, c / (1 + c * rho[:-1] + c * rho[1:]), beta, c / sum(plan.sizes)
-    level, flux = solve_path(n * o, s_[:-1] - s[1:], *path)
-    seam = 0 * o[:1]
-    if plan.periodic:
-        across = 0 * n
-        across[0] += 1
-        across[-1] -= 1
-        unit_level, unit_flux = solve_path(across, 0 * n[1:], *path)
-        fall, unit_fall = (tau[-1:] * x[-1:] - tau[:1] * x[:1] for x in (level, unit_level))
-        C = c / (1 + c * rho[-1:] + c * rho[:1])
-        seam = C * (fall + s_[-1:] - s[:1]) / (1 - C * unit_fall)
-        level, flux = level + seam * unit_level, flux + seam * unit_flux
-    flux = np.concatenate([seam, flux, seam])
-    told = np.stack([level, flux[:-1], -flux[1:]], axis=1)
+    w = c / sum(plan.sizes)
+    parts = solve_network(o, t, t_, n, first, last, beta, c, w, periodic=plan.periodic)
+    told = np.stack(parts, axis=1)
     if plan.rigidity == 0:
         return told
     pairs = ((level.b, left.a, left.b, right.a, right.b) for level, left, right in told[..., 0])

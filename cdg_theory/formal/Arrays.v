@@ -5,6 +5,10 @@
 From Cdg Require Import Fields.
 Local Open Scope field_scope.
 
+(** np.roll: a[next n i] and a[prev n i] stand in row i of np.roll(a, -1) and np.roll(a, 1). *)
+Definition next (n i : nat) : nat := if Nat.ltb (S i) n then S i else O.
+Definition prev (n i : nat) : nat := match i with O => n - 1 | S j => j end.
+
 Section Arrays.
 Context {F : field}.
 

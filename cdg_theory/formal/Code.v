@@ -106,10 +106,7 @@ Definition cycle_drop (u : Z) (nodes : Z) (scale : F) (below_one : Z -> F) :=
 Definition mode_risk (kappa : F) (s : F) (nu : F) :=
   ((((1 - kappa) * (1 - kappa)) * s) + ((kappa * kappa) * nu)).
 
-(** cdg_theory.discrete.blocks *)
-
-Definition solve_alone (w : array) (beta : F) (c : F) (size : nat) :=
-  (if is_zero c then (fun j' => w j' / beta) else (solve_fluctuation w (path_factors beta c size) size)).
+(** cdg_theory.discrete.network *)
 
 Definition solve_path (q : array) (J : array) (n : array) (tau : array) (C : array) (beta : F) (w : F) (size : nat) :=
   let '(Y, E) := (q, (fun j' => beta * n j')) in
@@ -127,7 +124,37 @@ Definition solve_path (q : array) (J : array) (n : array) (tau : array) (C : arr
     let h := (set h b (((p b) * (tau (S b))) * (h (S b)))) in
     (level, h)) (level, h) in
   let level := (fun j' => level j' + (let s' := (((Y (size - 1)%nat) - (w * (sum (fun j' => n j' * level j') size))) / ((E (size - 1)%nat) + (w * (sum (fun j' => n j' * h j') size)))) in fun j' => h j' * s') j') in
-  (level, (fun j' => y j' - (e j' * (level (S j'))))).
+  (level, (fun j' => y j' - (e j' * (level (next size j'))))).
+
+Definition solve_cycle (q : array) (J : array) (n : array) (tau : array) (C : array) (beta : F) (w : F) (size : nat) :=
+  let '(level, flux_) := (solve_path q J n tau C beta w size) in
+  let across := (fun j' => 0 * n j') in
+  let across := (set across O ((across O) + 1)) in
+  let across := (set across (size - 1)%nat ((across (size - 1)%nat) - 1)) in
+  let '(unit_level, unit_flux) := (solve_path across (fun j' => 0 * n j') n tau C beta w size) in
+  let unit_flux := (set unit_flux (size - 1)%nat ((unit_flux (size - 1)%nat) + 1)) in
+  let fall := (((tau (size - 1)%nat) * (level (size - 1)%nat)) - ((tau O) * (level O))) in
+  let unit_fall := (((tau (size - 1)%nat) * (unit_level (size - 1)%nat)) - ((tau O) * (unit_level O))) in
+  let seam_ := (((C (size - 1)%nat) * (fall + (J (size - 1)%nat))) / (1 - ((C (size - 1)%nat) * unit_fall))) in
+  ((fun j' => level j' + (seam_ * unit_level j')), (fun j' => flux_ j' + (seam_ * unit_flux j'))).
+
+Definition solve_network (o : array) (t : array) (t_ : array) (n : array) (first : array) (last : array) (beta : F) (c : F) (w : F) (periodic : bool) (size : nat) :=
+  let '(kappa, rho, tau) := ((fun j' => - last j'), (fun j' => first j' - last j'), (fun j' => 1 + ((beta * n j') * last j'))) in
+  let '(s, s_) := ((fun j' => ((n j' * kappa j') * o j') + t j'), (fun j' => ((n j' * kappa j') * o j') + t_ j')) in
+  let '(q, J) := ((fun j' => n j' * o j'), (fun j' => s_ j' - (s (next size j')))) in
+  let C := (fun j' => c / ((1 + (c * rho j')) + (c * (rho (next size j'))))) in
+  let '(level, flux_) := (if periodic then (solve_cycle q J n tau C beta w size) else (solve_path q J n tau C beta w size)) in
+  (level, (fun j' => flux_ (prev size j')), (fun j' => - flux_ j')).
+
+(** cdg_theory.discrete.blocks *)
+
+Definition solve_alone (w : array) (beta : F) (c : F) (size : nat) :=
+  (if is_zero c then (fun j' => w j' / beta) else (solve_fluctuation w (path_factors beta c size) size)).
+
+Definition split_offsets (means : array) (weights : array) (size : nat) :=
+  let mean_ := (sum (fun j' => weights j' * means j') size) in
+  let rest := (sum (fun j' => weights j' * (means j' - mean_)) size) in
+  ((mean_ + rest), (fun j' => (means j' - mean_) - rest)).
 
 Definition finish_block (f : array) (told : F * F * F) (solve : array -> array) (size : nat) :=
   let '(level, left_, right_) := told in

@@ -3,10 +3,6 @@ From Cdg Require Import Fields Arrays.
 Require Import ZArith.
 Local Open Scope field_scope.
 
-(** Neighbours on the cycle of n rows. *)
-Definition next (n i : nat) : nat := if Nat.ltb (S i) n then S i else O.
-Definition prev (n i : nat) : nat := match i with O => n - 1 | S j => j end.
-
 (** A permutation of the indices below n. *)
 Definition permutation (p : nat -> nat) (n : nat) : Prop :=
   (forall i, i < n -> p i < n) /\ forall i j, i < n -> j < n -> p i = p j -> i = j.
@@ -20,6 +16,7 @@ Definition path_laplacian (x : array) (n i : nat) : F :=
   (match i with O => 0 | S j => x i - x j end) + (if Nat.ltb (S i) n then x i - x (S i) else 0).
 Definition cycle_laplacian (x : array) (n i : nat) : F :=
   (x i - x (prev n i)) + (x i - x (next n i)).
+Definition laplacian (periodic : bool) := if periodic then cycle_laplacian else path_laplacian.
 
 (** Row i of (beta I + c L) x, and of M k, M = alpha P + beta (I - P) + c L. *)
 Definition operator (laplacian : array -> nat -> nat -> F) (beta c : F) (x : array) (n i : nat) : F :=
@@ -59,16 +56,13 @@ Definition powers (power : Z -> F) : Prop :=
 (** The distance of two rows. *)
 Definition distance (i j : nat) : nat := Nat.max i j - Nat.min i j.
 
-(** A path of blocks: E of the elimination in blocks.py, what flows into a block from the one before,
-    and out of it into the next. *)
+(** Blocks: E of the elimination in blocks.py. *)
 Fixpoint block_excess (beta : F) (n tau C : array) (b : nat) : F :=
   match b with
   | O => beta * n O
   | S a => let E := block_excess beta n tau C a in
     beta * n (S a) + C a / (C a * tau a + E) * E * tau (S a)
   end.
-Definition inflow (flux : array) (b : nat) : F := match b with O => 0 | S a => flux a end.
-Definition outflow (flux : array) (count b : nat) : F := if Nat.ltb (S b) count then flux b else 0.
 
 (** With a curvature term: M = alpha P + beta (I - P) + c L + d L^2. *)
 Definition second_order (laplacian : array -> nat -> nat -> F) (alpha beta c d : F) (k : array) n i : F :=
@@ -84,6 +78,8 @@ Fixpoint pair_excess (p q : F) (i : nat) : F * F :=
   end.
 End Definitions.
 
+(** Whether row or block b of n has one after it: on the cycle all have. *)
+Definition followed (periodic : bool) (n b : nat) : bool := orb periodic (Nat.ltb (S b) n).
 (** The first row of block b. *)
 Fixpoint offset (sizes : nat -> nat) (b : nat) : nat :=
   match b with O => O | S a => offset sizes a + sizes a end.

@@ -34,48 +34,74 @@ Proof.
   apply sum_const_one.
 Qed.
 
-(** T11.restriction *)
-Theorem restriction (beta c : F) (x : nat -> F) sizes count b i :
-  (forall b, 0 < sizes b) -> b < count -> i < sizes b ->
-  let flux b := c * (x (offset sizes (S b) - 1)%nat - x (offset sizes (S b))) in
-  operator path_laplacian beta c x (offset sizes count) (offset sizes b + i)
-  = operator path_laplacian beta c (fun i => x (offset sizes b + i)%nat) (sizes b) i
-    - delta i O * inflow flux b + delta i (sizes b - 1) * outflow flux count b.
+(** A row of either Laplacian: one difference for each neighbour. *)
+Lemma laplacian_row periodic (x : nat -> F) n j : j < n -> laplacian periodic x n j
+  = (if followed periodic n (prev n j) then x j - x (prev n j) else 0)
+    + (if followed periodic n j then x j - x (next n j) else 0).
 Proof.
-  intros Hsizes Hb Hi flux. unfold operator, path_laplacian.
-  assert (Hn := offset_le sizes (S b) count ltac:(lia)). cbn [offset] in Hn.
-  assert (Hlow : (match (offset sizes b + i)%nat with O => 0
-      | S j => x (offset sizes b + i)%nat - x j end)
-    = (match i with O => 0 | S j => x (offset sizes b + i)%nat - x (offset sizes b + j)%nat end)
-      - delta i O * (match b with O => 0
-          | S a => x (offset sizes (S a) - 1)%nat - x (offset sizes (S a)) end) :> F).
-  { destruct i as [|i].
-    - rewrite Nat.add_0_r. destruct b as [|a]; [cbn [offset]; ring|].
-      unfold delta. cbn [Nat.eqb]. destruct (offset sizes (S a)) as [|j] eqn:E.
-      + cbn [offset] in E. specialize (Hsizes a). lia.
-      + replace (S j - 1)%nat with j by lia. ring.
-    - rewrite Nat.add_succ_r. unfold delta. cbn [Nat.eqb]. ring. }
-  assert (Hhigh : (if Nat.ltb (S (offset sizes b + i)) (offset sizes count)
-      then x (offset sizes b + i)%nat - x (S (offset sizes b + i)) else 0)
-    = (if Nat.ltb (S i) (sizes b)
-        then x (offset sizes b + i)%nat - x (offset sizes b + S i)%nat else 0)
-      + delta i (sizes b - 1) * (if Nat.ltb (S b) count
-          then x (offset sizes (S b) - 1)%nat - x (offset sizes (S b)) else 0) :> F).
-  { unfold delta. destruct (Nat.ltb_spec (S i) (sizes b)) as [H|H].
-    - assert (Nat.ltb (S (offset sizes b + i)) (offset sizes count) = true) as ->
-        by (apply Nat.ltb_lt; lia).
-      assert (Nat.eqb i (sizes b - 1) = false) as -> by (apply Nat.eqb_neq; lia).
-      rewrite Nat.add_succ_r. ring.
-    - assert (Nat.eqb i (sizes b - 1) = true) as -> by (apply Nat.eqb_eq; lia).
-      cbn [offset]. replace (S (offset sizes b + i)) with (offset sizes b + sizes b)%nat by lia.
-      replace (offset sizes b + sizes b - 1)%nat with (offset sizes b + i)%nat by lia.
-      destruct (Nat.ltb_spec (S b) count) as [H'|H'].
-      + assert (Hnext := offset_le sizes (S (S b)) count ltac:(lia)). cbn [offset] in Hnext.
-        specialize (Hsizes (S b)).
-        assert (Nat.ltb (offset sizes b + sizes b) (offset sizes count) = true) as ->
-          by (apply Nat.ltb_lt; lia). ring.
-      + assert (count = S b) as -> by lia. cbn [offset]. rewrite Nat.ltb_irrefl. ring. }
-  rewrite Hlow, Hhigh. unfold flux, inflow, outflow. destruct i, b, (Nat.ltb (S _) count); ring.
+  intros Hj. unfold laplacian, followed. destruct periodic; cbn [orb]; [reflexivity|].
+  unfold path_laplacian, next. destruct j as [|j]; cbn [prev].
+  - assert (Nat.ltb (S (n - 1)) n = false) as -> by (apply Nat.ltb_ge; lia).
+    destruct (Nat.ltb 1 n); reflexivity.
+  - apply Nat.ltb_lt in Hj as ->. destruct (Nat.ltb (S (S j)) n); reflexivity.
+Qed.
+Lemma laplacian_is_laplacian periodic : is_laplacian (F := F) (laplacian periodic).
+Proof. destruct periodic; [apply cycle_is_laplacian | apply path_is_laplacian]. Qed.
+
+(** T11.restriction *)
+Theorem restriction periodic (beta c : F) (x : nat -> F) sizes count b i :
+  (forall b, 0 < sizes b) -> b < count -> i < sizes b ->
+  let flux b := if followed periodic count b
+    then c * (x (offset sizes (S b) - 1)%nat - x (offset sizes (next count b))) else 0 in
+  operator (laplacian periodic) beta c x (offset sizes count) (offset sizes b + i)
+  = operator path_laplacian beta c (fun i => x (offset sizes b + i)%nat) (sizes b) i
+    - delta i O * flux (prev count b) + delta i (sizes b - 1) * flux b.
+Proof.
+  intros Hsizes Hb Hi flux. assert (Hn := offset_le sizes (S b) count ltac:(lia)). cbn [offset] in Hn.
+  set (n := offset sizes count) in *. set (m := sizes b) in *. set (j := (offset sizes b + i)%nat).
+  assert (Hj : j < n) by (unfold j; lia). unfold operator.
+  change (path_laplacian (fun i => x (offset sizes b + i)%nat) m i)
+    with (laplacian false (fun i => x (offset sizes b + i)%nat) m i).
+  rewrite !laplacian_row by auto. fold j.
+  (* The row before the first of a block is the last of the block before. *)
+  assert (Hlow : c * (if followed periodic n (prev n j) then x j - x (prev n j) else 0)
+    = c * (if followed false m (prev m i) then x j - x (offset sizes b + prev m i)%nat else 0)
+      - delta i O * flux (prev count b)).
+  { unfold followed at 2, delta. cbn [orb]. destruct i as [|i]; cbn [prev Nat.eqb].
+    - assert (Nat.ltb (S (m - 1)) m = false) as -> by (apply Nat.ltb_ge; lia).
+      unfold flux, j. rewrite Nat.add_0_r, next_prev by auto.
+      assert (prev n (offset sizes b) = offset sizes (S (prev count b)) - 1 /\
+        followed periodic n (prev n (offset sizes b)) = followed periodic count (prev count b))%nat as [-> ->].
+      { unfold followed. destruct b as [|a]; cbn [prev].
+        - replace (S (count - 1)) with count by lia. fold n. cbn [offset prev]. split; [reflexivity|].
+          f_equal. destruct (Nat.ltb_spec (S (n - 1)) n), (Nat.ltb_spec count count); auto; lia.
+        - assert (Hpos := Hsizes a). destruct (offset sizes (S a)) as [|o] eqn:E; [cbn [offset] in E; lia|].
+          cbn [prev]. split; [lia|]. f_equal.
+          destruct (Nat.ltb_spec (S o) n), (Nat.ltb_spec (S a) count); auto; lia. }
+      destruct (followed periodic count (prev count b)); ring.
+    - apply Nat.ltb_lt in Hi as ->. unfold j. rewrite Nat.add_succ_r. cbn [prev]. unfold followed.
+      assert (Nat.ltb (S (offset sizes b + i)) n = true) as -> by (apply Nat.ltb_lt; unfold j in Hj; lia).
+      rewrite Bool.orb_true_r. ring. }
+  assert (Hhigh : c * (if followed periodic n j then x j - x (next n j) else 0)
+    = c * (if followed false m i then x j - x (offset sizes b + next m i)%nat else 0)
+      + delta i (m - 1) * flux b).
+  { unfold followed at 2, delta, next at 2. cbn [orb]. destruct (Nat.ltb_spec (S i) m) as [H|H].
+    - assert (Nat.eqb i (m - 1) = false) as -> by (apply Nat.eqb_neq; lia).
+      assert (Hlt : Nat.ltb (S j) n = true) by (apply Nat.ltb_lt; unfold j; lia).
+      unfold followed, next. rewrite Hlt, Bool.orb_true_r. unfold j. rewrite Nat.add_succ_r. ring.
+    - assert (Nat.eqb i (m - 1) = true) as -> by (apply Nat.eqb_eq; lia).
+      assert (E : S j = offset sizes (S b)) by (unfold j; cbn [offset]; fold m; lia).
+      unfold flux. replace (offset sizes (S b) - 1)%nat with j by lia.
+      assert (next n j = offset sizes (next count b) /\
+        followed periodic n j = followed periodic count b) as [-> ->]; [|destruct (followed periodic count b); ring].
+      unfold next, followed. rewrite E. destruct (Nat.ltb_spec (S b) count) as [H'|H'].
+      + assert (Hnext := offset_le sizes (S (S b)) count ltac:(lia)). cbn [offset] in *. fold n in Hnext.
+        assert (Hpos := Hsizes (S b)).
+        now assert (Nat.ltb (offset sizes b + sizes b) n = true) as -> by (apply Nat.ltb_lt; lia).
+      + replace (S b) with count by lia. fold n. now rewrite Nat.ltb_irrefl. }
+  transitivity (beta * x j + (c * (if followed periodic n (prev n j) then x j - x (prev n j) else 0)
+    + c * (if followed periodic n j then x j - x (next n j) else 0))); [ring|].
+  rewrite Hlow, Hhigh. unfold j. ring.
 Qed.
 
 Lemma finish_block_spec (f : nat -> F) l a r solve m : exists w,

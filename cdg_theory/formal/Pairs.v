@@ -49,6 +49,18 @@ Proof.
   destruct y as [a b]. unfold determinant, Ring_inverse, times, unit. cbn. intros H.
   f_equal; field; known.
 Qed.
+(** Where the polynomial has no root the ring is a field. *)
+Lemma rootless y : (forall x, x * x + c * x + omega <> 0) -> y <> nothing ->
+  determinant y <> 0.
+Proof.
+  destruct y as [a b]. unfold determinant, nothing. cbn [fst snd]. intros Hroot Hy E.
+  destruct (is_zero b) eqn:Hb; [apply (is_zero_spec F) in Hb|].
+  - subst b. apply Hy. f_equal. destruct (is_zero a) eqn:Ha; [now apply (is_zero_spec F) in Ha|].
+    apply (mul_zero a); [intros H; apply (is_zero_spec F) in H; congruence | rewrite <- E; ring].
+  - assert (Hb0 : b <> 0) by (intros H; apply (is_zero_spec F) in H; congruence).
+    apply (Hroot (a / b)). transitivity ((a * (a + c * b) + omega * b * b) / (b * b)); [now field|].
+    rewrite E. now field.
+Qed.
 Lemma plus_spec y z : _plus y z = plus y z.
 Proof. unfold _plus, plus. f_equal; ring. Qed.
 Lemma minus_spec y z : _minus y z = minus y z.

@@ -1,8 +1,7 @@
 (** The claims of Statements.v with a wrong argument, by a sign, a factor or an end condition, as the
     ledger perturbs them: each is false, shown on rational numbers. *)
 From Coq Require Import ZArith QArith Qcanon Qpower.
-From Cdg Require Import Fields Arrays Code Definitions Sharded RationalNumbers
-  Statements.
+From Cdg Require Import Fields Arrays Code Definitions Sums Order Sharded RationalNumbers Statements.
 Local Open Scope field_scope.
 
 (** Two rational numbers that differ, decided by the kernel. *)
@@ -111,6 +110,38 @@ Proof.
     ltac:(side) O ltac:(lia)). refute E.
 Qed.
 
+(** The mean alone is left for lambda to 0: not for g = (0, 1), eps = 1 and lambda = b / (1 + 2 b). *)
+Section Zero.
+Context {F : ordered}.
+Add Field field_of_ordered : (laws F).
+Lemma not_small (b : F) : positive b -> let lam := b / (1 + (b + b)) in
+  positive lam /\ positive (b - lam) /\
+  ~ positive (1 + (solve_gram number 1 lam None 2 O - mean number 2)).
+Proof.
+  intros Hb lam. assert (H1 := positive_one (F := F)). assert (Hone := F_1_neq_0 (laws F)).
+  assert (Hd : positive (1 + (b + b))) by auto using positive_add.
+  assert (Hl : positive lam) by now apply positive_div.
+  assert (Hb0 := positive_nonzero b Hb). assert (Hd0 := positive_nonzero _ Hd).
+  split; [exact Hl|]. split.
+  - replace (b - lam) with (b * (b + b) / (1 + (b + b))) by (unfold lam; now field).
+    apply positive_div; auto. apply positive_mul; auto. now apply positive_add.
+  - destruct (T5_one_line F 1 lam number 2%nat (number_nonzero 2 ltac:(lia)) Hone (positive_nonzero _ Hl))
+      as [E _]. rewrite E. intros H. apply (positive_not_zero F).
+    assert (H2 : positive (b + b)) by now apply positive_add.
+    replace (0 : F) with ((1 + (mean number 2 / 1 + (number O - mean number 2) / lam - mean number 2))
+      + 1 / (b + b)); [now apply positive_add, positive_div|].
+    assert (1 + 1 <> 0 :> F) by now apply positive_nonzero, positive_add.
+    assert (Hbb := positive_nonzero _ H2).
+    unfold mean, lam. cbn [sum number]. field. repeat split; known.
+Qed.
+End Zero.
+Theorem T3_discrete_h0_refuted :
+  ~ h0_limits (fun F bound lam => positive lam /\ positive (bound - lam)).
+Proof.
+  intros H. destruct (H ordered_rationals number 2%nat O i1 ltac:(lia) ltac:(side)) as (_ & b & Hb & E).
+  destruct (not_small b Hb) as (H1 & H2 & H3). now apply H3, E.
+Qed.
+
 (** Commuting with the rotations is enough; the price is that of the noise only. *)
 Theorem T14_commutant_refuted :
   ~ commutant (fun p n => exists s : nat, (s < n)%nat /\ forall i, p i = ((i + s) mod n)%nat).
@@ -149,14 +180,22 @@ Proof.
     ltac:(side) ltac:(side)) as [_ E]. specialize (E O ltac:(lia)). refute E.
 Qed.
 
+(** The path's gradient commutes with rotations. *)
+Theorem T18_symmetry_refuted : ~ second_order_commutes false (fun F x n i => x (next n i)).
+Proof.
+  intros H. assert (E := H ordered_rationals i1 i1 i1 i1 number 3%nat O ltac:(side) ltac:(side)
+    ltac:(side) ltac:(side) ltac:(lia)). refute E.
+Qed.
+
 (** T11: the fluxes turned round, the two dot products exchanged, the jump turned round. *)
 Definition twos (_ : nat) : nat := 2.
 Lemma twos_positive b : (0 < twos b)%nat. Proof. unfold twos. lia. Qed.
-Theorem T11_restriction_refuted : ~ restriction (fun F before after => after - before).
+Theorem T11_restriction_refuted :
+  ~ restriction false (@path_laplacian) (fun F before after => after - before) /\
+  ~ restriction true (@cycle_laplacian) (fun F before after => after - before).
 Proof.
-  intros H. assert (E := H rationals i1 i1 number twos 2%nat O 1%nat twos_positive
-    ltac:(lia) ltac:(unfold twos; lia)).
-  refute E.
+  split; intros H; assert (E := H rationals i1 i1 number twos 2%nat O 1%nat twos_positive
+    ltac:(lia) ltac:(unfold twos; lia)); refute E.
 Qed.
 Theorem T11_ends_refuted : ~ ends (fun F own other => other).
 Proof.
@@ -165,25 +204,36 @@ Proof.
     ltac:(apply Qc_is_canon; reflexivity) ltac:(apply Qc_is_canon; reflexivity)) as (_ & _ & E & _).
   refute E.
 Qed.
-Theorem T11_path_refuted : ~ small_system (fun F fall jump => fall - jump).
-Proof.
-  intros H. pose (one' := fun _ : nat => i1). pose (none := fun _ : nat => 0 : rationals).
+Ltac refute_link H := pose (one' := fun _ : nat => i1); pose (none := fun _ : nat => 0 : rationals);
   assert (E := H ordered_rationals none one' one' one' one' i1 i1 2%nat ltac:(side) ltac:(side)
-    ltac:(side) ltac:(side) ltac:(side) ltac:(lia) ltac:(apply Qc_is_canon; reflexivity)).
-  rewrite (surjective_pairing (solve_path _ _ _ _ _ _ _ _)) in E.
-  destruct E as (_ & E & _). specialize (E O ltac:(lia)). refute E.
+    ltac:(side) ltac:(side) ltac:(side) ltac:(lia) ltac:(apply Qc_is_canon; reflexivity));
+  cbv iota in E; match type of E with let '(_, _) := ?t in _ => rewrite (surjective_pairing t) in E end;
+  destruct E as (_ & E & _); specialize (E O ltac:(lia)); refute E.
+Theorem T11_path_refuted : ~ small_system false (fun F fall jump => fall - jump).
+Proof. intros H. refute_link H. Qed.
+(** Twice the energy. *)
+Theorem T11_seam_refuted :
+  ~ small_system true (fun F fall jump => fall - jump) /\ ~ seam_energy (fun F energy => energy + energy).
+Proof.
+  split; intros H; [refute_link H|]. pose (one' := fun _ : nat => i1).
+  assert (E := H ordered_rationals one' one' one' i1 i1 2%nat ltac:(side) ltac:(side)
+    ltac:(side) ltac:(side) ltac:(side) ltac:(lia)).
+  rewrite (surjective_pairing (solve_path _ _ _ _ _ _ _ _)) in E. destruct E as [_ E]. refute E.
 Qed.
 (** A Laplacian for every block by itself, here for the first and the rest. *)
-Definition cut (sizes : nat -> nat) : matrix := fun F x n i => let first := sizes O in
-  if Nat.ltb i first then path_laplacian x first i
-  else path_laplacian (fun j => x (first + j)%nat) (n - first) (i - first).
-Theorem T11_all_gradients_refuted : ~ all_gradients cut.
+Definition cut (periodic : bool) (sizes : nat -> nat) : matrix := fun F x n i => let first := sizes O in
+  if Nat.ltb i first then laplacian periodic x first i
+  else laplacian periodic (fun j => x (first + j)%nat) (n - first) (i - first).
+Theorem T11_all_gradients_refuted :
+  ~ all_gradients false (cut false) /\ ~ all_gradients true (cut true).
 Proof.
-  intros H. pose (k := fun j => sharded (F := rationals) i1 i1 i1 twos 2 number
-    (j / 2)%nat (j mod 2)%nat).
-  assert (E := H ordered_rationals i1 i1 i1 twos 2%nat number ltac:(side) ltac:(side) ltac:(side)
-    twos_positive ltac:(lia) k). cbn zeta in E.
-  enough (E' : gram (F := rationals) (cut twos rationals) i1 i1 i1 k 4 1 = number 1) by refute E'.
-  apply E; [|cbn; lia]. intros b i Hb Hi. unfold k.
-  unfold twos in Hi. destruct b as [|[|b]], i as [|[|i]]; try lia; reflexivity.
+  split; intros H; match goal with H : all_gradients ?p _ |- _ =>
+    pose (k := fun j => sharded (F := rationals) p i1 i1 i1 twos 2 number (j / 2)%nat (j mod 2)%nat);
+    assert (E := H ordered_rationals i1 i1 i1 twos 2%nat number k ltac:(side) ltac:(side) ltac:(side)
+      ltac:(side));
+    cbn zeta in E;
+    enough (E' : gram (F := rationals) (cut p twos rationals) i1 i1 i1 k 4 1 = number 1) by refute E';
+    apply E; [|cbn; lia]; intros b i Hb Hi; unfold k;
+    unfold twos in Hi; destruct b as [|[|b]], i as [|[|i]]; try lia; reflexivity
+  end.
 Qed.

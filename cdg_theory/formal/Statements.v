@@ -7,7 +7,7 @@
 From Coq Require Import ZArith Reals.
 From Cdg Require Import Fields Arrays Code Definitions Sharded.
 From Cdg Require Sums Order Path Cycle RealNumbers RunningSums Inverse Resolvent Circulant Metric Symmetry
-  Exchangeable Pairs PairPath PairCycle Blocks Flux Whole.
+  Exchangeable Pairs PairPath PairCycle PairSymmetry Blocks Flux Whole.
 Local Open Scope field_scope.
 
 (** A Laplacian, for all fields: row i of L x, for x with n rows. *)
@@ -214,6 +214,21 @@ Theorem T3_discrete_symmetry_cycle : forall (F : ordered) (alpha beta c E : F) g
     solve (fun i => g (next n i)) i = solve g (next n i).
 Proof. exact @Symmetry.cycle_commutes. Qed.
 
+(** Re-weighted H0: at lambda = 1 it is the ordinary gradient, and what it leaves beside the mean is
+    less than any eps for all lambda beyond some bound. *)
+Definition h0_limits (beyond : forall F : ordered, F -> F -> Prop) :=
+  forall (F : ordered) (g : nat -> F) n i eps, 0 < n -> positive eps ->
+  solve_gram g 1 1 None n i = g i /\
+  exists bound, positive bound /\ forall lam, beyond F bound lam ->
+    let rest := solve_gram g 1 lam None n i - mean g n in positive (eps - rest) /\ positive (eps + rest).
+Theorem T3_discrete_h0 : h0_limits (fun F bound lam => positive (lam - bound)).
+Proof. exact @Symmetry.h0_limits. Qed.
+(** It commutes with every permutation of the rows. *)
+Theorem T3_discrete_h0_permutations : forall (F : field) (alpha beta : F) g n p i,
+  number n <> 0 :> F -> permutation p n ->
+  solve_gram (fun i => g (p i)) alpha beta None n i = solve_gram g alpha beta None n (p i).
+Proof. exact @Symmetry.h0_permutes. Qed.
+
 (** * With a curvature term: T18 *)
 
 (** Elements (a, b) of curvature.py's ring: its products, sums and inverses are those of a commutative
@@ -233,6 +248,16 @@ Proof.
   - exact (Pairs.act_times c (beta * d)).
   - intros y Hy. unfold R. rewrite Pairs.times_spec. now apply Pairs.inverse_spec.
   - unfold R. rewrite !Pairs.times_spec, Pairs.minus_spec. now apply Pairs.turn_square.
+Qed.
+
+(** It is a field where the polynomial z^2 + c z + beta d has no root. *)
+Theorem T18_ring_field : forall (F : field) (beta c d : F),
+  (forall z, z * z + c * z + beta * d <> 0) ->
+  let R := {| ring_c := c; ring_omega := beta * d |} in
+  forall y, y <> (0, 0) -> Ring_times R y (Ring_inverse R y) = (1, 0).
+Proof.
+  intros F beta c d Hroot R y Hy. unfold R. rewrite Pairs.times_spec. apply Pairs.inverse_spec.
+  now apply Pairs.rootless.
 Qed.
 
 (** What the code carries is R_i = 1 / (1 + E_i), E_{i+1} = T + R_i E_i, for E_i = q A_i + B_i T: the
@@ -272,6 +297,23 @@ Proof.
   destruct (PairCycle.cycle_pairs beta c d Hb Hc Hd n Hn r Hr) as (_ & _ & H1 & H2). f_equal; assumption.
 Qed.
 
+(** What the path's gradient commutes with is the reversal, as without a curvature term; the cycle's
+    commutes with rotations, too. (That the mean is kept stands with the sweeps.) *)
+Definition second_order_commutes (periodic : bool)
+  (relabelled : forall F : field, (nat -> F) -> nat -> nat -> F) :=
+  forall (F : ordered) (alpha beta c d : F) g n i,
+  positive alpha -> nonnegative beta -> nonnegative c -> positive d -> i < n ->
+  let solve g := solve_second_order g alpha (curvature_factors beta c d n periodic) n in
+  solve (relabelled F g n) i = relabelled F (solve g) n i.
+Theorem T18_symmetry : second_order_commutes false (@reversed).
+Proof. intros F alpha beta c d g n i Ha Hb Hc Hd Hi. now apply PairSymmetry.path_reverses. Qed.
+Theorem T18_symmetry_cycle : second_order_commutes true (@reversed) /\
+  second_order_commutes true (fun F x n i => x (next n i)).
+Proof.
+  split; intros F alpha beta c d g n i Ha Hb Hc Hd Hi;
+    [now apply PairSymmetry.cycle_reverses | now apply PairSymmetry.cycle_rotates].
+Qed.
+
 (** * Exchangeable channels: T14 *)
 
 Definition commutant (group : (nat -> nat) -> nat -> Prop) := forall (F : field) (A : nat -> nat -> F) n,
@@ -288,17 +330,23 @@ Definition price (weight : forall F : field, F -> F -> F) := forall (F : field) 
 Theorem T14_price : price (fun F s nu => s + nu).
 Proof. exact @Exchangeable.price. Qed.
 
-(** * Blocks of rows, on different ranks: T11, on the path *)
+(** * Blocks of rows, on different ranks: T11, on path and cycle *)
 
-(** A block's rows of the whole system are its own path's, with what flows in at its ends. *)
-Definition restriction (fall : forall F : field, F -> F -> F) := forall (F : field) (beta c : F) x sizes count b i,
+(** A block's rows of the whole system are its own path's, with what flows in at its ends: from the
+    block before, and to the one after it. The cycle's seam is one more interface. *)
+Definition restriction (periodic : bool) (L : matrix) (fall : forall F : field, F -> F -> F) :=
+  forall (F : field) (beta c : F) x sizes count b i,
   (forall b, 0 < sizes b) -> b < count -> i < sizes b ->
-  let flux b := c * fall F (x (offset sizes (S b) - 1)%nat) (x (offset sizes (S b))) in
-  operator path_laplacian beta c x (offset sizes count) (offset sizes b + i)
+  let flux b := if followed periodic count b
+    then c * fall F (x (offset sizes (S b) - 1)%nat) (x (offset sizes (next count b))) else 0 in
+  operator (L F) beta c x (offset sizes count) (offset sizes b + i)
   = operator path_laplacian beta c (fun i => x (offset sizes b + i)%nat) (sizes b) i
-    - delta i O * inflow flux b + delta i (sizes b - 1) * outflow flux count b.
-Theorem T11_restriction : restriction (fun F before after => before - after).
-Proof. exact @Flux.restriction. Qed.
+    - delta i O * flux (prev count b) + delta i (sizes b - 1) * flux b.
+Theorem T11_restriction : restriction false (@path_laplacian) (fun F before after => before - after).
+Proof. intros F. exact (Flux.restriction false). Qed.
+Theorem T11_restriction_cycle :
+  restriction true (@cycle_laplacian) (fun F before after => before - after).
+Proof. intros F. exact (Flux.restriction true). Qed.
 
 (** The code's rows solve a block's problem; its ends are told by its level, its fluxes and two dot
     products of its fluctuation f with the response. *)
@@ -324,25 +372,65 @@ Theorem T11_ends_signs : forall (F : ordered) (beta c : F) m, nonnegative beta -
 Proof. intros. split; [now apply Flux.resistance | now apply Flux.transmission]. Qed.
 
 (** Any number of blocks: every balance, every interface, and the mean constraint. *)
-Definition small_system (sum_of : forall F : field, F -> F -> F) :=
+Definition small_system (periodic : bool) (sum_of : forall F : field, F -> F -> F) :=
   forall (F : ordered) q J n tau C (beta w : F) count,
   (forall b, positive (n b)) -> (forall b, positive (tau b)) -> (forall b, positive (C b)) ->
   nonnegative beta -> positive w -> 0 < count -> sum q count = 0 ->
-  let '(level, flux) := solve_path q J n tau C beta w count in
-  (forall b, b < count -> beta * n b * level b = q b + inflow flux b - outflow flux count b) /\
-  (forall b, S b < count ->
-    flux b = C b * sum_of F (tau b * level b - tau (S b) * level (S b)) (J b)) /\
+  let '(level, flux) := (if periodic then solve_cycle else solve_path) q J n tau C beta w count in
+  (forall b, b < count -> beta * n b * level b = q b + flux (prev count b) - flux b) /\
+  (forall b, b < count -> flux b = if followed periodic count b
+    then C b * sum_of F (tau b * level b - tau (next count b) * level (next count b)) (J b) else 0) /\
   sum (fun b => n b * level b) count = 0.
-Theorem T11_path : small_system (fun F fall jump => fall + jump).
-Proof. exact @Blocks.solve_path_ordered. Qed.
+Theorem T11_path : small_system false (fun F fall jump => fall + jump).
+Proof. intros F q J n tau C beta w count H1 H2 H3 H4 H5 H6. now apply Blocks.solve_path_ordered. Qed.
+(** The path's over any field in which no divisor vanishes: the pivots, and the last row's. *)
+Theorem T11_path_any_field : forall (F : field) q J n tau C (beta w : F) count,
+  let E := block_excess beta n tau C in
+  (forall b, n b <> 0) -> (forall b, S b < count -> C b * tau b + E b <> 0) -> beta + w <> 0 ->
+  (forall h, h (count - 1)%nat = 1 ->
+    (forall b, S b < count -> h b = C b / (C b * tau b + E b) * tau (S b) * h (S b)) ->
+    E (count - 1)%nat + w * sum (fun b => n b * h b) count <> 0) ->
+  0 < count -> sum q count = 0 ->
+  let '(level, flux) := solve_path q J n tau C beta w count in
+  (forall b, b < count -> beta * n b * level b = q b + flux (prev count b) - flux b) /\
+  (forall b, b < count -> flux b = if followed false count b
+    then C b * (tau b * level b - tau (next count b) * level (next count b) + J b) else 0) /\
+  sum (fun b => n b * level b) count = 0.
+Proof.
+  intros F q J n tau C beta w count E Hn Hd Hw Hlast Hcount Hq.
+  apply Blocks.solve_path_solves; auto using Blocks.own_quotient.
+Qed.
+Theorem T11_seam : small_system true (fun F fall jump => fall + jump).
+Proof. intros F q J n tau C beta w count H1 H2 H3 H4 H5 H6. now apply Blocks.solve_cycle_ordered. Qed.
+(** The seam's divisor is at least 1: what a unit flux over the seam makes the ends fall apart by is
+    the energy that it costs. *)
+Definition seam_energy (gain : forall F : field, F -> F) := forall (F : ordered) n tau C (beta w : F) count,
+  (forall b, positive (n b)) -> (forall b, positive (tau b)) -> (forall b, positive (C b)) ->
+  nonnegative beta -> positive w -> 0 < count ->
+  let '(level, flux) :=
+    solve_path (fun b => delta b O - delta b (count - 1)) (fun _ => 0) n tau C beta w count in
+  let fall := tau O * level O - tau (count - 1)%nat * level (count - 1)%nat in
+  nonnegative fall /\
+  fall = gain F (sum (fun b => beta * n b * tau b * (level b * level b)) count
+    + sum (fun b => flux b * flux b / C b) count).
+Theorem T11_seam_energy : seam_energy (fun F energy => energy).
+Proof.
+  intros F n tau C beta w count H1 H2 H3 H4 H5 H6.
+  assert (H := Blocks.seam_energy n tau C beta w count H1 H2 H3 H4 H5 H6 (Blocks.dipole count)
+    (fun _ => 0) (fun _ => eq_refl) (fun _ => eq_refl)).
+  change (fun b => delta b O - delta b (count - 1)) with (Blocks.dipole (F := F) count).
+  destruct (solve_path _ _ _ _ _ _ _ _) as [level flux]. destruct H as (_ & E & Hfall). now split.
+Qed.
 
-(** Sharded equals global, for every n and every split into blocks with rows: k, put together from the
-    blocks' results, solves M k = g. *)
-Definition all_gradients (L : (nat -> nat) -> matrix) :=
-  forall (F : ordered) (alpha beta c : F) sizes count g,
-  positive alpha -> nonnegative beta -> positive c -> (forall b, 0 < sizes b) -> 0 < count ->
-  forall k, (forall b i, b < count -> i < sizes b ->
-    k (offset sizes b + i)%nat = sharded alpha beta c sizes count g b i) ->
+(** Sharded equals global, for every n, every split, empty blocks too, and every member without a
+    curvature: k, put together from the blocks' results, solves M k = g. *)
+Definition all_gradients (periodic : bool) (L : (nat -> nat) -> matrix) :=
+  forall (F : ordered) (alpha beta c : F) sizes count g k,
+  positive alpha -> nonnegative beta -> nonnegative c -> positive (beta + c) ->
+  (forall b i, b < count -> i < sizes b ->
+    k (offset sizes b + i)%nat = sharded periodic alpha beta c sizes count g b i) ->
   let n := offset sizes count in forall i, i < n -> gram (L sizes F) alpha beta c k n i = g i.
-Theorem T11_all_gradients : all_gradients (fun _ => @path_laplacian).
-Proof. exact @Whole.sharded_whole. Qed.
+Theorem T11_all_gradients : all_gradients false (fun _ => @path_laplacian).
+Proof. intros F. exact (Whole.sharded_whole false). Qed.
+Theorem T11_all_gradients_cycle : all_gradients true (fun _ => @cycle_laplacian).
+Proof. intros F. exact (Whole.sharded_whole true). Qed.

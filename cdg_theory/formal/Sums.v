@@ -41,6 +41,13 @@ Lemma sum_sub (a b : nat -> F) n : sum (fun i => a i - b i) n = sum a n - sum b 
 Proof. induction n; simpl; [ring | rewrite IHn; ring]. Qed.
 Lemma sum_scale (a : nat -> F) s n : sum (fun i => s * a i) n = s * sum a n.
 Proof. induction n; simpl; [ring | rewrite IHn; ring]. Qed.
+Lemma sum_exchanged (a : nat -> nat -> F) m n :
+  sum (fun j => sum (fun i => a i j) m) n = sum (fun i => sum (a i) n) m.
+Proof.
+  induction n as [|n IH]; cbn [sum].
+  - induction m as [|m IH]; cbn [sum]; [reflexivity | rewrite <- IH; ring].
+  - rewrite IH. clear IH. induction m as [|m IH]; cbn [sum]; [ring | rewrite <- IH; ring].
+Qed.
 Lemma sum_const s n : sum (fun _ => s) n = number n * s :> F.
 Proof. induction n; simpl; [ring | rewrite IHn; ring]. Qed.
 Lemma sum_const_one n : sum (fun _ => 1) n = number n :> F.

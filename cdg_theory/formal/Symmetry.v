@@ -1,6 +1,6 @@
 (** T3 on n channels: the mean is kept, and the gradient commutes with what leaves L alone. *)
 From Cdg Require Import Fields Arrays Code Definitions Sums Order Loops Path Cycle Metric.
-Require Import Field.
+From Coq Require Import Field FinFun.
 Local Open Scope field_scope.
 
 Section Symmetry.
@@ -57,23 +57,96 @@ Lemma gram_relabelled laplacian (alpha beta c : F) (s : nat -> nat) (x : nat -> 
   laplacian (fun i => x (s i)) n i = laplacian x n (s i) ->
   gram laplacian alpha beta c (fun i => x (s i)) n i = gram laplacian alpha beta c x n (s i).
 Proof. intros Hs HL. unfold gram, mean. now rewrite Hs, HL. Qed.
+(** Then a solver of M k = g commutes with it, if M has an inverse. *)
+Lemma commutes (M : (nat -> F) -> nat -> F) (s : nat -> nat) solve n :
+  (forall h k, (forall i, i < n -> M h i = M k i) -> forall i, i < n -> h i = k i) ->
+  (forall x i, i < n -> M (fun i => x (s i)) i = M x (s i)) -> (forall i, i < n -> s i < n) ->
+  (forall g i, i < n -> M (solve g) i = g i) ->
+  forall g i, i < n -> solve (fun i => g (s i)) i = solve g (s i).
+Proof.
+  intros Hunique Hs Hless Hsolve g. apply (Hunique _ (fun i => solve g (s i))). intros i Hi.
+  now rewrite Hs, !Hsolve by auto.
+Qed.
+
+(** A sum in another order. *)
+Lemma sum_permuted (a : nat -> F) p n : permutation p n -> sum (fun i => a (p i)) n = sum a n.
+Proof.
+  intros [Hless Hinj].
+  assert (Honto : forall j, j < n -> exists i, i < n /\ p i = j) by (apply bInjective_bSurjective; auto).
+  rewrite (sum_ext a (fun j => sum (fun i => delta (p i) j * a j) n)).
+  - rewrite sum_exchanged. apply sum_ext. intros i Hi.
+    rewrite (sum_ext _ (fun j => delta j (p i) * a j)) by (intros; unfold delta; now rewrite Nat.eqb_sym).
+    now rewrite sum_delta by auto.
+  - intros j Hj. destruct (Honto j Hj) as (i & Hi & <-).
+    rewrite (sum_ext _ (fun k => delta k i * a (p i))); [now rewrite (sum_delta (fun _ => a (p i)))|].
+    intros k Hk. unfold delta. destruct (Nat.eqb_spec k i) as [->|Hne]; [now rewrite Nat.eqb_refl|].
+    now assert (Nat.eqb (p k) (p i) = false) as -> by (apply Nat.eqb_neq; auto).
+Qed.
+(** T3.discrete-h0 *)
+Theorem h0_permutes (alpha beta : F) g n p i : number n <> 0 :> F -> permutation p n ->
+  solve_gram (fun i => g (p i)) alpha beta None n i = solve_gram g alpha beta None n (p i).
+Proof.
+  intros Hn Hp. destruct (solve_gram_spec g alpha beta None n Hn) as (r & Hr & _ & Hk).
+  destruct (solve_gram_spec (fun i => g (p i)) alpha beta None n Hn) as (r' & Hr' & _ & Hk').
+  rewrite Hk, Hk', Hr, Hr'. unfold mean. now rewrite (sum_permuted g) by auto.
+Qed.
 End Symmetry.
 
 Section Commutes.
 Context {F : ordered}.
-(** A solver of M k = g commutes with such a relabelling. *)
-Lemma commutes laplacian differences (alpha beta c : F) (s : nat -> nat) solve n :
+Add Field field_of_ordered : (laws F).
+
+(** At lambda = 1 nothing is changed; for lambda beyond a bound the mean alone is left. *)
+Theorem h0_limits (g : nat -> F) n i eps : 0 < n -> positive eps ->
+  solve_gram g 1 1 None n i = g i /\
+  exists bound, positive bound /\ forall lam, positive (lam - bound) ->
+    let rest := solve_gram g 1 lam None n i - mean g n in positive (eps - rest) /\ positive (eps + rest).
+Proof.
+  intros Hn Heps. assert (Hone := F_1_neq_0 (laws F)).
+  assert (Hk : forall lam : F, solve_gram g 1 lam None n i = mean g n / 1 + (g i - mean g n) / lam).
+  { intros lam. destruct (solve_gram_spec g 1 lam None n (number_nonzero n Hn)) as (r & Hr & _ & ->).
+    now rewrite Hr. }
+  split; [rewrite Hk; field; exact Hone|].
+  (* |r| <= 1 + r^2 in every ordered field. *)
+  set (r := g i - mean g n). set (s := 1 + r * r).
+  assert (Hs : positive s) by (apply positive_add_nonnegative; [apply positive_one | apply nonnegative_square]).
+  assert (H : forall t, t = r \/ t = - r -> positive (s + s + t)).
+  { intros t Ht. assert (s + s + t = s + ((1 + t) * (1 + t) + (1 + t * t)) / (1 + 1)) as ->.
+    { assert (s = 1 + t * t) as -> by (unfold s; destruct Ht as [->| ->]; ring). field.
+      apply positive_nonzero, positive_add; apply positive_one. }
+    apply positive_add; auto. apply positive_div; [|apply positive_add; apply positive_one].
+    rewrite (Ring_theory.Radd_comm (F_R (laws F))). apply positive_add_nonnegative; [|apply nonnegative_square].
+    apply positive_add_nonnegative; [apply positive_one | apply nonnegative_square]. }
+  assert (Hbound : positive ((s + s) / eps)) by auto using positive_div, positive_add.
+  exists ((s + s) / eps). split; [exact Hbound|]. intros lam Hlam rest.
+  assert (Hl : positive lam).
+  { replace lam with ((lam - (s + s) / eps) + (s + s) / eps) by ring. now apply positive_add. }
+  assert (Hfar : positive (eps * lam - (s + s))).
+  { replace (eps * lam - (s + s)) with (eps * (lam - (s + s) / eps)) by (field; now apply positive_nonzero).
+    now apply positive_mul. }
+  assert (Hrest : rest = r / lam) by (unfold rest, r; rewrite Hk; field; split; auto using positive_nonzero).
+  rewrite Hrest. split.
+  - replace (eps - r / lam) with ((eps * lam - (s + s) + (s + s + - r)) / lam)
+      by (field; now apply positive_nonzero).
+    apply positive_div; auto. apply positive_add; auto.
+  - replace (eps + r / lam) with ((eps * lam - (s + s) + (s + s + r)) / lam)
+      by (field; now apply positive_nonzero).
+    apply positive_div; auto. apply positive_add; auto.
+Qed.
+
+Lemma gram_commutes laplacian differences (alpha beta c : F) (s : nat -> nat) solve n :
   is_laplacian laplacian -> by_parts laplacian differences -> squares differences ->
-  positive alpha -> nonnegative beta -> nonnegative c -> positive (beta + c) ->
+  positive alpha -> nonnegative beta -> positive c ->
   (forall a, sum (fun i => a (s i)) n = sum a n :> F) -> (forall i, i < n -> s i < n) ->
   (forall x i, i < n -> laplacian (fun i => x (s i)) n i = laplacian x n (s i) :> F) ->
   (forall g i, i < n -> gram laplacian alpha beta c (solve g) n i = g i) ->
   forall g i, i < n -> solve (fun i => g (s i)) i = solve g (s i).
 Proof.
-  intros HL Hparts Hsquares Ha Hb Hc Hbc Hs Hless Hcommutes Hsolve g.
-  apply (unique laplacian differences HL Hparts Hsquares alpha beta c _ _ n); auto.
-  intros i Hi. rewrite (gram_relabelled laplacian alpha beta c s (solve g) n i) by auto.
-  now rewrite !Hsolve by auto.
+  intros HL Hparts Hsquares Ha Hb Hc Hs Hless Hcommutes.
+  apply (commutes (fun x i => gram laplacian alpha beta c x n i)); auto.
+  - intros h k. apply (unique laplacian differences HL Hparts Hsquares); auto using nonnegative_positive.
+    replace (beta + c) with (c + beta) by ring. now apply positive_add_nonnegative.
+  - intros. now apply gram_relabelled; auto.
 Qed.
 
 Theorem path_commutes (alpha beta c : F) (g : nat -> F) n :
@@ -81,11 +154,8 @@ Theorem path_commutes (alpha beta c : F) (g : nat -> F) n :
   let solve g := solve_gram g alpha beta (Some (path_factors beta c n)) n in
   forall i, i < n -> solve (reversed g n) i = reversed (solve g) n i.
 Proof.
-  intros Ha Hb Hc Hn solve. apply (commutes path_laplacian path_differences alpha beta c
-    (fun i => n - 1 - i)%nat solve n);
-    auto using path_is_laplacian, path_by_parts, path_squares, nonnegative_positive.
-  - apply positive_add_nonnegative with (x := c) (y := beta) in Hb; auto.
-    replace (beta + c) with (c + beta); auto. apply (Ring_theory.Radd_comm (F_R (laws F))).
+  intros Ha Hb Hc Hn solve. apply (gram_commutes path_laplacian path_differences alpha beta c
+    (fun i => n - 1 - i)%nat solve n); auto using path_is_laplacian, path_by_parts, path_squares.
   - intros a. apply sum_reversed.
   - intros. lia.
   - intros x i Hi. now apply path_reversed.
@@ -98,19 +168,16 @@ Theorem cycle_commutes (alpha beta c E : F) (g : nat -> F) n :
     solve (fun i => g (next n i)) i = solve g (next n i).
 Proof.
   intros Ha HE Hc Hbeta Hb Hn solve i Hi.
-  assert (Hbc : positive (beta + c)).
-  { apply positive_add_nonnegative with (x := c) (y := beta) in Hb; auto.
-    replace (beta + c) with (c + beta); auto. apply (Ring_theory.Radd_comm (F_R (laws F))). }
   assert (Hsolve : forall g i, i < n -> gram cycle_laplacian alpha beta c (solve g) n i = g i)
     by (intros; now apply sweeps_cycle).
   split.
-  - apply (commutes cycle_laplacian cycle_differences alpha beta c (fun i => n - 1 - i)%nat solve n);
-      auto using cycle_is_laplacian, cycle_by_parts, cycle_squares, nonnegative_positive.
+  - apply (gram_commutes cycle_laplacian cycle_differences alpha beta c (fun i => n - 1 - i)%nat solve n);
+      auto using cycle_is_laplacian, cycle_by_parts, cycle_squares.
     + intros a. apply sum_reversed.
     + intros. lia.
     + intros x j Hj. now apply cycle_reversed.
-  - apply (commutes cycle_laplacian cycle_differences alpha beta c (next n) solve n);
-      auto using cycle_is_laplacian, cycle_by_parts, cycle_squares, nonnegative_positive, sum_next, next_less.
+  - apply (gram_commutes cycle_laplacian cycle_differences alpha beta c (next n) solve n);
+      auto using cycle_is_laplacian, cycle_by_parts, cycle_squares, sum_next, next_less.
     intros x j Hj. now apply cycle_rotated.
 Qed.
 End Commutes.

@@ -57,6 +57,11 @@ def of_kind(text: str, kind: str, more: int = 0) -> Value:
     return Value(text, kind, more, parts_of(text, parts))
 
 
+def kinds_of(value: Value) -> tuple[tuple[str, int], ...]:
+    """Return the kinds and lengths of the parts of a tuple."""
+    return tuple((part.kind, part.more) for part in value.parts)
+
+
 @dataclass(frozen=True)
 class Function:
     """A translated function: its name in Coq, its parameters, which it changes, what it returns."""
@@ -228,9 +233,16 @@ class Expressions:
             case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(number))):
                 return Value(f"(-{number})", "constant")
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return Value(f"(- {self._field(self._value(operand), node).text})", "F")
+                own = self._value(operand)
+                if own.kind == "a":
+                    return replace(own, text=f"(fun j' => - {_at(own.text)})")
+                return Value(f"(- {self._field(own, node).text})", "F")
             case ast.BinOp(left=base, op=ast.Pow(), right=ast.Constant(value=2)):
                 return self._binary(self._value(base), ast.Mult(), self._value(base), node)
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                both = self._binary(self._value(left), ast.Mult(), self._value(right), node)
+                if {self._value(left).kind, self._value(right).kind} == {"a"}:
+                    return Value(f"(sum {both.text} {self._length(both.more)})", "F")
             case ast.BinOp(left=left, op=op, right=right):
                 return self._binary(self._value(left), op, self._value(right), node)
             case ast.BoolOp(op=ast.Or(), values=[first, second]) if (
@@ -243,9 +255,10 @@ class Expressions:
                 return self._list([self._value(item) for item in items], node)
             case ast.IfExp(test=ast.Name(id=name)) if self._kind(name) == "b":
                 yes, no = self._value(node.body), self._value(node.orelse)
-                if yes.kind != no.kind:
+                if (yes.kind, kinds_of(yes)) != (no.kind, kinds_of(no)):
                     raise self._refusal(node)
-                return replace(yes, text=f"(if {coq_name(name)} then {yes.text} else {no.text})")
+                text = f"(if {coq_name(name)} then {yes.text} else {no.text})"
+                return replace(yes, text=text, parts=parts_of(text, yes.parts))
             case ast.IfExp(test=ast.Compare(left=asked, ops=[ast.Is()]), body=none, orelse=some):
                 body = self._value(none)
                 return replace(
@@ -394,6 +407,9 @@ class Expressions:
         return Value(f"{{| {'; '.join(texts)} |}}", kind)
 
     def _numpy(self, call: ast.Call, function: str, args: list[ast.expr]) -> Value:
+        said = [ast.unparse(keyword) for keyword in call.keywords]
+        if said != (["axis=0"] if function == "roll" else []):
+            raise self._refusal(call)
         match function, args:
             case "array", [array]:
                 return self._value(array)
@@ -402,6 +418,11 @@ class Expressions:
                 return Value(
                     f"(append {self._value(first).text} {value.text})", "a", value.more + 1
                 )
+            case "roll", [array, by] if ast.unparse(by) in {"1", "-1"}:
+                value, step = self._value(array), "prev" if ast.unparse(by) == "1" else "next"
+                at = f"({step} {self._length(value.more)} j')"
+                if value.kind == "a":
+                    return replace(value, text=f"(fun j' => {value.text} {at})")
             case "cumprod", [array]:
                 value = self._value(array)
                 return replace(value, text=f"(cumprod {value.text})")

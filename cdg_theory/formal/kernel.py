@@ -8,13 +8,16 @@ Coq's standard library as it is.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Semaphore
 
 from cdg_theory.formal.translate import translation
 from cdg_theory.formal.values import drawn_values
@@ -24,8 +27,8 @@ FOLDER = Path(__file__).parent
 FILES = (
     "Fields", "Arrays", "Code", "Definitions", "Sums", "Order", "Loops", "Path", "Cycle",
     "RunningSums", "Inverse", "Resolvent", "Circulant", "Metric", "Symmetry", "Exchangeable",
-    "Pairs", "PairLoops", "PairPath", "PairCycle", "Blocks", "Sharded", "Flux", "Whole",
-    "RealNumbers", "RationalNumbers", "Statements", "Refuted",
+    "Pairs", "PairLoops", "PairPath", "PairCycle", "PairSymmetry", "Blocks", "Sharded", "Flux",
+    "Whole", "RealNumbers", "RationalNumbers", "Statements", "Refuted",
 )  # fmt: skip
 STATED = ("Statements", "Refuted")
 #: What the standard library's real numbers are built on; allowed to theorems named ..._real.
@@ -35,6 +38,7 @@ REAL_AXIOMS = frozenset({
 })  # fmt: skip
 PROGRAMS = ("coqc", "coqchk")
 _THEOREM = re.compile(r"^Theorem (\w+)", re.MULTILINE)
+_NEEDED = re.compile(r"^From Cdg Require(?: Import)?([\s\w]+)\.", re.MULTILINE)
 
 
 class KernelMissing(RuntimeError):  # noqa: N818 - what is said of this machine
@@ -120,15 +124,30 @@ def compile_proofs(
 ) -> None:
     """Copy files into a folder, ``Code.v`` with the text given, and compile them.
 
+    Each waits for those before it that it needs, and as many are at work as there are cores.
+
     Raises
     ------
     NotChecked
         If Coq refuses one.
     """
-    for file in files:
-        target, source = folder / f"{file}.v", FOLDER / f"{file}.v"
-        target.write_text(code if file == "Code" else source.read_text(encoding="utf-8"), "utf-8")
-        compile_file(folder, file, tell)
+    compiled: dict[str, Future[str]] = {}
+    core = Semaphore(os.cpu_count() or 1)
+
+    def after(needed: set[str], file: str) -> str:
+        for other in needed:
+            compiled[other].result()
+        with core:
+            return compile_file(folder, file, tell)
+
+    with ThreadPoolExecutor(len(files)) as pool:
+        for file in files:
+            text = code if file == "Code" else FOLDER.joinpath(f"{file}.v").read_text("utf-8")
+            (folder / f"{file}.v").write_text(text, "utf-8")
+            needed = {*" ".join(_NEEDED.findall(text)).split()} & compiled.keys()
+            compiled[file] = pool.submit(after, needed, file)
+    for done in compiled.values():
+        done.result()
 
 
 def compile_file(folder: Path, file: str, tell: Callable[[str], None] = lambda _: None) -> str:
@@ -187,10 +206,13 @@ def check_proofs(tell: Callable[[str], None] = lambda _: None) -> KernelReport:
         compile_proofs(folder, translation(), tell=tell)
         text, cases = drawn_values()
         (folder / "Values.v").write_text(text, "utf-8")
-        compile_file(folder, "Values", tell)
-        tell("Print Assumptions")
-        found = assumptions(folder, stated_theorems())
-        tell("coqchk")
         modules = [word for file in FILES for word in ("-norec", f"Cdg.{file}")]
-        _run("coqchk", "-silent", "-Q", ".", "Cdg", *modules, folder=folder, file="coqchk")
+        check = ("coqchk", "-silent", "-Q", ".", "Cdg", *modules)
+        with ThreadPoolExecutor() as pool:
+            values = pool.submit(compile_file, folder, "Values", tell)
+            checked = pool.submit(_run, *check, folder=folder, file="coqchk")
+            tell("coqchk")
+            found = assumptions(folder, stated_theorems())
+        values.result()
+        checked.result()
     return KernelReport(version, found, cases)

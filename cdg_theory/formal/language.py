@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from cdg_theory.discrete import blocks, curvature, inverse, shrinkage, sweeps
+from cdg_theory.discrete import blocks, curvature, inverse, network, shrinkage, sweeps
 
 #: What is translated, in the order of use, with the kinds of the parameters.
 TRANSLATED: tuple[tuple[ModuleType, dict[str, str]], ...] = (
@@ -50,9 +50,14 @@ TRANSLATED: tuple[tuple[ModuleType, dict[str, str]], ...] = (
         "cycle_drop": "Z Z F Z->F",
     }),
     (shrinkage, {"mode_risk": "F F F"}),
+    (network, {
+        "solve_path": "a a a a a F F",
+        "solve_cycle": "a a a a a F F",
+        "solve_network": "a a a a a a F F F b",
+    }),
     (blocks, {
         "solve_alone": "a F F",
-        "solve_path": "a a-1 a a a-1 F F",
+        "split_offsets": "a a",
         "finish_block": "a FFF a->a",
     }),
     (curvature, {

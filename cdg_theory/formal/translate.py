@@ -299,8 +299,8 @@ class Translator(Expressions):
 
     def _count(self, bound: ast.expr) -> Value:
         match bound:
-            case ast.BinOp(left=ast.Name(id=name), op=ast.Sub(), right=ast.Constant(value=1)) if (
-                name == self.size
+            case ast.BinOp(left=left, op=ast.Sub(), right=ast.Constant(value=1)) if (
+                self._value(left).text == self.size
             ):
                 return Value(self._length(-1), "length", -1)
         count = self._value(bound)

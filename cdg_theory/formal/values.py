@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cdg_theory.discrete import blocks, curvature, inverse, shrinkage, sweeps
+from cdg_theory.discrete import blocks, curvature, inverse, network, shrinkage, sweeps
 
 HEADER = """\
 From Coq Require Import ZArith QArith Qcanon List.
@@ -138,22 +138,21 @@ def _entries(draw: _Draw) -> Iterator[str]:
 
 
 def _blocks(draw: _Draw) -> Iterator[str]:
-    """Yield levels and fluxes of a path of blocks, and the rows of one block."""
+    """Yield levels and fluxes of a path and of a cycle of blocks, and the rows of one block."""
     count = draw.random.randint(1, 5)
-    q, n, tau = draw.vector(count), draw.positives(count), draw.positives(count)
-    J, C, beta, w = (
-        draw.vector(count - 1),
-        draw.positives(count - 1),
-        draw.positive(),
-        draw.positive(),
-    )
-    level, flux = blocks.solve_path(
-        q[:, None], J[:, None], n[:, None], tau[:, None], C[:, None], beta, w
-    )
-    arrays = " ".join(map(_vector, (q, J, n, tau, C)))
-    term = f"(solve_path (F := F) {arrays} {_scalar(beta)} {_scalar(w)} {count})"
-    yield _rows(f"(fst {term})", level[:, 0])
-    yield _rows(f"(snd {term})", flux[:, 0])
+    q, J, o = (draw.vector(count) for _ in "qJo")
+    n, tau, C = (draw.positives(count) for _ in ("n", "tau", "C"))
+    beta, w = draw.positive(), draw.positive()
+    arrays = f"{' '.join(map(_vector, (q, J, n, tau, C)))} {_scalar(beta)} {_scalar(w)} {count}"
+    for solve in (network.solve_path, network.solve_cycle):
+        level, flux = solve(q[:, None], J[:, None], n[:, None], tau[:, None], C[:, None], beta, w)
+        term = f"({solve.__name__} (F := F) {arrays})"
+        yield _rows(f"(fst {term})", level[:, 0])
+        yield _rows(f"(snd {term})", flux[:, 0])
+    mean, offsets = blocks.split_offsets(o, n)
+    term = f"(split_offsets (F := F) {_vector(o)} {_vector(n)} {count})"
+    yield _entry(f"(fst {term})", mean)
+    yield _rows(f"(snd {term})", offsets)
 
     rows = draw.random.randint(1, 6)
     f, told, c = draw.vector(rows), draw.vector(3), draw.positive() * draw.random.choice((0, 1))
@@ -164,18 +163,23 @@ def _blocks(draw: _Draw) -> Iterator[str]:
 
 
 def _sharded(draw: _Draw) -> Iterator[str]:
-    """Yield the rows of two or three blocks, made of what the blocks hand over."""
-    sizes = tuple(draw.random.randint(1, 2) for _ in range(draw.random.randint(2, 3)))
-    alpha, c = draw.positive(), draw.positive()
-    beta = draw.positive() * draw.random.choice((0, 1))
+    """Yield the rows of up to three blocks, one of them empty now and then, on path and cycle."""
+    sizes = [draw.random.randint(1, 2) for _ in range(draw.random.randint(1, 2))]
+    sizes.insert(draw.random.randint(0, len(sizes)), draw.random.choice((0, 1)))
+    # Without a derivative, without a fluctuation, or with both.
+    kept = draw.random.choice(((1, 1), (1, 0), (0, 1)))
+    alpha, beta, c = (draw.positive() * factor for factor in (1, *kept))
     parts = [draw.vector(size)[:, None] for size in sizes]
-    solved = blocks.solve_blocks(parts, blocks.plan_of(alpha, beta, c, sizes, periodic=False))
     numbers = " ".join(map(_scalar, (alpha, beta, c)))
     lengths = f"(fun b => nth b [{'; '.join(map(str, sizes))}]%nat 1%nat)"
     g = _vector(np.concatenate(parts)[:, 0])
-    term = f"sharded (F := F) {numbers} {lengths} {len(sizes)} {g}"
-    for b, x in enumerate(solved):
-        yield _rows(f"({term} {b})", x[:, 0])
+    for periodic in (False, True):
+        plan = blocks.plan_of(alpha, beta, c, tuple(sizes), periodic=periodic)
+        solved = iter(blocks.solve_blocks([part for part in parts if len(part)], plan))
+        term = f"sharded (F := F) {str(periodic).lower()} {numbers} {lengths} {len(sizes)} {g}"
+        for b, size in enumerate(sizes):
+            if size:
+                yield _rows(f"({term} {b})", next(solved)[:, 0])
 
 
 #: What is drawn, and in every how many rounds.

@@ -13,7 +13,7 @@ import re
 import pytest
 
 from cdg_theory import ledger
-from cdg_theory.discrete import curvature, sweeps
+from cdg_theory.discrete import blocks, curvature, network, sweeps
 from cdg_theory.formal import kernel, language
 from cdg_theory.formal.expressions import NotTranslated
 from cdg_theory.formal.translate import translation
@@ -67,6 +67,28 @@ def test_every_file_is_compiled() -> None:
 def test_what_lies_outside_of_the_language_is_refused(old, new) -> None:
     with pytest.raises(NotTranslated, match="outside of the small language"):
         translation(with_change(sweeps, old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.roll(flux, 1, axis=0)", "np.roll(flux, 1)"),
+        ("np.roll(flux, 1, axis=0)", "np.roll(flux, 2, axis=0)"),
+        ("np.roll(flux, 1, axis=0)", "np.roll(flux, 1, axis=1)"),
+        ("np.roll(flux, 1, axis=0)", "np.roll(c, 1, axis=0)"),
+        ("level, h = np.zeros_like(q)", "level, h = np.zeros_like(q, dtype=float)"),
+        ("    rest = weights @ (means - mean)", "    rest = mean @ (means - mean)"),
+        ("    rest = weights @ (means - mean)", "    rest = weights @ means[1:]"),
+        ("if periodic else solve_path(q", "if periodic else split_offsets(q"),
+        ("solve_path(q, J, n, tau, C, beta, w)\n    )", "s\n    )"),
+        ("if periodic else", "if c else"),
+        ("for b in range(len(C) - 1)", "for b in range(len(C) - 2)"),
+    ],
+)
+def test_what_lies_outside_of_the_language_of_blocks_is_refused(old, new) -> None:
+    module = network if old in inspect.getsource(network) else blocks
+    with pytest.raises(NotTranslated, match="outside of the small language"):
+        translation(with_change(module, old, new))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +159,7 @@ def test_every_translated_function_has_drawn_values() -> None:
     names = {name for _, functions in language.TRANSLATED for name in functions}
     # Called by the others, or over the reals.
     inner = {"eliminate_row", "path_pivots", "split_mean", "carry_forward", "carry_backward",
-             "close", "solve_fluctuation", "cycle_excess",
+             "close", "solve_fluctuation", "cycle_excess", "solve_network",
              "Ring.times", "Ring.act", "Ring.inverse", "eliminate_pair", "pair_carries", "_plus",
              "_minus", "homogeneous_pairs", "path_pair_factors", "cycle_pair_factors", "close_seam",
              "solve_curvature"}  # fmt: skip

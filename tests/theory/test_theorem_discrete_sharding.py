@@ -50,16 +50,19 @@ def _not_of_mean_zero(solve_path):
     return mutant
 
 
-def _doubled_fluxes(solve_path):
-    def mutant(*system):
-        levels, fluxes = solve_path(*system)
-        return levels, 2 * fluxes
+def _doubled_fluxes(solve):
+    def mutant(*system, **boundary):
+        levels, *fluxes = solve(*system, **boundary)
+        return levels, *(2 * flux for flux in fluxes)
 
     return mutant
 
 
-def _turned_leak(solve_path):
-    return lambda q, J, n, tau, C, beta, w: solve_path(q, J, n, tau, C, -beta, w)
+def _turned_leak(solve_network):
+    def mutant(o, t, t_, n, first, last, beta, *rest, **boundary):
+        return solve_network(o, t, t_, n, first, last, -beta, *rest, **boundary)
+
+    return mutant
 
 
 def _moments_and_levels_exchanged(spread):
@@ -91,10 +94,10 @@ test_mutant_is_refused = refusals(
     ("T11.ends", "blocks.finish_block", _turned),
     ("T11.ends", "blocks.finish_block", _last_row_turned),
     ("T11.ends", "blocks.ShardPlan.probes", _exchanged),
-    ("T11.path", "blocks.solve_path", _not_of_mean_zero),
-    ("T11.path", "blocks.solve_path", _doubled_fluxes),
+    ("T11.path", "network.solve_path", _not_of_mean_zero),
+    ("T11.path", "network.solve_path", _doubled_fluxes),
     ("T11.seam", "blocks.solve_ends", _without_seam),
-    ("T11.seam", "blocks.solve_path", _doubled_fluxes),
+    ("T11.seam", "network.solve_path", _doubled_fluxes),
     ("T11.all-gradients", "blocks.solve_ends", _without_seam),
     ("T11.all-gradients", "blocks.finish_block", _turned),
     ("T11.exact", "blocks.solve_ends", _without_seam),
@@ -108,9 +111,9 @@ test_mutant_is_refused = refusals(
     ("T18.first-order", "blocks.solve_pairs", lambda solve: lambda *known: solve(*known)[::-1]),
     ("T18.block", "blocks.ShardPlan.spread", _moments_and_levels_exchanged),
     ("T18.block", "blocks.ShardPlan.probes", _exchanged),
-    ("T18.divisors", "blocks.solve_path", _turned_leak),
+    ("T18.divisors", "blocks.solve_network", _turned_leak),
     ("T18.few-rows", "blocks.solve_ends", _without_seam),
     ("T18.few-rows", "blocks.finish", _turned),
-    ("T18.few-rows", "blocks.solve_path", _doubled_fluxes),
+    ("T18.few-rows", "blocks.solve_network", _doubled_fluxes),
     ("T18.five-numbers", "laplacian", _never_a_cycle),
 )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from cdg_theory.discrete import blocks, sweeps
+from cdg_theory.discrete import blocks, network, sweeps
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.algebra import vanish
 from cdg_theory.proofs.tools.exact_matrices import exact_inverse, laplacian
@@ -113,10 +113,9 @@ def _ends(*, t: Callable[[Any, Any], Any] = lambda near, _far: near) -> bool:
 
 
 def _paths(most: int) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Yield n, τ and C of paths of one to ``most`` blocks, as columns of independent symbols."""
+    """Yield n, τ and C of one to ``most`` blocks, as columns of independent symbols."""
     for count in range(1, most + 1):
-        n, tau = (_vector(name, count, positive=True)[:, None] for name in ("n", "tau"))
-        yield n, tau, _vector("C", count, positive=True)[1:, None]
+        yield tuple(_vector(name, count, positive=True)[:, None] for name in ("n", "tau", "C"))
 
 
 def _path(*, link: Callable[..., Any] = lambda C, fall, J: C * (fall + J)) -> bool:
@@ -126,13 +125,12 @@ def _path(*, link: Callable[..., Any] = lambda C, fall, J: C * (fall + J)) -> bo
     and with three blocks a step has met what every later one meets: the first, and a following one.
     """
     for n, tau, C in _paths(3):
-        q, J = _vector("q", len(n))[:, None], _vector("J", len(C))[:, None]
+        q, J = _vector("q", len(n))[:, None], _vector("J", len(n))[:, None]
         q[-1] = -sum(q[:-1, 0])  # fluctuations have mean zero
-        level, flux = blocks.solve_path(q, J, n, tau, C, beta, w)
-        through = np.concatenate([[[0]], flux, [[0]]])
-        balance = beta * n * level - q - through[:-1] + through[1:]
-        links = flux - link(C, (tau * level)[:-1] - (tau * level)[1:], J)
-        if not vanish([*balance.flat, *links.flat, (n * level).sum()]):
+        level, flux = network.solve_path(q, J, n, tau, C, beta, w)
+        balance = beta * n * level - q - np.roll(flux, 1) + flux
+        links = flux[:-1] - link(C[:-1], (tau * level)[:-1] - (tau * level)[1:], J[:-1])
+        if not vanish([*balance.flat, *links.flat, flux[-1, 0], (n * level).sum()]):
             return False
     return True
 
@@ -149,7 +147,7 @@ def _seam(*, gain: int = 1) -> bool:
         across = 0 * n
         across[0] += 1
         across[-1] -= 1
-        level, flux = blocks.solve_path(across, 0 * C, n, tau, C, beta, w)
+        level, flux = network.solve_path(across, 0 * n, n, tau, C, beta, w)
         fall = (tau[0] * level[0] - tau[-1] * level[-1])[0]
         energy = (beta * n * tau * level**2).sum() + (flux**2 / C).sum()
         zero.append(fall - gain * energy)
@@ -179,7 +177,7 @@ def _unique(*, sign: int = 1) -> bool:
     """
     for n, tau, C in _paths(3):
         for periodic in (False, True):
-            count, links = len(n), [*C[:, 0], *([sp.Symbol("C_seam", positive=True)] * periodic)]
+            count, links = len(n), C[: len(n) - 1 + periodic, 0]
             A = sp.zeros(count + len(links))
             for b in range(count):
                 A[b, b] = sign * beta * n[b, 0]
@@ -303,7 +301,7 @@ THEOREMS = (
         variant=partial(_restriction, flux=lambda before, after: after - before),
         perturbed="The same with the fluxes' sign turned round.",
         page=PAGE,
-        formal=("T11_restriction",),
+        formal=("T11_restriction", "T11_restriction_cycle"),
     ),
     Theorem(
         id="T11.response",
@@ -360,7 +358,7 @@ THEOREMS = (
         variant=partial(_path, link=lambda C, fall, J: C * (fall - J)),
         perturbed="The same with the jump's sign turned round.",
         page=PAGE,
-        formal=("T11_path",),
+        formal=("T11_path", "T11_path_any_field"),
     ),
     Theorem(
         id="T11.seam",
@@ -379,6 +377,7 @@ THEOREMS = (
         variant=partial(_seam, gain=2),
         perturbed="The same with twice the energy.",
         page=PAGE,
+        formal=("T11_seam", "T11_seam_energy"),
     ),
     Theorem(
         id="T11.unique",
@@ -409,7 +408,7 @@ THEOREMS = (
         variant=partial(_all_gradients, joined=list),
         perturbed="The same with a Laplacian for every block by itself.",
         page=PAGE,
-        formal=("T11_all_gradients",),
+        formal=("T11_all_gradients", "T11_all_gradients_cycle"),
     ),
     Theorem(
         id="T11.exact",

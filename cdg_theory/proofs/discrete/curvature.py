@@ -289,7 +289,7 @@ THEOREMS = (
         check=_ring,
         variant=partial(_ring, sign=1),
         perturbed="The same with T² = pT + q.",
-        formal=("T18_ring",),
+        formal=("T18_ring", "T18_ring_field"),
         page=PAGE,
     ),
     Theorem(

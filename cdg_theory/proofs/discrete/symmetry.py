@@ -203,6 +203,7 @@ THEOREMS = (
         variant=partial(_h0_limits, mean_at=0),
         perturbed="The mean alone is left for λ → 0.",
         page=PAGE,
+        formal=("T3_discrete_h0", "T3_discrete_h0_permutations"),
     ),
     Theorem(
         id="T3.discrete-small-fluctuation",
@@ -243,5 +244,6 @@ THEOREMS = (
         variant=partial(_second_order, turn="natural"),
         perturbed="The natural ones commute with rotations.",
         page=PAGE,
+        formal=("T18_symmetry", "T18_symmetry_cycle"),
     ),
 )

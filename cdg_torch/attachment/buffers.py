@@ -131,6 +131,7 @@ class Buffers:
             # Where the numbers lie may have been changed, and things put on a result.
             and bool((addresses_of(self._results) == self._addresses).all())
             and not any(map(_marks, self._results))
+            and not any(map(weakref.getweakrefcount, self._results))
             and all([k.grad is None for k in self._results])
             and max(map(sys.getrefcount, self._results)) == _ALONE
             and (_python_knows() or max([k._use_count() for k in self._results]) == 1)

@@ -6,6 +6,7 @@ import weakref
 import pytest
 import torch
 from torch import nn
+from torch.utils.weak import WeakIdKeyDictionary
 
 import cdg_torch
 from cdg_torch import Metric
@@ -178,6 +179,22 @@ def test_what_is_put_on_a_gradient_does_not_outlive_its_step(put) -> None:
     def hook(*_):
         seen.append(getattr(model.weight.grad, put, None))
         setattr(model.weight.grad, put, torch.zeros(8, 3, 3, 3))
+
+    optimizer.register_step_pre_hook(hook)
+    for _ in range(3):
+        model.weight.grad = torch.ones(8, 3, 3, 3)
+        optimizer.step()
+    assert seen == [None] * 3
+
+
+def test_what_is_kept_beside_a_gradient_does_not_outlive_its_step() -> None:
+    model = nn.Conv2d(3, 8, 3, bias=False)
+    optimizer = attached(lambda p: torch.optim.SGD(p, lr=0.0), model)
+    beside, seen = WeakIdKeyDictionary(), []
+
+    def hook(*_):
+        seen.append(beside.get(model.weight.grad))
+        beside[model.weight.grad] = len(seen)
 
     optimizer.register_step_pre_hook(hook)
     for _ in range(3):

@@ -198,7 +198,6 @@ def entry_for(dtype: Any) -> Any:
     tag = np.empty(0, dtype)
     digest = SOURCES
 
-    @entry
     def run(address: Any) -> None:
         digest  # noqa: B018  part of what identifies the kept code
         call = carray(address, 1, CALL)[0]
@@ -229,4 +228,5 @@ def entry_for(dtype: Any) -> Any:
             )
             part = next_number(address, _PART)
 
-    return run.ctypes
+    run.__qualname__ = f"run_{tag.dtype.name}"  # each type has files of its own
+    return entry(run).ctypes

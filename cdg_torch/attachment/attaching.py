@@ -114,7 +114,7 @@ def attach(
     inplace
         Overwrite the gradients instead of keeping the raw ones: saves one copy of the selected
         gradients. After the step ``p.grad`` then holds :math:`M^{-1}g`; a second step without
-        a new backward pass would transform it again.
+        a new backward pass would transform it again. No two gradients may share memory.
     where
         ``"gradient"``: the optimizer is fed :math:`M^{-1}g`. ``"update"``: it is fed :math:`g`,
         and the displacement :math:`d` that it makes is replaced by :math:`M^{-1}d`; for

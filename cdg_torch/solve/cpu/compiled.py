@@ -6,9 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import pickle
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,9 @@ from cdg_torch.notices import say_once
 with optional():
     import numba
     from numba import njit, types
-    from numba.core.caching import FunctionCache
+    from numba.core.caching import FunctionCache, IndexDataCacheFile
     from numba.core.ccallback import CFunc
     from numba.core.runtime import rtsys
-    from numba.core.serialize import dumps
 
 
 # The ``numpy`` error model spares the test for division by zero in every row; no kernel divides by
@@ -35,8 +31,8 @@ def compiled(function: Any) -> Any:
     return njit(**OPTIONS)(function)
 
 
-class _Files:
-    """Machine code on disk: one file for each key, named after it, with a digest of what it holds.
+class _Files(IndexDataCacheFile):
+    """Machine code on disk: one file for each key, named after it, with a digest at its end.
 
     Numba's own files are numbered, and an index, written before them, says which is whose. Two
     processes that begin at once, or one that ends between the two, can leave an index that names
@@ -44,41 +40,42 @@ class _Files:
     """
 
     def __init__(self, folder: str, name: str) -> None:
+        super().__init__(folder, name, None)
         self.folder, self.name = Path(folder), name
 
-    def _path(self, key: Any) -> Path:
-        """Return the place of a key: signature, processor, and hashes of the code."""
+    def _names(self, key: Any) -> tuple[str, str]:
+        """Return the name of a key's file, and the pattern of those of other sources."""
         signature, processor, code = key
         where, what = (
             hashlib.sha256(repr(part).encode()).hexdigest()[:16]
             for part in ((numba.__version__, signature, processor), code)
         )
-        return self.folder / f"{self.name}.{where}.{what}.nbc"
+        return f"{self.name}.{where}.{what}.nbc", f"{self.name}.{where}.*.nbc"
+
+    def _dump(self, obj: Any) -> bytes:
+        data: bytes = super()._dump(obj)
+        return data + hashlib.sha256(data).digest()  # which reading the data leaves alone
 
     def load(self, key: Any) -> Any:
         """Return what was kept under a key; None if there is nothing, or it is damaged."""
+        name, _ = self._names(key)
         try:
-            kept = self._path(key).read_bytes()
+            kept = (self.folder / name).read_bytes()
         except OSError:
             return None
-        digest, data = kept[:32], kept[32:]
-        return pickle.loads(data) if hashlib.sha256(data).digest() == digest else None
+        whole = hashlib.sha256(kept[:-32]).digest() == kept[-32:]
+        return self._load_data(name) if whole else None
 
-    def save(self, key: Any, code: Any) -> None:
+    def save(self, key: Any, data: Any) -> None:
         """Keep code, whole or not at all, instead of that of older sources."""
-        path, data = self._path(key), dumps(code)
-        draft = path.with_suffix(f".{uuid.uuid4().hex[:16]}")
+        name, others = self._names(key)
         try:
-            draft.write_bytes(hashlib.sha256(data).digest() + data)
-            os.replace(draft, path)
+            self._save_data(name, data)
         except OSError as error:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
             say_once(f"the compiled CPU kernels cannot be kept in {self.folder}: {error}")
             return
-        where = path.name.split(".")[-3]
-        for older in self.folder.glob(f"{self.name}.{where}.*.nbc"):
-            if older != path:
+        for older in self.folder.glob(others):
+            if older.name != name:
                 with suppress(OSError):
                     older.unlink()
 
@@ -92,9 +89,7 @@ class _Kept(FunctionCache):
 
     def __init__(self, function: Any) -> None:
         super().__init__(function)
-        self._cache_file = _Files(  # type: ignore[assignment]
-            self.cache_path, self._impl.filename_base
-        )
+        self._cache_file = _Files(self.cache_path, self._impl.filename_base)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         rtsys.initialize(target_context)

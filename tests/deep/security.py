@@ -69,6 +69,7 @@ RULES = (
         allowed={
             "cdg_torch/lab/bench/memory.py": "this same Python, to measure the memory of a process",
             "cdg_torch/lab/bench/first_use.py": "this same Python, to time a fresh process",
+            "cdg_torch/lab/train/data/notes.py": "FluidSynth, when the task of pitch is trained",
             "cdg_theory/formal/kernel.py": "Coq, when `cdg verify --formal` asks for it",
         },
     ),

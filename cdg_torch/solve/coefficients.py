@@ -32,9 +32,18 @@ import numpy as np
 
 from cdg_theory.discrete.cholesky import cholesky_factors
 from cdg_theory.discrete.curvature import CurvatureFactors, solve_path
-from cdg_theory.discrete.sweeps import factors_of, solve_fluctuation, split_mean, sweep_factors
+from cdg_theory.discrete.sweeps import (
+    carry_backward,
+    carry_forward,
+    factors_of,
+    solve_fluctuation,
+    split_mean,
+    sweep_factors,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from cdg_theory import Metric
@@ -89,22 +98,18 @@ def kind_of(metric: Metric, n: int, *, double: bool = False) -> int:
     return SUMS if metric.fluctuation == 0 else SWEEPS
 
 
-# The sweeps of one column, row by row: Python's own numbers take a fifth of NumPy's time.
-def _forward(y: NDArray[np.float64], carry: NDArray[np.float64]) -> None:
-    values = y.tolist()
-    for i, p in enumerate(carry.tolist()):
-        values[i + 1] += p * values[i]
-    y[:] = values
+def _on_numbers(sweep: Callable[..., None]) -> Callable[..., None]:
+    """Return a sweep over one column by Python's own numbers, in a fifth of NumPy's time."""
+
+    def run(column: NDArray[np.float64], carry: NDArray[np.float64]) -> None:
+        values = column.tolist()
+        sweep(values, carry.tolist())
+        column[:] = values
+
+    return run
 
 
-def _backward(x: NDArray[np.float64], carry: NDArray[np.float64]) -> None:
-    values = x.tolist()
-    for i, p in reversed([*enumerate(carry.tolist())]):
-        values[i] += p * values[i + 1]
-    x[:] = values
-
-
-_SWEEPS = _forward, _backward
+_SWEEPS = _on_numbers(carry_forward), _on_numbers(carry_backward)
 
 
 def _after_ones(response: float, carry: float) -> float:

@@ -170,31 +170,33 @@ def test_a_kept_storage_keeps_its_numbers() -> None:
     assert not torch.equal(one, other)
 
 
-@pytest.mark.parametrize("put", ["done", "grad"])
-def test_what_is_put_on_a_gradient_does_not_outlive_its_step(put) -> None:
+class Marks:
+    """What a hook puts on a gradient, or keeps beside it."""
+
+    def __init__(self, where: str) -> None:
+        self.where, self.beside = where, WeakIdKeyDictionary()
+
+    def read(self, gradient):
+        if self.where == "beside":
+            return self.beside.get(gradient)
+        return getattr(gradient, self.where, None)
+
+    def put(self, gradient) -> None:
+        if self.where == "beside":
+            self.beside[gradient] = True
+        else:
+            setattr(gradient, self.where, torch.zeros_like(gradient))
+
+
+@pytest.mark.parametrize("where", ["done", "grad", "beside"])
+def test_what_is_put_on_a_gradient_does_not_outlive_its_step(where) -> None:
     model = nn.Conv2d(3, 8, 3, bias=False)
     optimizer = attached(lambda p: torch.optim.SGD(p, lr=0.0), model)
-    seen = []
+    marks, seen = Marks(where), []
 
     def hook(*_):
-        seen.append(getattr(model.weight.grad, put, None))
-        setattr(model.weight.grad, put, torch.zeros(8, 3, 3, 3))
-
-    optimizer.register_step_pre_hook(hook)
-    for _ in range(3):
-        model.weight.grad = torch.ones(8, 3, 3, 3)
-        optimizer.step()
-    assert seen == [None] * 3
-
-
-def test_what_is_kept_beside_a_gradient_does_not_outlive_its_step() -> None:
-    model = nn.Conv2d(3, 8, 3, bias=False)
-    optimizer = attached(lambda p: torch.optim.SGD(p, lr=0.0), model)
-    beside, seen = WeakIdKeyDictionary(), []
-
-    def hook(*_):
-        seen.append(beside.get(model.weight.grad))
-        beside[model.weight.grad] = len(seen)
+        seen.append(marks.read(model.weight.grad))
+        marks.put(model.weight.grad)
 
     optimizer.register_step_pre_hook(hook)
     for _ in range(3):

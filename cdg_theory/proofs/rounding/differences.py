@@ -125,7 +125,8 @@ def _injected(share: int = 1) -> bool:
     """Put an error into each operation, and compare with ``share`` times what it is for pairs."""
     weights = ("1/1000 0 10", "1 2/3 1/5", "0 1 3", "7 0 1/100")
     for text, n in product(weights, (2, 3, 6)):
-        run = _Run(tuple(map(Fraction, text.split())), n)  # type: ignore[arg-type]
+        beta, c, d = map(Fraction, text.split())
+        run = _Run((beta, c, d), n)
         r = np.array([Fraction(i * i % 7 - i) for i in range(n)])
         given = r, Fraction(1, 3), (Fraction(2, 7), Fraction(-3, 5))
         right = run.swept(*given, {})

@@ -211,10 +211,10 @@ class Buffers:
     ) -> tuple[Tensor, Tensor] | None:
         """Return the memory of the last results, here and there, as one tensor each.
 
-        If they are of one dtype, and lie alike. What lies between them is not theirs: any number
-        may be there.
+        They were made for the same tensors, so they lie alike; None if they are not of one dtype.
+        What lies between them is not theirs: any number may be there.
         """
         one, two = self._whole, other._whole
         if results is not self._results or others is not other._results:
             return None
-        return (one, two) if one is not None and two is not None and len(one) == len(two) else None
+        return (one, two) if one is not None and two is not None else None

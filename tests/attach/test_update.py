@@ -146,6 +146,29 @@ def test_match_norm_keeps_length_and_changes_direction(options) -> None:
         assert (raw[key].norm() / k.norm() - 1).abs() > 0.05
 
 
+@pytest.mark.parametrize("options", [{}, {"inplace": True}, {"where": "update"}], ids=str)
+@pytest.mark.parametrize("order", ["AAA", "ABBAA"])
+def test_match_norm_of_layers_of_one_size_is_each_one_s_own(order, options) -> None:
+    # Their results lie side by side, at equal distances in memory or not.
+    sizes = {"A": (4, 8), "B": (8, 4)}
+    layers = [torch.nn.Conv2d(*sizes[letter], 3, bias=False) for letter in order]
+    model, strong = torch.nn.ModuleList(layers), Metric.sobolev(5.0)
+    optimizer = unit_sgd(model)
+    cdg_torch.attach(optimizer, model, strong, match_norm=True, **options)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(3):
+        moves, before = {}, weights_of(model)
+        for place, p in enumerate(model.parameters()):
+            # Smooth and rough ones, large and small: each factor is another.
+            g = torch.randn(p.shape, generator=generator)
+            p.grad = 4.0**place * (g if (place + step) % 2 else g.cumsum(0))
+            k = riemannian_gradient(p.grad, strong)
+            moves[place] = k * (p.grad.norm() / k.norm())
+        optimizer.step()
+        for (place, p), old in zip(enumerate(model.parameters()), before, strict=True):
+            close(old - p.detach(), moves[place], old)
+
+
 def test_match_norm_of_a_zero_gradient_is_zero() -> None:
     model, optimizer, _ = attached_network(unit_sgd, match_norm=True)
     for p in model.parameters():

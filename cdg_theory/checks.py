@@ -107,12 +107,11 @@ def channel_count(n: object) -> int:
     ValueError
         If ``n`` < 1.
     """
-    msg = f"n, the number of output channels, must be an integer, got {described(n)}"
-    if isinstance(n, bool):
-        raise TypeError(msg)
     try:
-        count = operator.index(n)  # type: ignore[arg-type]  # operator.index is the check
+        # A bool would pass for an index.
+        count = operator.index(None if isinstance(n, bool) else n)  # type: ignore[arg-type]
     except (TypeError, RuntimeError):  # torch's own complaint is the other one
+        msg = f"n, the number of output channels, must be an integer, got {described(n)}"
         raise TypeError(msg) from None
     if count < 1:
         msg = f"n, the number of output channels, must be >= 1, got {count}"

@@ -7,7 +7,8 @@ any more, as with torch's own allocator on a GPU. An optimizer that keeps a grad
 numbers.
 
 A small tensor costs more to make than to fill. If nothing else refers to any of the last results,
-and the next ones are to be like them, they serve again themselves.
+and the next ones are to be like them, they serve again themselves. Private ones, which no code but
+this package's ever sees, need not be asked for that.
 """
 
 from __future__ import annotations
@@ -71,6 +72,21 @@ def _empty_like(tensor: Any) -> Any:
     return found
 
 
+def _side_by_side(lengths: Sequence[int]) -> tuple[list[int], int]:
+    """Return where to put so many bytes each, and how many there are in all.
+
+    Those of one length lie next to each other, so that they can be treated as one tensor, and the
+    first of them begins at a cache line.
+    """
+    starts, end, last = [0] * len(lengths), 0, -1
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if lengths[i] != last:
+            end = -(-end // CACHE_LINE) * CACHE_LINE
+        starts[i], last = end, lengths[i]
+        end += last
+    return starts, end
+
+
 def _uses(storage: torch.UntypedStorage) -> int:
     """Return how many tensors and others refer to a storage."""
     count: int = torch._C._storage_Use_Count(storage._cdata)
@@ -92,9 +108,13 @@ def _call(reference: weakref.WeakMethod[Any], block: NDArray[np.uint8]) -> None:
 
 
 class Buffers:
-    """The last results, and at most one block that is not in use, for the next :meth:`like`."""
+    """The last results, and at most one block that is not in use, for the next :meth:`like`.
 
-    def __init__(self) -> None:
+    ``private``: nobody else can ever have any of the results.
+    """
+
+    def __init__(self, *, private: bool = False) -> None:
+        self._private = private
         self._block: NDArray[np.uint8] | None = None
         self._results: tuple[Any, ...] = ()
         self._wanted: Likeness | None = None  # what they were to be like
@@ -120,11 +140,10 @@ class Buffers:
     def _take_back(self, block: NDArray[np.uint8]) -> None:
         self._block = block
 
-    def _serve_again(self, tensors: Sequence[Tensor], known: Likeness | None) -> bool:
-        """Whether the last results are like these tensors, and nobody else has any of them."""
+    def _are_ours(self) -> bool:
+        """Whether nobody else has any of the last results, and they are as they were made."""
         return (
-            self._wanted is not None
-            and self._found is not None
+            self._found is not None
             and self._storage is not None
             and _uses(self._storage) == self._uses
             and sys.getrefcount(self._storage) == self._owners
@@ -135,9 +154,18 @@ class Buffers:
             and all([k.grad is None for k in self._results])
             and max(map(sys.getrefcount, self._results)) == _ALONE
             and (_python_knows() or max([k._use_count() for k in self._results]) == 1)
-            and (known is self._wanted or self._wanted.holds(tensors))
             and self._found.holds(self._results)
         )
+
+    def _serve_again(self, tensors: Sequence[Tensor], known: Likeness | None) -> bool:
+        """Whether the last results are like these tensors, and nobody else has any of them."""
+        if self._wanted is None or not (self._private or self._are_ours()):
+            return False
+        if known is not self._wanted:
+            if not self._wanted.holds(tensors):
+                return False
+            self._wanted = known or self._wanted  # two likenesses of the same
+        return True
 
     def like(self, tensors: Sequence[Tensor], known: Likeness | None = None) -> tuple[Tensor, ...]:
         """Return an uninitialised tensor for each, as ``torch.empty_like`` does.
@@ -149,17 +177,12 @@ class Buffers:
         if self._serve_again(tensors, known):
             return self._results
         self._results, self._storage, self._whole, self._rows = (), None, None, (None, [])
+        self._wanted = None
         lengths = [tensor.numel() * tensor.itemsize if _fits(tensor) else 0 for tensor in tensors]
-        # Those of one length lie side by side, so that they can be treated as one tensor.
-        order = np.argsort(lengths, kind="stable")
-        starts = np.zeros(len(lengths), np.int64)
-        starts[order[1:]] = np.cumsum(-(-np.array(lengths)[order] // CACHE_LINE) * CACHE_LINE)[:-1]
-        size = max(
-            (start + n for start, n in zip(starts.tolist(), lengths, strict=True)), default=0
-        )
+        starts, size = _side_by_side(lengths)
         storage = self._lease(size) if size else None
         made = []
-        for tensor, length, start in zip(tensors, lengths, starts.tolist(), strict=True):
+        for tensor, length, start in zip(tensors, lengths, starts, strict=True):
             if storage is None or length == 0:
                 made.append(_empty_like(tensor))
                 continue
@@ -181,14 +204,14 @@ class Buffers:
 
     def addresses(self, results: Sequence[Tensor]) -> NDArray[np.int64] | None:
         """Return where the last results lie, if these are they, and are to serve again."""
-        return self._addresses if results is self._results else None
+        return self._addresses if results and results is self._results else None
 
     def rows(self, results: Sequence[Tensor], groups: Sequence[list[int]]) -> list[Tensor | None]:
         """Return those of each group as the rows of one tensor, of the last results.
 
         If they lie at equal distances in memory; the order of a row's numbers is whatever it is.
         """
-        if results is not self._results:
+        if not results or results is not self._results:
             return [None] * len(groups)
         if self._rows[0] is not groups:
             self._rows = groups, [*map(self._as_rows, groups)]

@@ -14,7 +14,8 @@ from cdg_torch.attachment.buffers import Buffers
 from cdg_torch.attachment.copies import attachment_of, uninstall
 from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.report import Report, make_report
-from cdg_torch.attachment.step import check_served, in_metric, transform_gradients
+from cdg_torch.attachment.step import transform_gradients
+from cdg_torch.attachment.transform import check_served, in_metric
 from cdg_torch.checkpoints import saved_metrics
 from cdg_torch.devices import widened
 from cdg_torch.initialisation import match_weights

@@ -9,14 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cdg_torch.attachment.lists import Tensors, are_plain
+from cdg_torch.attachment.lists import Places, Rows, Tensors, are_plain, gather
 
-# Smaller ones are cheaper to copy together than to treat one by one.
+# Numbers. Smaller ones are cheaper to copy together than to treat one by one.
 SMALL = 1 << 15
-
-Places = list[list[int]]
-# Those of each group as the rows of one tensor, where they lie at equal distances in memory.
-Rows = Sequence[Tensor | None]
 
 
 def alike(tensors: Tensors) -> Places:
@@ -42,9 +38,22 @@ def _norms(tensors: Tensors, group: Sequence[int], rows: Tensor | None) -> Tenso
     return torch.linalg.vector_norm(rows, dim=1, dtype=dtype)
 
 
-def norms_of(tensors: Tensors, places: Places, rows: Rows) -> list[Tensor]:
-    """Return the Euclidean norms of the tensors, of all that are alike at once."""
+def norms_of(tensors: Tensors, places: Places, rows: Rows, *, apart: bool = False) -> list[Tensor]:
+    """Return the Euclidean norms of the tensors, of all that are alike at once.
+
+    ``rows`` are those of the tensors, or, if ``apart``, memory into which they may be copied.
+    """
+    if apart:
+        rows = [
+            one if gather(tensors, group, one) else None
+            for group, one in zip(places, rows, strict=True)
+        ]
     return [_norms(tensors, group, one) for group, one in zip(places, rows, strict=True)]
+
+
+def _factors(norms: Tensor, own: Tensor) -> Tensor:
+    ratio = norms / own
+    return torch.where((ratio > 0) & (ratio < math.inf), ratio, 1.0)
 
 
 def match_norms(results: Tensors, norms: Sequence[Tensor], places: Places, rows: Rows) -> Tensors:
@@ -54,11 +63,16 @@ def match_norms(results: Tensors, norms: Sequence[Tensor], places: Places, rows:
     of its other columns. No number leaves the device.
     """
     matched = results
-    for group, wanted, one in zip(places, norms, rows, strict=True):
+    own = norms_of(results, places, rows)
+    kinds = {(norm.dtype, norm.device) for norm in own}
+    if len(own) > 1 and len(kinds) == 1 and not torch.is_grad_enabled():
+        sizes = [len(group) for group in places]
+        factors = torch.split(_factors(torch.hstack([*norms]), torch.hstack(own)), sizes)
+    else:
+        factors = tuple(map(_factors, norms, own))
+    for group, factor, one in zip(places, factors, rows, strict=True):
         first = results[group[0]]
-        ratio = wanted / _norms(results, group, one)
-        usable = (ratio > 0) & (ratio < math.inf)
-        factor = torch.where(usable, ratio, 1.0).to(first.real.dtype)
+        factor = factor.to(first.real.dtype)
         if one is not None:
             one.mul_(factor[:, None])
         elif len(group) > 1:

@@ -35,17 +35,24 @@ from cdg_torch.attachment.decay import (
     steps_as_torch,
 )
 from cdg_torch.attachment.guard import Guard, lifted
-from cdg_torch.attachment.held import Acting, Entry
+from cdg_torch.attachment.held import Acting
 from cdg_torch.attachment.hooks import hooks_on_raw_gradients
-from cdg_torch.attachment.lists import Tensors, are_plain, multiply_, subtract_
-from cdg_torch.attachment.norms import Places, alike, match_norms, norms_of
+from cdg_torch.attachment.lists import (
+    Places,
+    Tensors,
+    are_plain,
+    copy_alike,
+    multiply_,
+    subtract_,
+    subtract_alike,
+)
+from cdg_torch.attachment.norms import alike, match_norms, norms_of
 from cdg_torch.attachment.refusals import check_gradients
 from cdg_torch.attachment.selection import Selection
 from cdg_torch.attachment.statistics import Statistics
 from cdg_torch.attachment.swaps import Swaps
-from cdg_torch.checks import check_tensor, is_dtensor
-from cdg_torch.gradient import riemannian_gradient, write_gradients
-from cdg_torch.solve import Job, Planned
+from cdg_torch.attachment.transform import check_served, in_memory, in_metric
+from cdg_torch.solve import Planned
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -66,9 +73,13 @@ class Options:
 
 
 class Routine(NamedTuple):
-    """What was transformed in the last step, and how."""
+    """What was transformed in the last step, and how.
+
+    ``moves`` are the displacements, in memory that nobody else has and that serves again.
+    """
 
     acting: Acting
+    moves: Tensors | None
     rules: list[Metric | None]
     planned: Planned
     places: Places
@@ -115,7 +126,9 @@ class Attachment:
 
     def forget(self) -> None:
         """Forget the last step, and give its memory back."""
-        self.buffers, self.copies = Buffers(), Buffers()
+        # Of displacements and what becomes of them, nobody outside sees anything.
+        self.buffers = Buffers(private=self.options.where == "update")
+        self.copies = Buffers(private=True)
         self.routine = None
 
     # A copy brings model, rules and options; the rest belongs to one optimizer.
@@ -300,8 +313,13 @@ def save(attachment: Attachment, optimizer: Optimizer, *, with_gradient: bool) -
         if torch.is_grad_enabled() or not are_plain(acting.parameters):
             before: Tensors = [p.clone() for p in acting.parameters]
         else:
-            before = attachment.copies.like(acting.parameters)
-            torch._foreach_copy_(before, acting.parameters)
+            copies, routine = attachment.copies, attachment.routine
+            before = copies.like(acting.parameters)
+            if routine is not None and before is routine.moves:
+                rows = copies.rows(before, routine.places)
+                copy_alike(acting.parameters, routine.places, before, rows)
+            else:
+                torch._foreach_copy_(before, acting.parameters)
     return Saved(acting, before, kept)
 
 
@@ -323,7 +341,7 @@ def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved
                 if isinstance(c, Tensor) or c != 1:
                     pairs = zip(moves, acting.groups, strict=True)
                     multiply_([w for w, group in pairs if id(group) == key], c)
-            subtract_(moves, parameters)
+            _subtract_weights(attachment, moves, parameters)
         planned = known_plan(attachment, acting, moves)
         results = transformed(attachment, acting, moves, "update", planned)
         if options.stats:
@@ -341,13 +359,26 @@ def transform_updates(attachment: Attachment, optimizer: Optimizer, saved: Saved
         subtract_(parameters, results)
 
 
+def _subtract_weights(attachment: Attachment, moves: Tensors, parameters: Tensors) -> None:
+    buffers, copies, routine = attachment.buffers, attachment.copies, attachment.routine
+    if routine is None or moves is not routine.moves:
+        subtract_(moves, parameters)
+        return
+    # What the results will fill is free until then.
+    room = buffers.rows(buffers.like(moves, routine.planned.grads), routine.places)
+    rows = copies.rows(moves, routine.places)
+    subtract_alike(moves, parameters, routine.places, rows, room)
+
+
 def known_plan(attachment: Attachment, acting: Acting, tensors: Sequence[Tensor]) -> Planned | None:
     """Return the plan of the last step, if these are the same parameters and tensors like those.
 
     Metrics may be others.
     """
     routine = attachment.routine
-    if routine is None or routine.acting is not acting or not routine.planned.serves(tensors):
+    if routine is None or routine.acting is not acting:
+        return None
+    if not routine.planned.serves(tensors, alike=tensors is routine.moves):
         return None
     rules = [rule.metric for rule in attachment.selection.rules]
     if rules == routine.rules:
@@ -374,21 +405,23 @@ def transformed(
 
     A result has the norm of its tensor, if that was asked for.
     """
-    buffers = None if inplace else attachment.buffers
-    known = planned is not None and not torch.is_grad_enabled()
-    places: Places = []
+    buffers, matched = None if inplace else attachment.buffers, attachment.options.match_norm
+    routine = None if torch.is_grad_enabled() else attachment.routine
     norms: list[Tensor] = []
-    if attachment.options.match_norm:
-        places = attachment.routine.places if known and attachment.routine else alike(tensors)
-        norms = norms_of(tensors, places, attachment.copies.rows(tensors, places))
-    if planned is not None and known:
+    if planned is not None and routine is not None:
+        places = routine.places
+        results = tensors if buffers is None else buffers.like(tensors, planned.grads)
+        if matched:
+            norms = _known_norms(attachment, tensors, results, places)
         if buffers is None:
-            results = tensors
             planned.plan.run(tensors, tensors)
         else:
-            results = buffers.like(tensors, planned.grads)
-            planned.plan.run(results, tensors, buffers.addresses(results))
+            lie = attachment.copies.addresses(tensors), buffers.addresses(results)
+            planned.plan.run(results, tensors, *lie)
     else:
+        places = alike(tensors)
+        if matched:
+            norms = norms_of(tensors, places, [None] * len(places))
         metrics = attachment.selection.metrics_of(acting)
         results, jobs = in_metric(acting, metrics, tensors, noun, buffers)
         # What is a job as it is, and all of it.
@@ -396,71 +429,18 @@ def transformed(
             planned = Planned.of(jobs)
             rules = [rule.metric for rule in attachment.selection.rules]
             if planned is not None:
-                attachment.routine = Routine(acting, rules, planned, places)
-    if not places:
+                # Kept from step to step only if the memory is.
+                moves = None if attachment.copies.addresses(tensors) is None else tensors
+                attachment.routine = Routine(acting, moves, rules, planned, places)
+    if not matched:
         return results
     return match_norms(results, norms, places, attachment.buffers.rows(results, places))
 
 
-def in_metric(
-    acting: Acting,
-    metrics: Sequence[Metric],
-    tensors: Sequence[Tensor],
-    noun: str,
-    buffers: Buffers | None,
-) -> tuple[Tensors, list[Job]]:
-    """Return M⁻¹t of every tensor t: dense, complex or sharded, each in its own layout.
-
-    ``buffers`` gives the memory; without, the tensors are overwritten. Where autograd records, it
-    sees the transform, and refuses sharded tensors with a history. Beside the results: the jobs
-    that were done for all tensors but these.
-    """
-    tensors = list(map(in_memory, tensors))
-    each = [*zip(tensors, metrics, acting.entries, strict=True)]
-    recorded = torch.is_grad_enabled()
-    if recorded:
-        outs: Tensors = [
-            torch.empty_like(t) if is_dtensor(t) else _in_graph(t, m, e) for t, m, e in each
-        ]
-    else:
-        outs = tensors if buffers is None else buffers.like(tensors)
-    whole: list[Job] = []
-    sharded: list[Job] = []
-    names = []
-    for out, (t, metric, entry) in zip(outs, each, strict=True):
-        if is_dtensor(t):
-            sharded.append(Job(out, t, metric, entry.dim, entry.groups))
-            names.append(f"the {noun} of {entry.name}")
-        elif not recorded:
-            whole.append(Job(_real(out), _real(t), metric, entry.dim, entry.groups))
-    if sharded:
-        # Here, because torch.distributed.tensor is slow to import.
-        from cdg_torch.sharded import write_sharded_gradients
-
-        write_sharded_gradients(sharded, names)
-    write_gradients(whole)
-    return outs, [] if sharded else whole
-
-
-def _in_graph(tensor: Tensor, metric: Metric, entry: Entry) -> Tensor:
-    out = riemannian_gradient(_real(tensor), metric, dim=entry.dim, groups=entry.groups)
-    return torch.view_as_complex(out) if tensor.is_complex() else out
-
-
-def check_served(tensor: Tensor, name: str) -> None:
-    """Refuse what is sparse or of a dtype that is not served; a sharded one is checked later."""
-    if not is_dtensor(tensor):
-        check_tensor(_real(tensor), name)
-
-
-def in_memory(tensor: Tensor) -> Tensor:
-    """Return the tensor with the conjugation or negation done that torch has put off."""
-    late = tensor.is_conj() or tensor.is_neg()
-    return tensor.resolve_conj().resolve_neg() if late else tensor
-
-
-def _real(tensor: Tensor) -> Tensor:
-    # M is real: it acts on real and imaginary parts alike, and the new axis comes last.
-    tensor = in_memory(tensor)
-    dense = tensor.is_complex() and tensor.layout is torch.strided and not is_dtensor(tensor)
-    return torch.view_as_real(tensor) if dense else tensor
+def _known_norms(
+    attachment: Attachment, tensors: Tensors, results: Tensors, places: Places
+) -> list[Tensor]:
+    """Return the norms of tensors; until they are transformed, the results' memory is free."""
+    if attachment.options.where == "update":
+        return norms_of(tensors, places, attachment.copies.rows(tensors, places))
+    return norms_of(tensors, places, attachment.buffers.rows(results, places), apart=True)

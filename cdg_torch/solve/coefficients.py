@@ -136,32 +136,32 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
         return Coefficients(kind, _pair_values(metric, n, double=double))
 
     factors = sweep_factors(metric, n)
-    cyclic = factors.flux is not None
-    fixed = [metric.mean, metric.stiffness(n), float(cyclic), 0.0]
-    before = np.concatenate([[1.0], factors.carry])
-    after = np.concatenate([factors.carry, [1.0]])
+    carry, gain, flux = factors.carry, factors.gain, factors.flux
+    fixed = (metric.mean, metric.stiffness(n), flux is not None, 0.0)
     if double:
-        flux = np.zeros(n) if factors.flux is None else factors.flux
-        own = (before, after, factors.gain, factors.closure, flux)
-        return Coefficients(kind, np.concatenate([fixed, *own]))
+        own = (gain, factors.closure, np.zeros(n) if flux is None else flux)
+        return Coefficients(kind, np.concatenate([fixed, (1.0,), carry, carry, (1.0,), *own]))
 
     one_hot = np.zeros(n)
     one_hot[-1] = 1.0
     # Only the part of mean zero: beside large weights, the rounding error of one_hot's mean, 1e-17,
     # would be more than w itself.
     end = solve_fluctuation(split_mean(one_hot)[1], factors, _SWEEPS)
-    start = np.zeros(n) if factors.flux is None else -np.cumsum(factors.flux)[::-1]
-    # r has mean zero, so a constant is free: without it, g serves as well as r.
-    start -= start.mean()
+    start = np.zeros(n)
+    if flux is not None:
+        # r has mean zero, so a constant is free: without it, g serves as well as r.
+        start = -np.cumsum(flux)[::-1]
+        start -= start.mean()
     if kind == SUMS:
         return Coefficients(kind, np.concatenate([fixed, end, start]))
 
-    gain = factors.gain.copy()
-    gain[-1] = 0.0  # the last value is known: nothing is added to it
-    response = np.array([*accumulate(before[:-1].tolist(), _after_ones, initial=0.0)])
-    homogeneous = np.cumprod(np.append(1.0, before[:-1]))
-    arrays = (end, start, before, after, gain, response, homogeneous)
-    return Coefficients(kind, np.concatenate([fixed, *arrays]))
+    # Before row 0 the sweep has made nothing, before row 1 what row 0 hands on.
+    response = [*accumulate((1.0, *carry[:-1].tolist()), _after_ones, initial=0.0)]
+    homogeneous = (1.0, 1.0), np.cumprod(carry[:-1])
+    # The last value is known: nothing is added to it.
+    around = ((1.0,), carry, carry, (1.0,), gain[:-1], (0.0,))
+    arrays = (fixed, end, start, *around, response, *homogeneous)
+    return Coefficients(kind, np.concatenate(arrays))
 
 
 def pair_matrices(factors: CurvatureFactors) -> NDArray[np.float64]:

@@ -186,26 +186,31 @@ class Plan:
         self,
         outs: Sequence[Tensor],
         grads: Sequence[Tensor],
+        sources: NDArray[np.int64] | None = None,
         places: NDArray[np.int64] | None = None,
     ) -> None:
         """Write M⁻¹g of every gradient, for a list with the signature that this was made for.
 
-        ``places`` is where the results lie, if they are buffers that nobody else has: then no
-        write to them need be counted.
+        ``sources`` and ``places`` are where gradients and results lie, if they are buffers that
+        nobody else has: then no write to the results need be counted.
 
         Raises
         ------
         WithoutMemoryError
             If kernels would have to read or write a tensor that has no memory; nothing is written.
         """
-        sources = self._addresses(grads)
+        if sources is None:
+            sources = self._addresses(grads)
         in_place = outs is grads or all(map(is_, outs, grads))
         shared = places is None
         if places is None:
             places = sources if in_place else self._addresses(outs)
         for i in self.moved:
             outs[i].copy_(grads[i])
-            sources[i] = places[i]
+        if self.moved:
+            moved = [*self.moved]
+            sources = sources.copy()
+            sources[moved] = places[moved]
         for i, metric, dim, groups in self.by_reference:
             k = solve_gram(to_rows(grads[i], dim, groups), metric)
             outs[i].copy_(from_rows(k, dim))
@@ -385,9 +390,12 @@ class Planned:
         under = signature.backend, signature.threads
         return cls(Likeness(grads), kept_plan(signature), under)
 
-    def serves(self, grads: Sequence[Tensor]) -> bool:
-        """Whether these gradients are what this plan was made for."""
-        return self.grads.holds(grads) and self.under == (forced(), torch.get_num_threads())
+    def serves(self, grads: Sequence[Tensor], *, alike: bool = False) -> bool:
+        """Whether these gradients, known to be ``alike`` or not, are what this plan is for."""
+        return (alike or self.grads.holds(grads)) and self.under == (
+            forced(),
+            torch.get_num_threads(),
+        )
 
     def revalued(self, follows: Mapping[Metric, Metric]) -> Planned | None:
         """Return the same, each metric replaced; None if the plan has to be made anew."""

@@ -115,6 +115,24 @@ def test_calls_do_not_grow_with_the_tensors(kind, others, schedule, monkeypatch)
     assert len(made) == 4
 
 
+# Passes over all tensors: torch's guards, copies, differences, and gathers of those that are alike.
+PASSES = {
+    "plain": {"check": 2},
+    "inplace": {"check": 1},
+    "match_norm": {"check": 2, "stack": 2},
+    "update": {"check": 1, "stack": 4, "_foreach_sub_": 1},
+}
+
+
+@pytest.mark.parametrize("schedule", [False, True], ids=["", "schedule"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_passes_over_all_tensors(kind, schedule) -> None:
+    found = third_step(FEW, nothing_more, KINDS[kind], schedule=schedule)
+    found.subtract(third_step(FEW, nothing_more, None))
+    names = {"check", "stack"} | {name for name in found if name.startswith("_foreach")}
+    assert {name: found[name] for name in names if found[name]} == PASSES[kind]
+
+
 def test_another_models_parameters_cost_no_call() -> None:
     def more(count):
         return lambda _, parameters: parameters.extend(

@@ -61,8 +61,9 @@ class SweepBlocks:
     ``down``     (mq, mq)             the sweep down, over the last rows
     ``first``    (m, q, b+q)          the first row of x, of loads and of Y
     ``up``       (mq, mq)             the sweep up, over the first rows
-    ``inner``    (m, b+q-1, b+2q)     the first of each row's q numbers in x, of loads, Y
-                                      and X; for pairs also the sum of the second ones
+    ``inner``    (m, b, b+2q)         the first of each row's q numbers in x, of loads, Y
+                                      and X
+    ``second``   (q-1, m(b+2q))       the sum of the second ones over all rows
     ===========  ===================  ==================================================
     """
 
@@ -72,6 +73,7 @@ class SweepBlocks:
     first: Any
     up: Any
     inner: Any
+    second: Any
 
 
 def chained(carry: NDArray[Any]) -> NDArray[Any]:
@@ -130,26 +132,27 @@ def sweep_blocks_of(carry: NDArray[Any], gain: NDArray[Any], size: int) -> Sweep
     of_x = U[:, :, -q:] @ leaving
     whole = np.concatenate([loads, of_y, of_x], axis=2)
     down = T[:, -q:, :q] @ entering
-    levels = whole[:, ::q]
-    if q == 2:
-        levels = np.concatenate([levels, whole[:, 1::2].sum(axis=1, keepdims=True)], axis=1)
+    numbers = [whole[:, i::q] for i in range(q)]
     return SweepBlocks(
         reach=T[:, -q:, q - 1 :: q],
         through=down[0],
         down=chained(down[None, 1:])[0],
         first=whole[:, :q, : size + q],
         up=_chained_up(of_x[None, :-1, :q])[0],
-        inner=levels,
+        inner=numbers[0],
+        second=np.array([each.sum(axis=1).ravel() for each in numbers[1:]]),
     )
 
 
-def sweep_blocks(buffer: Any, start: Any, blocks: SweepBlocks) -> tuple[Any, Any]:
-    """Return both sweeps of the loads in ``buffer``, and the q numbers of the first row.
+def sweep_blocks(buffer: Any, start: Any, blocks: SweepBlocks) -> tuple[Any, Any, Any]:
+    """Return both sweeps of the loads in ``buffer``: the first of each row's q numbers.
+
+    And the sums over the rows of the others, (q−1, columns), and the q numbers of the first row.
 
     ``buffer`` is (m, b+2q, columns): the loads, then room for Y and X. ``start`` is added to what
     the first row is loaded with, all its q numbers; None for none.
 
-    The result is (m, b+q−1, columns), as :class:`SweepBlocks` says of ``inner``.
+    The first result is (m, b, columns).
     """
     count, q, size = blocks.reach.shape
     ends = blocks.reach @ buffer[:, :size]
@@ -163,4 +166,5 @@ def sweep_blocks(buffer: Any, start: Any, blocks: SweepBlocks) -> tuple[Any, Any
     up = (blocks.up @ firsts.reshape(count * q, -1)).reshape(firsts.shape)
     buffer[:-1, size + q :] = up[1:]
     buffer[-1, size + q :] = 0
-    return blocks.inner @ buffer, up[0]
+    seconds = blocks.second @ buffer.reshape(-1, buffer.shape[-1]) if q == 2 else up[0, :0]
+    return blocks.inner @ buffer, seconds, up[0]

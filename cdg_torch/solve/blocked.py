@@ -51,18 +51,22 @@ class Blocks:
     field         shape         meaning
     ============  ============  ==========================================================
     ``sweeps``                  the products
-    ``start``     (q, mb)       what the sweep down starts from, of the loads (cycle only)
-    ``closure``   (mb, q)       the levels of the solution that is taken off
-    ``cycle``                   of pairs on the cycle: that solution in the first row and in
-                                the last (2, 2 each), what turns a missing flux into that over
-                                the seam (2, 2), and the levels that it causes (mb, 2)
+    ``ones``      (1, m(b+2q))  of every row: what sums the loads in the buffer of the sweeps
+    ``start``     (q, m(b+2q))  what the sweep down starts from, of the loads (cycle only)
+    ``closure``   (mb, q+1)     the levels of the solution that is taken off, and of the mean;
+                                of pairs on the cycle also what a flux over the seam causes
+                                (two more, before the mean's)
+    ``cycle``     (2, 2) each   of pairs on the cycle: the solution that is taken off in the
+                                first row and in the last, and what turns a missing flux into
+                                that over the seam
     ============  ============  ==========================================================
     """
 
     sweeps: SweepBlocks
+    ones: Tensor
     start: Tensor | None
     closure: Tensor
-    cycle: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+    cycle: tuple[Tensor, Tensor, Tensor] | None = None
 
 
 def _blocks(metric: Metric, n: int, device: torch.device) -> Blocks:
@@ -77,8 +81,13 @@ def _make(metric: Metric, n: int, device: torch.device) -> Blocks:
     def tensor(array: NDArray[Any]) -> Tensor:
         return torch.tensor(np.ascontiguousarray(array), dtype=torch.float64, device=device)
 
-    def filled(array: NDArray[Any]) -> Tensor:
-        return tensor(np.pad(array, [(0, rows - n), (0, 0)]))
+    def of_loads(array: NDArray[Any]) -> Tensor:
+        """Return weights of n rows as weights of the buffer: 0 for all that is no load."""
+        filled = np.pad(array, [(0, 0), (0, rows - n)]).reshape(len(array), -1, size)
+        return tensor(np.pad(filled, [(0, 0), (0, 0), (0, 2 * q)]).reshape(len(array), -1))
+
+    def closing(*columns: NDArray[Any]) -> Tensor:
+        return tensor(np.pad(np.vstack([*columns, np.ones(n)]).T, [(0, rows - n), (0, 0)]))
 
     def products(carry: NDArray[Any], gain: NDArray[Any]) -> SweepBlocks:
         own = sweep_blocks_of(carry, gain, size)
@@ -89,22 +98,23 @@ def _make(metric: Metric, n: int, device: torch.device) -> Blocks:
 
     known = sweeps.factors_of(metric, n)
     assert known is not None
+    q = 2 if isinstance(known, CurvatureFactors) else 1
+    ones = of_loads(np.ones((1, n)))
     if not isinstance(known, CurvatureFactors):
         carry, gain = known.carry.reshape(-1, 1, 1), known.gain.reshape(-1, 1, 1)
-        start = None if known.flux is None else filled(-np.cumsum(known.flux)[::-1, None]).T
-        return Blocks(products(carry, gain), start, filled(known.closure[:, None]))
+        start = None if known.flux is None else of_loads(-np.cumsum(known.flux)[None, ::-1])
+        return Blocks(products(carry, gain), ones, start, closing(known.closure))
 
     carry = pair_matrices(known)
     gain = np.concatenate([carry, np.zeros((1, 2, 2))])
     closure = element_matrix(known.ring, known.closure)
     own = products(carry, gain)
     if known.seam is None:
-        return Blocks(own, None, filled(closure[0].T))
+        return Blocks(own, ones, None, closing(closure[0]))
     response, release = (element_matrix(known.ring, e) for e in (known.seam, known.release))
-    start = filled(-(release @ response[:, 1]).T).T
-    first, last = tensor(closure[..., 0]), tensor(closure[..., -1])
-    cycle = (first, last, tensor(release), filled(response[0].T))
-    return Blocks(own, start, filled(closure[0].T), cycle)
+    cycle = tensor(closure[..., 0]), tensor(closure[..., -1]), tensor(release)
+    start = of_loads(-(release @ response[:, 1]))
+    return Blocks(own, ones, start, closing(closure[0], response[0]), cycle)
 
 
 _kept, _kept_of_long = lru_cache(maxsize=64)(_make), lru_cache(maxsize=2)(_make)
@@ -115,53 +125,44 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
     n, columns = g.shape
     if metric.derivative_order == 0:
         wide = g.to(torch.float64, copy=True)
-        level = _off_mean(wide[None], n) / metric.mean
-        return torch.addcdiv(level, wide, wide.new_full((), metric.fluctuation))
+        level = _off_mean(wide, wide, wide.new_ones(1, n), n) / metric.mean
+        return torch.addcdiv(level, wide, wide.new_full((), metric.fluctuation), out=wide)
     blocks = _blocks(metric, n, g.device)
     count, q, size = blocks.sweeps.reach.shape
     buffer = g.new_empty(count, size + 2 * q, columns, dtype=torch.float64)
+    flat = buffer.view(-1, columns)
+    buffer[:, size:] = 0  # what has weight 0 in a sum must be a number
     whole, over = divmod(n, size)
     buffer[:whole, :size] = g[: whole * size].view(whole, size, columns)
     loads, beyond = buffer[:, :size], None
     if over:
         buffer[-1, :over] = g[whole * size :]
         beyond = buffer[-1, over:size].zero_()
-    level = _off_mean(loads, n, beyond) / metric.mean
-    start = None
-    if blocks.start is not None:
-        weights = blocks.start.view(q, count, 1, size).transpose(0, 1)
-        start = (weights @ loads[:, None]).sum(0).view(q, columns)
-    x, first = sweep_blocks(buffer, start, blocks.sweeps)
-    sums = [_sum(x[:, :size])]
-    if q == 2:
-        sums.append(x[:, size].sum(0))
-    off = -torch.stack(sums)
-    weights, parts = blocks.closure, off
+    level = _off_mean(loads, flat, blocks.ones, n, beyond) / metric.mean
+    start = None if blocks.start is None else blocks.start @ flat
+    segments, seconds, first = sweep_blocks(buffer, start, blocks.sweeps)
+    x = segments.view(-1, columns)
+    # Sums as products: over axes that do not lie side by side they take many times as long.
+    off = -torch.cat([x.new_ones(1, len(x)) @ x, seconds])
+    parts = [off, level]
     if blocks.cycle is not None and start is not None:
-        at_first, at_last, release, seam = blocks.cycle
+        at_first, at_last, release = blocks.cycle
         # The path's solution is 0 in its last row, until the sums come off.
         flows = (at_last @ off) - (first + at_first @ off)
-        weights, parts = torch.cat([weights, seam], 1), torch.cat([off, release @ (flows - start)])
-    weights = torch.cat([weights, torch.ones_like(weights[:, :1])], 1)
-    parts = torch.cat([parts, level[None]])
-    return (
-        x[:, :size]
-        .baddbmm_(weights.view(count, size, -1), parts.expand(count, *parts.shape))
-        .reshape(-1, columns)[:n]
-    )
+        parts.insert(1, release @ (flows - start))
+    return x.addmm_(blocks.closure, torch.cat(parts))[:n]
 
 
-def _sum(rows: Tensor) -> Tensor:
-    """Return the sum of the rows of every segment, (m, b, columns)."""
-    # As a product: a sum over two axes that do not lie side by side takes eight times as long.
-    return (rows.new_ones(len(rows), 1, rows.shape[1]) @ rows).sum(0)[0]
+def _off_mean(
+    rows: Tensor, flat: Tensor, ones: Tensor, n: int, beyond: Tensor | None = None
+) -> Tensor:
+    """Take the mean of n rows off, twice, and return it; the rows beyond are 0 and stay so.
 
-
-def _off_mean(rows: Tensor, n: int, beyond: Tensor | None = None) -> Tensor:
-    """Take the mean of n rows off, twice, and return it; the rows beyond are 0 and stay so."""
+    ``ones @ flat`` sums the rows.
+    """
     means = []
     for _ in range(2):
-        means.append(_sum(rows) / n)
+        means.append((ones @ flat) / n)
         rows -= means[-1]
         if beyond is not None:
             beyond.zero_()

@@ -16,8 +16,9 @@ FIRST, SECOND = Metric.sobolev(0.5), Metric.sobolev(3.0)
 def network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 16, 3, groups=2), nn.Linear(16, 4)
-    )
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 16, 3, groups=2), nn.Linear(16, 4),
+        nn.Conv2d(3, 8, 3), nn.Conv2d(3, 8, 3),  # treated together with the first
+    )  # fmt: skip
 
 
 def attached(model, metrics=(FIRST, FIRST), **options):
@@ -166,7 +167,7 @@ def test_an_override_of_the_backend_is_obeyed(monkeypatch) -> None:
     )
     with cdg_torch.backend("reference"):
         optimizer.step()
-    assert len(served) == 2
+    assert len(served) == 4
 
 
 class Sharing(torch.optim.SGD):

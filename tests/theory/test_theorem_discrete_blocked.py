@@ -19,7 +19,7 @@ def _without(field):
 test_mutant_is_refused = refusals(
     *(
         ("T5.blocked", "sweep_blocks_of", _without(field))
-        for field in ("reach", "through", "down", "first", "up", "inner")
+        for field in ("reach", "through", "down", "first", "up", "inner", "second")
     ),
     ("T5.blocked", "sweep_blocks", lambda f: lambda b, s, m: f(b, 0 * s, m)),
     ("T5.blocked", "segment_size", lambda f: lambda n: 2 * f(n)),

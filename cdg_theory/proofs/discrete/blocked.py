@@ -48,15 +48,15 @@ def _blocked(border: int = 1) -> bool:
         buffer = np.zeros((count, size + 2 * q, 2), dtype=object)
         filled = np.concatenate([loads, np.zeros((count * size - n, 2), dtype=object)])
         buffer[:, :size] = filled.reshape(count, size, 2)
-        found, first = sweep_blocks(buffer, start, sweep_blocks_of(carry, gain, size))
+        found, seconds, first = sweep_blocks(buffer, start, sweep_blocks_of(carry, gain, size))
 
         scaled = carry.copy()
         scaled[size - 1 :: size] *= border
         x = _row_by_row(loads, start, scaled, gain)
-        levels = found[:, :size].reshape(-1, 2)[:n]
+        levels = found.reshape(-1, 2)[:n]
         if (levels != x[:, 0]).any() or (first != x[0]).any():
             return False
-        if q == 2 and (found[:, size].sum(axis=0) != x[:, 1].sum(axis=0)).any():
+        if (seconds != x[:, 1:].sum(axis=0)).any():
             return False
     # The size is the least power of two, 8 or more, with b³ ≥ 2n.
     return all(

@@ -78,7 +78,7 @@ def is_gone(group: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_kill_and_resume(tmp_path, undisturbed, workers) -> None:
     path, group = start_and_kill(tmp_path, workers, count=3)
     survived = path.read_bytes()

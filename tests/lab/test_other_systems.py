@@ -11,6 +11,7 @@ from tests.tools.commands import python
 from tests.tools.elsewhere import MISSING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", MISSING)
 def test_everything_is_imported_and_works_without_a_word(system) -> None:
     known = {**os.environ, "TRITON_INTERPRET": "0"}

@@ -177,7 +177,9 @@ def train_tensor_parallel(world: int) -> list:
 
 
 @needs_fsdp2_on_cpus
-@pytest.mark.parametrize("world", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "world", [3, *(pytest.param(world, marks=pytest.mark.slow) for world in (1, 2, 4))]
+)
 def test_fsdp2_trains_as_one_process_does(world) -> None:
     assert on_ranks(world, train_fsdp2, world) == [{}] * world
 

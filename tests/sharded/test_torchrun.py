@@ -5,6 +5,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tests.tools.commands import python
 from tests.tools.needs_torch import needs_torch
 
@@ -20,6 +22,7 @@ def run(command: str) -> str:
     return python("-W", "error", "-m", "torch.distributed.run", *words, env=env, timeout=240)
 
 
+@pytest.mark.slow
 @needs_torch("2.9", "FSDP2 on CPUs adds up float32 gradients that it should average")
 def test_the_example_ends_with_the_same_weights() -> None:
     block = re.search(r"```shell\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -1,8 +1,8 @@
-"""Instructions per number of the GPU kernels for β, γ > 0, counted in their machine code.
+"""Instructions per number of the GPU kernels that scan or sum, counted in their machine code.
 
 ``python docs/results/gpu_counts.py`` needs Triton, which brings ``nvdisasm``, and no GPU. Of the
-scan the two loops over blocks of rows are counted; of the segments the whole program, with what
-only a cycle needs.
+segments the whole program is counted, of the others the loops over rows; with what only a cycle
+needs.
 """
 
 import re
@@ -15,6 +15,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from cdg_torch.solve.coefficients import SUMS
 from cdg_torch.solve.columns import COLUMNS
 from cdg_torch.solve.gpu import programs, segments
 
@@ -77,8 +78,13 @@ def counted(code: list[str], numbers: float) -> dict[str, float]:
 def main() -> None:
     """Print the table."""
     rows, columns = programs.ROWS, programs.SWEEP_COLS
-    scan = listing(programs.sweeps, {"ROWS": rows, "COLS": columns}, num_warps=1)
-    table = {"scan": counted(loops(*scan), rows * columns / 32)}
+    table = {}
+    for name, kernel in {"scan": programs.sweeps, "pairs": programs.pairs}.items():
+        found = listing(kernel, {"ROWS": rows, "COLS": columns}, num_warps=1)
+        table[name] = counted(loops(*found), rows * columns / 32)
+    cut, each = programs.SEGMENTS[SUMS], programs.PER_THREAD
+    sizes = {"KIND": SUMS, "SEGMENTS": cut, "COLS": programs.COLS}
+    table["sums"] = counted(loops(*listing(programs.walks, sizes, num_warps=cut // each)), each)
     height, threads = segments.SEGMENT_ROWS, segments.THREADS
     for count in segments.SEGMENT_COUNTS:
         sizes = {"ROWS": height, "SEGMENTS": count, "COLS": threads // count}

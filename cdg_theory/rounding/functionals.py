@@ -9,6 +9,14 @@ The price is a larger error, which storage types narrower than the accumulator h
 The bound follows the same sweeps, on moduli: no cancellation is counted on, neither of the mean
 nor between rows. Any blocking, and any order of sums, is within the model; sums of narrow numbers
 that fit the accumulator's digits are exact.
+
+**Segments.** So are sweeps in two levels, over rows within segments and over segments, with the
+products P of the carries computed beforehand. A row by itself, :math:`w_i=p_i(w_{i-1}+r_i)`, costs
+:math:`\mathrm{err}(p_i)+2u`. A whole segment, :math:`Pw+W`, costs the sum of
+:math:`\mathrm{err}(p_i)+v` over its rows, and 4u for the product, the sum, and the products of P
+that a scan forms; the bound counts :math:`\mathrm{err}(p)+8u` for *every* row. A gain taken as
+:math:`p_i/c` is off by :math:`\mathrm{err}(p_i)+v+3u`, and the bound counts more than 2u for the
+gain, and :math:`\mathrm{err}(p)+8u` once more.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """The kernels on the GPU: one launch for all gradients of a list that one kernel serves.
 
-``programs``  the kernels
+``programs``  the kernels for columns of any length
+``segments``  the kernel that keeps short columns in registers
 ``run_gpu``   the tables of a list on the device, and the launch
 """

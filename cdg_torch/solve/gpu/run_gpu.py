@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from cdg_torch.extras import optional
 from cdg_torch.solve.coefficients import PAIRS, SWEEPS
 from cdg_torch.solve.columns import COLUMNS, BlockTable, Part, block_table
 from cdg_torch.solve.gpu.programs import (
@@ -31,6 +32,17 @@ from cdg_torch.solve.gpu.programs import (
     sweeps,
     walks,
 )
+from cdg_torch.solve.gpu.segments import (
+    REGISTERS,
+    SEGMENT_ROWS,
+    THREADS,
+    segment_count,
+    segment_tables,
+    segments,
+)
+
+with optional():
+    import triton
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +55,44 @@ if TYPE_CHECKING:
 
 # Kernels that keep states, and how many rows of numbers each state has.
 _SWEPT = {SWEEPS: (sweeps, 1), PAIRS: (pairs, 2)}
+# The kernel of segments holds its rows in a tuple, which Triton compiles since 3.3 (torch 2.7).
+_TUPLES = tuple(map(int, triton.__version__.split(".")[:2])) >= (3, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The coefficients of a list, and where its blocks find theirs.
+
+    ================  =====================================================================
+    field             shape and meaning
+    ================  =====================================================================
+    ``coefficients``  those of :class:`cdg_torch.solve.columns.BlockTable`, then the tables of
+                      segments
+    ``begins``        (blocks,) where each block's coefficients or tables begin
+    ``segments``      (blocks,) how many segments each block's columns are cut into; 0 for none
+    ================  =====================================================================
+    """
+
+    coefficients: NDArray[np.float64]
+    begins: NDArray[np.int64]
+    segments: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, blocks: BlockTable) -> _Tables:
+        values, length = [blocks.coefficients], len(blocks.coefficients)
+        begins = blocks.column("coefficients").copy()
+        counts = np.zeros_like(begins)
+        place = 0
+        for _, rows, kind, count in blocks.owners:
+            own = blocks.coefficients[place : place + count]
+            cut = segment_count(rows) if kind == SWEEPS and _TUPLES else None
+            if cut is not None:
+                values.append(segment_tables(own, rows, cut))
+                theirs = blocks.column("coefficients") == place
+                begins[theirs], counts[theirs] = length, cut
+                length += len(values[-1])
+            place += count
+        return cls(np.concatenate(values), begins, counts)
 
 
 def _pinned(array: np.ndarray) -> Tensor:
@@ -93,17 +143,21 @@ class LaunchPlan:
             raise RuntimeError(_UNPREPARED)
         self.device = device
         self.blocks = block_table(parts, dtype.itemsize, double=False)
-        programs: defaultdict[tuple[int, bool], list[NDArray[np.int64]]] = defaultdict(list)
+        tables = _Tables.of(self.blocks)
+        programs: defaultdict[tuple[int, int, bool], list[NDArray[np.int64]]] = defaultdict(list)
         place = 0
         names = ("kind", "rows", "outer", "inner", "inner_stride")
-        each = zip(*(self.blocks.column(name).tolist() for name in names), strict=True)
-        for block, (kind, rows, outer, inner, inner_stride) in enumerate(each):
+        columns = [*map(self.blocks.column, names), tables.segments]
+        each = zip(*(column.tolist() for column in columns), strict=True)
+        for block, (kind, rows, outer, inner, inner_stride, cut) in enumerate(each):
             width, height = COLS, 0
-            if kind in _SWEPT:
+            if cut:
+                width = THREADS // cut
+            elif kind in _SWEPT:
                 width, height = SWEEP_COLS, _SWEPT[kind][1] * -(-rows // ROWS)
             first = np.arange(0, outer * inner, width)
             own = np.stack([np.full_like(first, block), first, place + first * height], 1)
-            programs[kind, outer == 1 and inner_stride == 1].append(own)
+            programs[kind, cut, outer == 1 and inner_stride == 1].append(own)
             place += len(first) * width * height
 
         def send(array: NDArray[Any]) -> Tensor:
@@ -111,8 +165,10 @@ class LaunchPlan:
 
         self.tag = torch.empty(0, dtype=dtype, device=device)
         self.programs = {key: send(np.concatenate(own)) for key, own in programs.items()}
-        self.table = send(self.blocks.table)
-        self.coefficients = send(self.blocks.coefficients)
+        table = self.blocks.table.copy()
+        table[:, COLUMNS.index("coefficients")] = tables.begins
+        self.table = send(table)
+        self.coefficients = send(tables.coefficients)
         self.place = place
         self.streams: dict[int, _Scratch] = {}
         self.spare: Tensor | None = None
@@ -181,15 +237,19 @@ class LaunchPlan:
     def _launch(self, scratch: _Scratch) -> None:
         tables = (self.tag, self.table, self.coefficients, scratch.addresses)
         count = len(self.blocks.table)
-        for (kind, flat), programs in self.programs.items():
+        for (kind, cut, flat), programs in self.programs.items():
             grid, fixed = (len(programs),), {"FIELDS": len(COLUMNS), "FLAT": flat}
-            if kind in _SWEPT:
+            if cut:
+                sizes = {"ROWS": SEGMENT_ROWS, "SEGMENTS": cut, "COLS": THREADS // cut}
+                limits = {"num_warps": THREADS // 32, "maxnreg": REGISTERS}
+                segments[grid](*tables, programs, count, **fixed, **sizes, **limits)
+            elif kind in _SWEPT:
                 sizes = {"ROWS": ROWS, "COLS": SWEEP_COLS, "num_warps": 1}
                 kernel, _ = _SWEPT[kind]
                 kernel[grid](*tables, programs, scratch.states, count, **fixed, **sizes)
             else:
-                segments = SEGMENTS[kind]
-                sizes = {"SEGMENTS": segments, "COLS": COLS, "num_warps": segments // PER_THREAD}
+                own = SEGMENTS[kind]
+                sizes = {"SEGMENTS": own, "COLS": COLS, "num_warps": own // PER_THREAD}
                 walks[grid](*tables, programs, count, KIND=kind, **fixed, **sizes)
 
 

@@ -24,7 +24,12 @@ from cdg_torch.lab.train.ordered.treatment import Treatment
 from cdg_torch.lab.train.runs import Run
 
 HERE = Path(__file__).parent
-FILES = sorted((HERE / "records").glob("ordered-*.jsonl"))
+# The hidden layers that were trained again are points already.
+FILES = [
+    path
+    for path in sorted((HERE / "records").glob("ordered-*.jsonl"))
+    if not path.stem.startswith("ordered-again-")
+]
 
 
 @dataclass(frozen=True)

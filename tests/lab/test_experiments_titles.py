@@ -28,6 +28,15 @@ def test_the_title_heads_section_and_figures(tmp_path, monkeypatch) -> None:
     assert "<!-- it 8 -->" in text  # pages include by name
 
 
+def test_a_line_of_the_overview_begins_with_the_short_title(tmp_path, monkeypatch) -> None:
+    for name in ("draw_training", "draw_differences"):
+        monkeypatch.setattr(report, name, lambda *_: None)
+    write_report([RESULTS / "records" / "ordered-jitter.jsonl"], tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    overview = text.partition("<!-- ordered overview -->")[2]
+    assert "\n| Angles of shoes, labels jittered by 20° (degrees) | -" in overview
+
+
 def test_without_a_title_name_and_data_are_said(tmp_path) -> None:
     assert "## it: handwritten digits\n" in report_of(records_of(EXPERIMENT), tmp_path)
 

@@ -54,7 +54,7 @@ def test_the_headline_method_meets_all_others_that_have_no_metric() -> None:
 
 
 def test_the_overview_names_the_best_control_and_the_best_rival() -> None:
-    table = headline.overview({"x": summarise(FINAL), "y": []})
+    table = headline.overview([("x", summarise(FINAL)), ("y", [])])
     (line,) = table.rows
     assert line[0] == "x"
     assert line[1].startswith("-10.0") or line[1].startswith("-9.9")
@@ -64,16 +64,16 @@ def test_the_overview_names_the_best_control_and_the_best_rival() -> None:
     assert line[7].startswith("*-1.0")
     assert line[7].endswith("*")
     # Another base has a table of its own, and experiments without controls are in none.
-    assert headline.overview({"x": summarise(FINAL)}, "adam") is None
+    assert headline.overview([("x", summarise(FINAL))], "adam") is None
     bare = [row for row in summarise(FINAL) if headline.role_of(row) != "control"]
-    assert headline.overview({"x": bare}) is None
+    assert headline.overview([("x", bare)]) is None
 
 
 def test_without_the_headline_method_there_is_nothing_to_say() -> None:
     rows = [row for row in summarise(FINAL) if row.method.name != headline.HEADLINE]
     assert headline.duels(rows) == []
     assert headline.duel_table(rows) is None
-    assert headline.overview({"x": rows}) is None
+    assert headline.overview([("x", rows)]) is None
 
 
 def test_holm_is_closed_testing_by_bonferroni() -> None:

@@ -5,7 +5,7 @@ Every p-value is corrected over the comparisons of its task (Holm).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cdg_torch.lab.output import ResultTable
@@ -88,11 +88,11 @@ def _against(rows: Sequence[MethodScore], role: str) -> tuple[str, str]:
 
 
 def overview(
-    experiments: Mapping[str, Sequence[MethodScore]], optimizer: str = "sgd"
+    experiments: Sequence[tuple[str, Sequence[MethodScore]]], optimizer: str = "sgd"
 ) -> ResultTable | None:
-    """Return one line for each experiment of a base that has the headline method and controls."""
+    """Return one line for each titled experiment of a base that has the headline and controls."""
     lines = []
-    for name, rows in experiments.items():
+    for title, rows in experiments:
         scores = {row.method.name: f"{row.scale * row.score.mean:.2f}" for row in rows}
         roles = {role_of(row) for row in rows if row.method.optimizer == optimizer}
         if HEADLINE not in scores or "control" not in roles:
@@ -102,9 +102,9 @@ def overview(
         base = next(scores[row.method.name] for row in rows if row.method.is_baseline)
         alone = scores.get("second order", "–")
         lines.append(
-            (name, base, alone, scores[HEADLINE], control, over_control, rival, over_rival)
+            (title, base, alone, scores[HEADLINE], control, over_control, rival, over_rival)
         )
     if not lines:
         return None
-    names = ("experiment", "base", "alone", "full", "best control", "full minus it")
+    names = ("task", "base", "alone", "full", "best control", "full minus it")
     return ResultTable((*names, "best rival", "full minus it "), lines, left=(0, 4, 6))

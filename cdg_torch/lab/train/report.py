@@ -18,7 +18,7 @@ from cdg_torch.lab.train.methods import Method
 from cdg_torch.lab.train.plots import draw_training
 from cdg_torch.lab.train.protocol import choose_candidates, trials
 from cdg_torch.lab.train.statistics import corrected
-from cdg_torch.lab.train.titles import title_of
+from cdg_torch.lab.train.titles import short_title, title_of
 
 if TYPE_CHECKING:
     from cdg_torch.lab.train.runs import Record
@@ -242,7 +242,7 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
         If a file holds no record, or those of another version; if ``titles.toml`` beside it is
         no table of titles.
     """
-    sections, compared = [], {}
+    sections, compared = [], []
     for path in sorted(files):
         records = list(store.read_checked(path).values())
         if not records:
@@ -250,7 +250,7 @@ def write_report(files: Sequence[Path], folder: Path) -> Path:
             raise ValueError(msg)
         records.sort(key=_place)
         sections.append(_section(path, records, folder))
-        compared[path.stem] = summarise(records)
+        compared.append((short_title(path, records[0]["run"]["data"]), summarise(records)))
     tables = [
         _marked(name, table.markdown())
         for optimizer, name in _OVERVIEWS.items()

@@ -4,7 +4,8 @@
 
     rates = "Fashion-MNIST, batch 32, a finer grid of rates: the gain is gone"
 
-A file that it does not name is called by its own name and its data.
+A file that it does not name is called by its own name and its data. A table that has a line for
+each file takes what stands before the first colon.
 """
 
 from __future__ import annotations
@@ -58,3 +59,14 @@ def read_titles(folder: Path) -> dict[str, str]:
 def title_of(path: Path, data: str) -> str:
     """Return the title of a file of records, trained on a data set."""
     return read_titles(path.parent).get(path.stem) or f"{path.stem}: {DATA.get(data, data)}"
+
+
+def short_title(path: Path, data: str) -> str:
+    """Return what a line of a table calls a file of records: its title up to the first colon.
+
+    Examples
+    --------
+    >>> short_title(Path("nowhere/mine.jsonl"), "shoe-angles")
+    'mine'
+    """
+    return title_of(path, data).partition(":")[0]

@@ -1,4 +1,4 @@
-r"""Theorem 1: the named members of the family are the ones that the tables name.
+r"""Theorem 1: the named members of the family have the weights that the tables give.
 
 The form is written out once more, with SymPy's own integrals on arbitrary functions, so that
 neither the members nor the form itself can change unnoticed.

@@ -1,4 +1,4 @@
-r"""Theorems 1, 2, 5 and 8 for the float64 functions that readers call: they are what is proved.
+r"""Theorems 1, 2, 5 and 8 for the float64 functions that users call: they compute what is proved.
 
 The proofs of the closed forms are about formulas over any field. Here the functions that fill
 matrices of floats from them are held against rational arithmetic, entry by entry: Gram matrices,

@@ -1,4 +1,4 @@
-r"""Theorem 18 for shards: with a curvature term, blocks hand over pairs, which compute as numbers.
+r"""Theorem 18 for shards: with a curvature term, blocks hand over pairs, elements of a ring.
 
 The chain: pairs are elements of a commutative ring (ring), and x is a coordinate of the element
 that solves an equation of first order (first-order). Theorem 11's identities hold over every

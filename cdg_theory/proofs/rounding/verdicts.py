@@ -1,4 +1,4 @@
-r"""Theorem 7 needs a judge: the exact solution's enclosure, and a certificate's verdict."""
+r"""Theorem 7: the enclosure of the exact solution, and the verdict of a certificate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics as a checkpoint holds them: plain numbers and strings, read back with suspicion."""
+"""Metrics as a checkpoint holds them: plain numbers and strings, checked when they are read."""
 
 from __future__ import annotations
 

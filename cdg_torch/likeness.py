@@ -1,4 +1,4 @@
-"""Whether tensors are as others were, in all but their numbers: asked at every step, of all."""
+"""Whether the tensors of a step have the layouts and places of those of the step before."""
 
 from __future__ import annotations
 

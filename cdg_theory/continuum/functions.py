@@ -1,4 +1,4 @@
-r"""Functions of the output channel :math:`o\in[0,1]`, their integrals, and how two are told equal.
+r"""Functions of the output channel :math:`o\in[0,1]`, their integrals, and a test of equality.
 
 ==================  ==========================================================================
 symbol              here

@@ -1,4 +1,4 @@
-r"""The metric on a grid: two consistent discretizations, sparse.
+r"""The metric on a grid: finite differences on cells, and linear finite elements; both sparse.
 
 On any grid a function becomes a vector u of numbers, and the four terms become
 

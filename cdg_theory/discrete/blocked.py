@@ -51,7 +51,7 @@ def segment_size(n: int) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SweepBlocks:
-    """The matrices of the two sweeps, for loads that are the last of a row's q numbers.
+    """The matrices of the two sweeps, where a row has q numbers and the load is the last of them.
 
     ===========  ===================  ==================================================
     field        shape                meaning

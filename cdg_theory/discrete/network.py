@@ -1,4 +1,4 @@
-"""The small system of :mod:`~cdg_theory.discrete.blocks`: a path or cycle, blocks for rows."""
+"""The small system of :mod:`~cdg_theory.discrete.blocks`: a path or cycle of blocks."""
 
 from __future__ import annotations
 

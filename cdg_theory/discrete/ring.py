@@ -1,4 +1,4 @@
-r"""Pairs of a level and a moment as numbers: second order is first order over this ring.
+r"""The ring of pairs of a level and a moment, over which second order is first order.
 
 With a curvature term, :math:`(\beta I+cL+dL^2)\,x=r` reads, for :math:`p=c/d`, :math:`q=\beta/d`
 and pairs of a level x and a moment :math:`m=Lx`,

@@ -17,7 +17,7 @@ class NotTranslated(ValueError):  # noqa: N818 - what is said of a function
 
 @dataclass(frozen=True)
 class Value:
-    """A piece of Coq, its kind, and what its length has more than the number of rows.
+    """A piece of Coq, its kind, and by how much its length exceeds the number of rows.
 
     Parts are those of a tuple; a constant keeps its number until it is known what kind it is of.
     """
@@ -79,7 +79,7 @@ def _at(array: str) -> str:
 
 
 class Expressions:
-    """What an expression is, among the names of one function."""
+    """Translates the expressions of one function, whose names it knows."""
 
     def __init__(self) -> None:
         self.done: dict[tuple[str, str], Function] = {}

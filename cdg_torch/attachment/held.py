@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Acting:
-    """The tensors to act on, as columns: the same object, as long as it is the same tensors.
+    """The tensors to act on, as one list for each property; one object while they stay the same.
 
     ===============  =========================================================
     ``parameters``   the tensors
@@ -64,7 +64,7 @@ class Acting:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """What an optimizer holds of a model, and all that it was read from.
+    """The parameters of a model that an optimizer trains, and everything this was read from.
 
     =============  ====================================================================
     ``groups``     the optimizer's groups

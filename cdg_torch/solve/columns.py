@@ -142,7 +142,7 @@ def check_no_overlap(shape: tuple[int, ...], strides: tuple[int, ...], name: str
 
 
 class Part(NamedTuple):
-    """One tensor of a list, but for its address."""
+    """One tensor of a list, without its address."""
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]

@@ -80,7 +80,7 @@ def check_jobs(jobs: object) -> None:
 
 
 class Memory(NamedTuple):
-    """What a plan needs to know of one gradient and its buffer, but for their addresses."""
+    """What a plan needs to know of one gradient and its buffer, without their addresses."""
 
     dtype: torch.dtype
     device: torch.device
@@ -90,7 +90,7 @@ class Memory(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """All that a plan depends on. Of 200 gradients it must be quick: it is taken at every step.
+    """All that a plan depends on. It is taken at every step, so it must be quick.
 
     ``memories`` are plain tuples with the fields of :class:`Memory`; ``metrics`` is one metric if
     all jobs have the same: its hash is not quick enough to take for every gradient.
@@ -366,7 +366,7 @@ def solve(jobs: Sequence[Job]) -> None:
 
 
 class Planned:
-    """A list of jobs that has been solved once: for lists like it, no more is checked than that.
+    """A list of jobs that has been solved once. A later list is only compared with it.
 
     =========  ============================================================================
     ``grads``  what the gradients were like

@@ -250,7 +250,7 @@ THEOREMS = (
         kind="symbolic",
         check=_form,
         variant=partial(_form, power_of_length=2),
-        perturbed="δ = e/ℓ².",
+        perturbed="The same with δ = e/ℓ².",
         page=FAMILY,
     ),
     Theorem(
@@ -286,16 +286,19 @@ THEOREMS = (
     Theorem(
         id="T18.two-of-first-order",
         title="a gradient of second order is made of two of first order",
-        statement="With δ(ω² + p)(ω² + q) for β + γω² + δω⁴, the fluctuation is the difference of "
-        "those of (1, p, 1) and (1, q, 1) over δ(q − p); and it is one after the other, also for "
-        "p = q. Equation and end conditions hold.",
+        statement=(
+            "Write β + γω² + δω⁴ = δ(ω² + p)(ω² + q). The fluctuation of the gradient is the "
+            "difference of those in the metrics (1, p, 1) and (1, q, 1), divided by δ(q − p). "
+            "It is also the result of the two applied one after the other, for p = q too. "
+            "Equation and end conditions hold."
+        ),
         tex=r"\tilde k=\frac{k_p-k_q}{\delta\,(q-p)}",
         scope="all g, all real or complex p ≠ q, all p = q for one after the other; both "
         "boundaries",
         kind="symbolic",
         check=_two_of_first_order,
         variant=partial(_two_of_first_order, c=lambda p, q: 1 / (q + p)),
-        perturbed="The difference over δ(q + p).",
+        perturbed="The same divided by δ(q + p).",
         page=EQUATION,
     ),
     Theorem(
@@ -339,7 +342,7 @@ THEOREMS = (
         kind="symbolic",
         check=_limits,
         variant=partial(_limits, rate=delta**2 / gamma**2),
-        perturbed="At the rate δ²/γ².",
+        perturbed="The same at the rate δ²/γ².",
         page=SPECTRUM,
     ),
 )

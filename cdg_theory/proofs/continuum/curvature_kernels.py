@@ -24,7 +24,7 @@ from cdg_theory.proofs.tools.kernels import curved_members, first_order_part, in
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EQUATION = "theory/weak-form.md"
+KERNELS = "theory/greens-functions.md"
 BOUNDARIES = get_args(Boundary)
 # Besides the biharmonic: two integrations by parts of long kernels are slow.
 REPRODUCED = {"natural": "different", "periodic": "double"}
@@ -171,19 +171,23 @@ THEOREMS = (
         check=partial(_green, "natural"),
         variant=partial(_green, "natural", share=sp.Rational(1, 2)),
         perturbed="The same with half the fluctuation's part.",
-        page=EQUATION,
+        page=KERNELS,
     ),
     Theorem(
         id="T18.green-periodic",
         title="Green's functions of second order, periodic ends",
-        statement="The same on the circle, for every periodic h.",
+        statement=(
+            "On the circle the kernel has the same form, with the periodic first-order "
+            "kernel's fluctuation F: 1/α less 1/δ times its divided difference in the squared "
+            "roots. It reproduces: ⟨G(·,s),h⟩ = h(s) for every periodic h."
+        ),
         tex=_TEX,
         scope=_SCOPE,
         kind="symbolic",
         check=partial(_green, "periodic"),
         variant=partial(_green, "periodic", share=sp.Rational(1, 2)),
         perturbed="The same with half the fluctuation's part.",
-        page=EQUATION,
+        page=KERNELS,
     ),
     Theorem(
         id="T18.green-complex",
@@ -197,20 +201,23 @@ THEOREMS = (
         check=_complex_roots,
         variant=partial(_complex_roots, sign=-1),
         perturbed="The same with the other sign.",
-        page=EQUATION,
+        page=KERNELS,
     ),
     Theorem(
         id="T18.noise",
         title="noise kept by the biharmonic metric",
-        statement="Of white noise it keeps 1/9450δ² (natural) or 1/1209600δ² (periodic) in the "
-        "fluctuation: the integral of the squared kernel. Its trace is the sum over the modes.",
+        statement=(
+            "Of white noise this metric keeps 1/(9450δ²) (natural) or 1/(1209600δ²) "
+            "(periodic) in the fluctuation: the integral of the squared kernel. The kernel's "
+            "trace is the sum over the modes."
+        ),
         tex=r"\iint(G-\tfrac1\alpha)^2=\frac1{9450\delta^2},\quad\frac1{1209600\delta^2}",
         scope="all δ > 0, both boundaries",
         kind="symbolic",
         check=partial(_noise, sp.Rational(1, 9450), sp.Rational(1, 1209600)),
         variant=partial(_noise, sp.Rational(1, 9450), sp.Rational(1, 604800)),
-        perturbed="1/604800δ² for periodic.",
-        page=EQUATION,
+        perturbed="1/(604800δ²) with periodic ends.",
+        page=KERNELS,
     ),
     Theorem(
         id="T18.noise-sums",
@@ -225,6 +232,6 @@ THEOREMS = (
         check=_sums,
         variant=partial(_sums, exponent=lambda power: 3 - power),
         perturbed="Trace and noise exchanged.",
-        page=EQUATION,
+        page=KERNELS,
     ),
 )

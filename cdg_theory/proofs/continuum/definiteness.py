@@ -191,9 +191,11 @@ THEOREMS = (
     Theorem(
         id="T1.breaking-vectors",
         title="the vector that breaks the form outside",
-        statement="The constant has square α, the first mode (β + γω₁²)/2, mode m "
-        "(β + γω₁²m²)/2: outside the condition one of them is ≤ 0, and for γ < 0 modes of high "
-        "frequency are negative whatever β is.",
+        statement=(
+            "In the form the constant 1 has the square α, and mode m has (β + γω₁²m²)/2. So "
+            "outside the condition of T1.definite one of these vectors has a square ≤ 0; for "
+            "γ < 0 modes of high frequency have a negative one, whatever β is."
+        ),
         tex=r"\langle 1,1\rangle=\alpha,\qquad \langle e_m,e_m\rangle="
         r"\tfrac12(\beta+\gamma\omega_1^2m^2)",
         scope="all real weights, both boundaries",

@@ -82,10 +82,13 @@ def _classes(degree: int = 2) -> bool:
 THEOREMS = (
     Theorem(
         id="T2.integrals",
-        title="the integral of the calculus is the integral",
-        statement="Its slope in the upper limit is the integrand, it is 0 over a point, and "
-        "intervals add up; on arbitrary functions it is linear, takes numbers out, and turns "
-        "running integrals into single ones by parts.",
+        title="the calculus computes integrals correctly",
+        statement=(
+            "The derivative of an integral by its upper limit is the integrand, the integral "
+            "over a point is 0, and integrals over adjoining intervals add up. On arbitrary "
+            "functions the integral is linear, constant factors come out of it, and "
+            "integration by parts turns a running integral into a single one."
+        ),
         tex=r"\frac{d}{ds}\int_0^su\,do=u(s),\qquad\int_0^1o\int_0^og=\int_0^1\frac{1-o^2}2\,g",
         scope="powers up to 3 times exponentials, cosines, sines, symbolic rates; all functions",
         kind="symbolic",
@@ -96,10 +99,12 @@ THEOREMS = (
     ),
     Theorem(
         id="T2.decision",
-        title="equal is decided",
-        statement="Identities between powers, exponentials, hyperbolic and trigonometric "
-        "functions, with integrals of arbitrary functions as numbers, are found; neighbours of "
-        "them are told apart.",
+        title="the procedure that decides whether expressions are equal",
+        statement=(
+            "The procedure finds identities between powers, exponentials, hyperbolic and "
+            "trigonometric functions, with integrals of arbitrary functions as numbers. It "
+            "tells apart expressions that differ in one place."
+        ),
         tex=r"\cosh^2-\sinh^2-1=0\ne\cosh^2+\sinh^2-1",
         scope="seven identities and fourteen neighbours of theirs",
         kind="exact",

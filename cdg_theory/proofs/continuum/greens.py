@@ -16,7 +16,7 @@ from cdg_theory.proofs.tools.kernels import first_order_part, free_solution, ker
 if TYPE_CHECKING:
     from cdg_theory.continuum import InnerProduct
 
-PAGE = "theory/weak-form.md"
+PAGE = "theory/greens-functions.md"
 
 
 def _green(boundary: Boundary, share: Any = 1) -> bool:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PAGE = "theory/weak-form.md"
+PAGE = "theory/two-grids.md"
 WEIGHTS = (
     (1.0, 0.0, 0.5, 0.0), (2.0, 3.0, 0.25, 0.0), (1.0, 4.0, 0.0, 0.0),
     (1.0, 0.0, 0.0, 0.01), (2.0, 3.0, 0.25, 0.001),
@@ -182,10 +182,12 @@ THEOREMS = (
     ),
     Theorem(
         id="T2.grid-symbols",
-        title="two grids, one theory",
-        statement="On cells and on elements the sampled modes are modes, for every n, with ω² "
-        "replaced by a symbol that differs from it by ω⁴/12n² to leading order, from below and "
-        "from above.",
+        title="modes and eigenvalues on two grids",
+        statement=(
+            "On cells and on elements the sampled modes are modes for every n. Their "
+            "eigenvalue has a number σ in the place of ω², with θ = ω/n; σ differs from ω² by "
+            "ω⁴/12n² to leading order, from below on cells and from above on elements."
+        ),
         tex=r"\sigma=2n^2(1-\cos\theta),\qquad\sigma=\frac{6n^2(1-\cos\theta)}{2+\cos\theta}",
         scope="all n, all frequencies, both boundaries",
         kind="symbolic",

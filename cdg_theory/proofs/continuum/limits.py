@@ -120,8 +120,11 @@ THEOREMS = (
     Theorem(
         id="T3.kernel-limit",
         title="the kernel at β → 0",
-        statement="As β → 0 the general Green's function tends to that of the Sobolev member: the "
-        "1/β of the hyperbolic cosine and the −1/β beside it cancel.",
+        statement=(
+            "As β → 0, that is μ = √(β/γ) → 0, the general Green's function tends to that of "
+            "the Sobolev member: the term 1/β of the hyperbolic cosine and the −1/β beside it "
+            "cancel."
+        ),
         tex=r"\lim_{\mu\to0}\Bigl(-\frac1{\gamma\mu^2}+\frac{\cosh\mu o\,\cosh\mu(1-s)}"
         r"{\gamma\mu\sinh\mu}\Bigr)=\frac1\gamma\Bigl(\frac{o^2+s^2}2-s+\frac13\Bigr)",
         scope="o ≤ s, α, γ > 0, both boundaries",

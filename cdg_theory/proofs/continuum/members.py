@@ -1,4 +1,4 @@
-r"""Theorem 1: the named members of the family are the ones that the tables name.
+r"""Theorem 1: the named members of the family have the weights that the tables give.
 
 The form is written out once more, with SymPy's own integrals on arbitrary functions, so that
 neither the members nor the form itself can change unnoticed.
@@ -173,8 +173,10 @@ THEOREMS = (
     Theorem(
         id="T1.length",
         title="the member of a correlation length",
-        statement="The member of length ℓ keeps the mean and halves a wave of 2πℓ channels, for "
-        "the first order and the second.",
+        statement=(
+            "The member of correlation length ℓ, of first or of second order, keeps the mean "
+            "and halves a wave that is 2πℓ channels long."
+        ),
         tex=r"\beta+\gamma\omega^2+\delta\omega^4\big|_{\omega=1/\ell}=2,\qquad "
         r"(\gamma,\delta)=(\ell^2,0)\ \text{or}\ (0,\ell^4)",
         scope="two lengths, both orders and boundaries; on a line: on channels ω is 2 sin(θ/2), "
@@ -187,8 +189,11 @@ THEOREMS = (
     ),
     Theorem(
         id="T1.definition",
-        title="the form is its definition",
-        statement="On arbitrary functions the code's form is αh̄k̄ + β∫(h−h̄)(k−k̄) + γ∫h′k′ + δ∫h″k″.",
+        title="the code computes the form as it is defined",
+        statement=(
+            "On arbitrary functions the form that the code computes is αh̄k̄ + β∫(h−h̄)(k−k̄) "
+            "+ γ∫h′k′ + δ∫h″k″."
+        ),
         tex=r"\langle h,k\rangle=\alpha\,\bar h\bar k+\beta\Bigl(\int hk-\bar h\bar k\Bigr)"
         r"+\gamma\int h'k'+\delta\int h''k''",
         scope="all functions, all real weights, both boundaries",

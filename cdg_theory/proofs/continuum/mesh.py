@@ -1,4 +1,4 @@
-r"""Theorem 12 on grids: convergence in the metric does not notice how fine the grid is.
+r"""Theorem 12 on grids: in the metric, descent converges equally fast on every grid.
 
 Take a loss whose curvature is itself of the family, with weights α′, β′, γ′. On every grid and in
 every mode the curvature relative to the metric is

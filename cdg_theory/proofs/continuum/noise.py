@@ -209,33 +209,37 @@ THEOREMS = (
     Theorem(
         id="T8.sobolev",
         title="noise kept by the channel-directed Sobolev metric",
-        statement="Of white noise it keeps 1/90γ² (natural) or 1/720γ² (periodic) in the "
-        "fluctuation: the integral of the squared kernel, and the limit of the closed forms on n "
-        "channels.",
+        statement=(
+            "Of white noise this metric keeps 1/(90γ²) (natural) or 1/(720γ²) (periodic) in "
+            "the fluctuation: the integral of the squared kernel, and the limit of the closed "
+            "forms on n channels."
+        ),
         tex=r"\iint(G-\tfrac1\alpha)^2=\frac1{90\gamma^2},\quad\frac1{720\gamma^2}",
         scope="all γ > 0, both boundaries",
         kind="symbolic",
         check=partial(_sobolev, sp.Rational(1, 90), sp.Rational(1, 720)),
         variant=partial(_sobolev, sp.Rational(1, 90), sp.Rational(1, 360)),
-        perturbed="1/360γ² for periodic.",
+        perturbed="1/(360γ²) with periodic ends.",
         page=PAGE,
     ),
     Theorem(
         id="T8.general",
         title="noise kept by the general member",
-        statement="The integral of the squared kernel is minus the derivative by β of the kernel's "
-        "trace, and both are had in closed form.",
+        statement=(
+            "The integral of the squared kernel is minus the derivative by β of the kernel's "
+            "trace, and both have closed forms."
+        ),
         tex=r"\iint(G-\tfrac1\alpha)^2=-\frac{d}{d\beta}\int(G(o,o)-\tfrac1\alpha)\,do",
         scope="all β, γ > 0, both boundaries",
         kind="symbolic",
         check=_general,
         variant=partial(_general, sign=1),
-        perturbed="Plus the derivative.",
+        perturbed="The same with plus for minus.",
         page=PAGE,
     ),
     Theorem(
         id="T8.general-sums",
-        title="the same, by adding up modes",
+        title="noise kept by the general member, by adding up modes",
         statement="The closed form lies in an enclosure of the sum of 1/Λ_m² over all modes.",
         tex=r"\sum_{m\ge1}\Lambda_m^{-2}=\iint(G-\tfrac1\alpha)^2",
         scope="three pairs of weights, both boundaries; tail bounded by an integral",
@@ -248,15 +252,17 @@ THEOREMS = (
     Theorem(
         id="T8.chain",
         title="noise kept per channel on a long chain",
-        statement="One unit per channel, many channels: each keeps (β + 2γ)/(β(β + 4γ))^{3/2} of "
-        "its noise.",
+        statement=(
+            "With unit spacing and many channels, each channel keeps (β + 2γ)/(β(β + "
+            "4γ))^{3/2} of the variance of white noise."
+        ),
         tex=r"\frac1{2\pi}\int\frac{d\theta}{(\beta+4\gamma\sin^2\frac\theta2)^2}"
         r"=\frac{\beta+2\gamma}{(\beta(\beta+4\gamma))^{3/2}}",
         scope="β, γ > 0, unit spacing, n → ∞; residue symbolic, then compared at three pairs",
         kind="numeric",
         check=_chain,
         variant=partial(_chain, numerator=beta + gamma),
-        perturbed="β + γ in the numerator.",
+        perturbed="The same with β + γ in the numerator.",
         page=PAGE,
     ),
     Theorem(
@@ -283,7 +289,7 @@ THEOREMS = (
         kind="symbolic",
         check=_worst_bias,
         variant=partial(_worst_bias, worst=2 * (q / 2) ** q * (1 - q / 2) ** (2 - q)),
-        perturbed="Twice that.",
+        perturbed="Twice that is the least upper bound.",
         page=PAGE,
     ),
     Theorem(
@@ -297,13 +303,16 @@ THEOREMS = (
         kind="symbolic",
         check=partial(_end_slopes, sp.Rational(1, 2)),
         variant=partial(_end_slopes, sp.Integer(1)),
-        perturbed="Without the half.",
+        perturbed="The same without the factor ½.",
         page=PAGE,
     ),
     Theorem(
         id="T8.noise-bound",
         title="noise kept by the ordinary H¹ metric",
-        statement="It keeps less than 1/(4√λ) and more than that less 1 (natural) or 2 (periodic).",
+        statement=(
+            "Of white noise this metric keeps less than 1/(4√λ) in the fluctuation, and more "
+            "than 1/(4√λ) − 1 (natural) or 1/(4√λ) − 2 (periodic)."
+        ),
         tex=r"\frac1{4\sqrt\lambda}-1<\sum_{m\ge1}\frac1{(1+\lambda\omega_m^2)^2}"
         r"<\frac1{4\sqrt\lambda}",
         scope="all λ > 0 by the integral test; four values compared with the closed form",
@@ -316,14 +325,17 @@ THEOREMS = (
     Theorem(
         id="T8.best-lambda",
         title="the best λ for a signal of given smoothness",
-        statement="Worst bias plus noise bound is least at λ* = (ε²/8qφC²)^{2/(2q+1)}, and nowhere "
-        "else.",
+        statement=(
+            "For signals of smoothness q and size C under noise of level ε, the sum of the "
+            "worst bias φ(q)C²λ^q and the noise bound ε²/(4√λ) is least at λ* = "
+            "(ε²/(8qφC²))^{2/(2q+1)}, and nowhere else."
+        ),
         tex=r"\lambda^*=\Bigl(\frac{\epsilon^2}{8q\varphi C^2}\Bigr)^{2/(2q+1)}",
         scope="q = 1/2, 1, 3/2, 2; ordinary H¹; all C, ε",
         kind="symbolic",
         check=_best_lambda,
         variant=partial(_best_lambda, divisor=4),
-        perturbed="4 for 8.",
+        perturbed="The same with 4 for 8.",
         page=PAGE,
     ),
 )

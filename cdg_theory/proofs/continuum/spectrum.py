@@ -158,8 +158,10 @@ THEOREMS = (
     Theorem(
         id="T2.coefficients",
         title="the coefficient of a mode",
-        statement="∫ue/∫e² is what is left of u when everything orthogonal to the mode e is taken "
-        "off: what remains is orthogonal to e, and a mix of modes gives its own coefficients.",
+        statement=(
+            "The coefficient of the mode e in a function u is ∫ue/∫e²: u minus this multiple "
+            "of e is orthogonal to e, and a mix of modes gives its own coefficients back."
+        ),
         tex=r"\int\Bigl(u-\frac{\int ue}{\int e^2}\,e\Bigr)e\,do=0",
         scope="all quadratics u and every mode, both boundaries; mixes of mode 2 and the constant",
         kind="symbolic",
@@ -185,7 +187,11 @@ THEOREMS = (
     Theorem(
         id="T2.mercer-general",
         title="the modes are all there is, general member",
-        statement="The trace of the general kernel lies in an enclosure of the sum of its factors.",
+        statement=(
+            "The sum of the factors 1/Λ_m over m ≥ 1 is enclosed between two numbers, and the "
+            "trace of the general kernel without its mean lies between them: no mode is "
+            "missing."
+        ),
         tex=r"\sum_m\frac1{\beta+\gamma\omega_1^2m^2}=\int(G(o,o)-\tfrac1\alpha)\,do",
         scope="three drawn pairs of weights, both boundaries; tail enclosed by integrals",
         kind="numeric",

@@ -168,8 +168,11 @@ THEOREMS = (
     Theorem(
         id="T2.unique",
         title="the gradient is unique",
-        statement="For β > 0 the end conditions on exp(±μo) have the determinant −iμ² sinh μ "
-        "(natural) or −4iμ sinh²(μ/2) (periodic), never 0: no two gradients of one loss.",
+        statement=(
+            "With μ = √(β/γ), the solutions exp(±μo) of the homogeneous equation, put into "
+            "the two end conditions, have the determinant −iμ² sinh μ (natural) or −4iμ "
+            "sinh²(μ/2) (periodic). It is never 0, so a loss has only one gradient."
+        ),
         tex=r"\det=-i\mu^2\sinh\mu,\qquad \det=-4i\mu\sinh^2(\mu/2)",
         scope="β, γ > 0, both boundaries; at β = 0 constants remain, and αk̄ = ḡ fixes them",
         kind="symbolic",

@@ -68,11 +68,13 @@ def _blocked(border: int = 1) -> bool:
 THEOREMS = (
     Theorem(
         id="T5.blocked",
-        title="Two sweeps are four products, however many rows there are",
+        title="Two sweeps are four products, for any number of rows",
         statement=(
-            "Cut into segments, the sweep down, the gains and the sweep up are products of the "
-            "loads with small matrices that do not depend on them; what segments need of each "
-            "other passes through the last row of the one sweep and the first of the other."
+            "Cut the rows into segments of b rows. In segment s the sweep down T, the gains h "
+            "and the sweep up U multiply the loads r by small matrices that do not depend on "
+            "the loads. A segment needs two more rows: the last row Y of the sweep down in "
+            "the segment before, and the first row X of the sweep up in the segment after, "
+            "each times the carry p at the border."
         ),
         tex=(
             r"x_s=U_sh_sT_s\,r_s+U_sh_sT_{s,\cdot 0}\,p_{sb-1}Y_{s-1}"

@@ -307,9 +307,10 @@ THEOREMS = (
         id="T11.response",
         title="A block's response to a unit inflow falls and is positive",
         statement=(
-            "Up to the level that its mean has, the response to a unit inflow at the first row is "
-            "a product of positive pivots and carries below 1; so its transmission lies in (0, 1], "
-            "and its resistance and cross response are >= 0."
+            "The response u of a block of n rows to a unit inflow at its first row, plus "
+            "1/(βn), is a product of positive pivots and of carries below 1. So the "
+            "transmission τ lies in (0, 1], and the resistance ρ and the cross response κ are "
+            "≥ 0."
         ),
         tex=(
             r"u_i+\tfrac1{\beta n}=\frac{p_{n-1-i}\cdots p_{n-2}}{E_{n-1}}"
@@ -326,8 +327,9 @@ THEOREMS = (
         id="T11.ends",
         title="Two dot products and the mean are enough",
         statement=(
-            "A block's level, its fluxes and two dot products of its fluctuation give its ends, "
-            "and the code's rows solve its problem."
+            "The first and the last value of a block follow from its level ℓ, its fluxes φ, "
+            "the offset o of its mean, and two dot products of the response u with its "
+            "fluctuation f. The code's rows solve the block's problem."
         ),
         tex=(
             r"x_{\text{first}}=\tau\ell+n\kappa o+\langle u,f\rangle+\rho\varphi_{b-1},\quad "

@@ -264,7 +264,7 @@ THEOREMS = (
         check=partial(_second_order, "natural", members=CURVED),
         variant=partial(_second_order, "natural", members=CURVED, sampled_at=0.0),
         perturbed="The same with the gradient sampled at the left ends of the cells.",
-        page="theory/weak-form.md",
+        page="theory/two-grids.md",
     ),
     Theorem(
         id="T18.consistency-periodic",
@@ -276,7 +276,7 @@ THEOREMS = (
         check=partial(_second_order, "periodic", members=CURVED),
         variant=partial(_second_order, "periodic", members=CURVED, sampled_at=0.0),
         perturbed="The same with the gradient sampled at the left ends of the cells.",
-        page="theory/weak-form.md",
+        page="theory/two-grids.md",
     ),
     Theorem(
         id="T6.leading",

@@ -28,7 +28,7 @@ ONE = np.array([1, 0], dtype=object)
 
 
 class _Space:
-    """The ring of symbols β, c and d, and as many other symbols as asked for."""
+    """The ring over the symbols β, c and d, with as many further symbols as are asked for."""
 
     def __init__(self, names: str) -> None:
         self.beta, self.c, self.d, *self.others = RationalFunction.symbols(f"beta c d {names}")

@@ -1,4 +1,4 @@
-r"""Theorems 1, 5 and 9 about the reader's functions: the cone, exact solves, powers, lengths."""
+r"""Theorems 1, 5, 9 for functions that users call: sums of metrics, exact solves, powers."""
 
 from __future__ import annotations
 

@@ -344,7 +344,7 @@ THEOREMS = (
         kind="exact",
         check=_factors,
         variant=partial(_factors, times=2),
-        perturbed="For 2c in the place of c.",
+        perturbed="The same for 2c in the place of c.",
         page="theory/second-order.md",
     ),
 )

@@ -1,4 +1,4 @@
-r"""Theorems 1, 2, 5 and 8 for the float64 functions that readers call: they are what is proved.
+r"""Theorems 1, 2, 5 and 8 for the float64 functions that users call: they compute what is proved.
 
 The proofs of the closed forms are about formulas over any field. Here the functions that fill
 matrices of floats from them are held against rational arithmetic, entry by entry: Gram matrices,
@@ -150,8 +150,9 @@ THEOREMS = (
         id="T1.gram-matrix",
         title="The Gram matrix is the matrix of the form",
         statement=(
-            "Entry by entry, the dense matrix and the operator, from either side, are the form on "
-            "unit vectors: mean, fluctuation, squared differences of neighbours and of those."
+            "Every entry of the dense matrix M is the form on two unit vectors: terms for the "
+            "mean, for the fluctuation, for the differences Δ of neighbours and for the "
+            "Laplacian L. The operator, applied from either side, gives the same matrix."
         ),
         tex=(
             r"M_{ij}=\alpha n\,\overline{e_i}\,\overline{e_j}"

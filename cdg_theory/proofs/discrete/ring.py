@@ -1,4 +1,4 @@
-r"""Theorem 18 for shards: with a curvature term, blocks hand over pairs, which compute as numbers.
+r"""Theorem 18 for shards: with a curvature term, blocks hand over pairs, elements of a ring.
 
 The chain: pairs are elements of a commutative ring (ring), and x is a coordinate of the element
 that solves an equation of first order (first-order). Theorem 11's identities hold over every
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-PAGE = "theory/sharded-theory.md"
+PAGE = "theory/sharded-curvature.md"
 KEPT = tuple(product((0, 1), repeat=2))  # whether there are β and c
 p, q = sp.symbols("p q", nonnegative=True)
 
@@ -182,7 +182,7 @@ def _numbers(*, inner: int = 5) -> bool:
 THEOREMS = (
     Theorem(
         id="T18.elements",
-        title="Pairs of a level and a moment compute as numbers",
+        title="Pairs of a level and a moment are computed with like numbers",
         statement=(
             "The code's sums, differences, products and quotients of elements are those of the "
             "matrices of a commutative ring, whose element T has the square pT - q; and a pair is "
@@ -201,7 +201,7 @@ THEOREMS = (
     ),
     Theorem(
         id="T18.first-order",
-        title="Second order is first order over the ring",
+        title="Second order is first order over the ring of pairs",
         statement=(
             "The b of 1/(ℓ + T) is 1/(ℓ² + pℓ + q) and its a is ℓ times that, for every eigenvalue "
             "ℓ of L; and the first-order code, with T for β, gives a block's responses."

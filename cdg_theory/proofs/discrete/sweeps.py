@@ -319,7 +319,9 @@ THEOREMS = (
         id="T5.pivots",
         title="The pivots in closed form",
         statement=(
-            "The recurrence of the pivots and the homogeneous solution have closed forms in r."
+            "The pivots c + E of the elimination, and the solution h of the homogeneous "
+            "equation that closes the sweeps, have closed forms in r, where r + 1/r = 2 + "
+            "β/c."
         ),
         tex=(
             r"c+E_i=\frac{c\,(1+r^{2i+3})}{r\,(1+r^{2i+1})},\qquad "

@@ -231,7 +231,7 @@ THEOREMS = (
     ),
     Theorem(
         id="T18.symmetry",
-        title="With a curvature it keeps and commutes with the same",
+        title="The mean and the symmetries, with a curvature",
         statement=(
             "The columns of the second-order inverse sum to 1/α; the natural metrics commute with "
             "the reversal of the channels, the periodic ones with rotations too."

@@ -65,9 +65,12 @@ THEOREMS = (
     Theorem(
         id="T15.moments",
         title="signal and noise from independent batches",
-        statement="Products of the gradients of different batches estimate the signal of a mode "
-        "without bias, and what a batch's own product exceeds them by the noise; so does the risk "
-        "of a smoother that other batches chose.",
+        statement=(
+            "The products of a mode's coefficients in the gradients of two different batches "
+            "have the signal s as their mean. A batch's own product has s + ν, where ν is the "
+            "noise. So both are estimated without bias, and so is the risk of a smoother that "
+            "was chosen from other batches."
+        ),
         tex=r"\mathbb E\,\frac{1}{B(B-1)}\sum_{b\ne c}P_{bc}=s,\qquad "
         r"\mathbb E\,\frac1B\sum_bP_{bb}=s+\nu",
         scope="two to five batches whose errors are independent of mean 0, of any law, given the "

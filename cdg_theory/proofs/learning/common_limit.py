@@ -255,10 +255,13 @@ THEOREMS = (
     ),
     Theorem(
         id="T16.any-loss",
-        title="the row space, for every loss of the outputs",
-        statement="The gradient of any loss of the outputs WAᵀ vanishes on what A does not see, in "
-        "every metric. So two limits with the same outputs on the data are the same weights: the "
-        "metric matters in the end only where the best outputs are not unique.",
+        title="no metric leaves the row space, for every loss of the outputs",
+        statement=(
+            "Let A be the inputs of the layer. The gradient of any loss of the outputs WAᵀ "
+            "vanishes on every v with Av = 0, in every metric. So two limits with the same "
+            "outputs on the data have the same weights: where descent ends depends on the "
+            "metric only if the best outputs are not unique."
+        ),
         tex=r"Av=0\ \Rightarrow\ M^{-1}\nabla_W\ell(AW^T)\,v=0",
         scope="two samples, three inputs, two outputs, all symbols, any differentiable loss; "
         "limits of descent, if it converges (it does not for separable hard labels)",
@@ -270,10 +273,12 @@ THEOREMS = (
     ),
     Theorem(
         id="T16.momentum",
-        title="with momentum, too",
-        statement="Heavy-ball descent multiplies residual and buffer by a matrix with the "
-        "polynomial z² − (1 + θ − τσ/λ)z + θ: it converges, to the same weights, exactly for "
-        "0 < τσ/λ < 2(1 + θ).",
+        title="descent with momentum ends at the same weights",
+        statement=(
+            "Descent with momentum θ multiplies residual and buffer by a matrix with the "
+            "characteristic polynomial z² − (1 + θ − τσ/λ)z + θ. It converges, to the same "
+            "weights, exactly for 0 < τσ/λ < 2(1 + θ)."
+        ),
         tex=r"z^2-\bigl(1+\theta-\tfrac{\tau\sigma_j}{\lambda_m}\bigr)z+\theta,\qquad"
         r"0<\frac{\tau\sigma_j}{\lambda_m}<2(1+\theta)",
         scope="0 < θ < 1, no dampening; every pair of modes",
@@ -310,7 +315,7 @@ THEOREMS = (
         kind="symbolic",
         check=_early_stopping,
         variant=partial(_early_stopping, best=lam / sigma * s / nu),
-        perturbed="Least at (λₘ/σⱼ) s/ν.",
+        perturbed="The risk is least at (λₘ/σⱼ) s/ν.",
         page=PAGE,
     ),
     Theorem(

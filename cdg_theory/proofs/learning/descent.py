@@ -261,10 +261,14 @@ THEOREMS = (
     ),
     Theorem(
         id="T18.sign-descent",
-        title="what a curvature takes from it",
-        statement="A curvature lowers that bound by 4δs² at most, and by no less: the sign of the "
-        "gradient still descends for 4δs² < min(α, 2β − α), and in the spline metric it can climb "
-        "beyond δs² = 1/4. With normalized spacing that is nearly always.",
+        title="a curvature weakens the descent of the sign",
+        statement=(
+            "A curvature δ lowers the bound of T4.sign-descent by at most 4δs², where s is 1 "
+            "with unit spacing and n² with normalized spacing, and for some gradients by that "
+            "much. So the sign of the gradient still descends for 4δs² < min(α, 2β − α). In "
+            "the spline metric it can climb for δs² > 1/4, which holds for nearly every δ "
+            "with normalized spacing."
+        ),
         tex=r"g^T\operatorname{sign}(k)\ge\bigl(\min(\alpha,2\beta-\alpha)-4\delta s^2\bigr)"
         r"\|k\|_1",
         scope="every k, both boundaries, every n by the kinds of rows, which n ≤ 9 has all; "
@@ -272,7 +276,7 @@ THEOREMS = (
         kind="exact",
         check=_sign_curvature,
         variant=partial(_sign_curvature, depth=3),
-        perturbed="By 3δs² at most.",
+        perturbed="The same with 3δs².",
         page=PAGE,
     ),
 )

@@ -265,9 +265,12 @@ THEOREMS = (
     Theorem(
         id="T14.best-is-h0",
         title="the best smoother of exchangeable channels is H⁰",
-        statement="With second moments s₀, ν₀ of signal and noise in the mean and s₁, ν₁ in every "
-        "other mode, the best linear smoother is s₀/(s₀+ν₀) times the re-weighted H⁰ gradient with "
-        "λ* = s₀(s₁+ν₁)/(s₁(s₀+ν₀)); with the mean taken as it is, λ* = 1 + ν₁/s₁.",
+        statement=(
+            "Let signal and noise have the second moments s₀ and ν₀ in the mean, and s₁ and "
+            "ν₁ in every other mode. Then the best linear smoother is s₀/(s₀+ν₀) times the "
+            "re-weighted H⁰ gradient with λ* = s₀(s₁+ν₁)/(s₁(s₀+ν₀)). If the mean is to be "
+            "kept as it is, λ* = 1 + ν₁/s₁."
+        ),
         tex=r"S(S+N)^{-1}=\tfrac{s_0}{s_0+\nu_0}\bigl(P+\tfrac1{\lambda^*}(I-P)\bigr),\quad"
         r"\lambda^*=\frac{s_0(s_1+\nu_1)}{s_1(s_0+\nu_0)}",
         scope="every n, all s, ν > 0, signal and noise uncorrelated; among all linear smoothers, "
@@ -281,14 +284,17 @@ THEOREMS = (
     Theorem(
         id="T14.price",
         title="the price of an order",
-        statement="On exchangeable channels factors κ_m that differ from mode to mode err by "
-        "(s₁+ν₁) Σ(κ_m − κ̄)² more than H⁰ with their average κ̄.",
+        statement=(
+            "On exchangeable channels a smoother with factors κ_m that differ from mode to "
+            "mode has a squared error larger by (s₁+ν₁) Σ(κ_m − κ̄)² than H⁰ with their "
+            "average κ̄; s₁ and ν₁ are the second moments of signal and noise in a mode."
+        ),
         tex=r"R(\kappa)-R(\bar\kappa)=(s_1+\nu_1)\sum_{m\ge1}(\kappa_m-\bar\kappa)^2",
         scope="every n ≥ 2, all factors on the modes m ≥ 1; the mean treated alike",
         kind="symbolic",
         check=_price,
         variant=partial(_price, weight=nu1),
-        perturbed="They pay for the noise only, ν₁ Σ(κ_m − κ̄)².",
+        perturbed="The error is larger by the noise's part only, ν₁ Σ(κ_m − κ̄)².",
         page=PAGE,
         formal=("T14_price",),
     ),

@@ -144,8 +144,10 @@ THEOREMS = (
     Theorem(
         id="T10.span",
         title="training adds smoothed rows",
-        statement="From w₀ on, every step of descent in the metric keeps w − w₀ a combination of "
-        "the columns of M⁻¹Aᵀ, and that of w itself only if w₀ is one.",
+        statement=(
+            "Every step of descent in the metric from w₀ keeps w − w₀ a combination of the "
+            "columns of M⁻¹Aᵀ. The weights w themselves are one only if w₀ is."
+        ),
         tex=r"w_t-w_0=M^{-1}A^Tz_t,\qquad z_{t+1}=z_t-\tau(Aw_t-b)",
         scope="least squares, every SPD M, every step size, by induction",
         kind="symbolic",
@@ -157,8 +159,10 @@ THEOREMS = (
     Theorem(
         id="T10.nearest",
         title="the interpolant found is the nearest in the metric",
-        statement="The one interpolant with w − w₀ in that span is w₀ + M⁻¹Aᵀ(AM⁻¹Aᵀ)⁻¹(b − Aw₀), "
-        "and it minimises ‖w − w₀‖ in the metric.",
+        statement=(
+            "Among the solutions of Aw = b one has w − w₀ in the span of T10.span: w₀ + "
+            "M⁻¹Aᵀ(AM⁻¹Aᵀ)⁻¹(b − Aw₀). It is the one nearest to w₀ in the metric."
+        ),
         tex=r"w^*=\arg\min_{Aw=b}\|w-w_0\|_M",
         scope="A of full row rank, every SPD M; drawn rational systems",
         kind="exact",
@@ -169,9 +173,12 @@ THEOREMS = (
     ),
     Theorem(
         id="T10.converges",
-        title="descent reaches it",
-        statement="The residual is multiplied by I − τAM⁻¹Aᵀ in every step, a contraction for "
-        "every step below 2 over the largest eigenvalue of AM⁻¹Aᵀ, and for none above.",
+        title="descent converges to that interpolant",
+        statement=(
+            "Every step of size τ multiplies the residual r = Aw − b by I − τAM⁻¹Aᵀ. This is "
+            "a contraction for every step below 2 over the largest eigenvalue of AM⁻¹Aᵀ, and "
+            "for none above."
+        ),
         tex=r"r_{t+1}=(I-\tau AM^{-1}A^T)\,r_t",
         scope="A of full row rank with its right singular vectors among the modes of M, so that "
         "the eigenvalues are known; drawn rational systems, steps one per mille off the bound",

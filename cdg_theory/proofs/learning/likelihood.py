@@ -150,9 +150,13 @@ def _order_test(level: Callable[[int, int], Fraction] = Fraction) -> bool:
 THEOREMS = (
     Theorem(
         id="T15.slice",
-        title="the scale out of the likelihood",
-        statement="Over all multiples of a spectrum of precisions the likelihood is largest where "
-        "Σ θₘSₘ is the number of modes. On that slice it is concave in the shares of the terms.",
+        title="the scale is eliminated from the likelihood",
+        statement=(
+            "Let θₘ be a spectrum of precisions and Sₘ the second moments that were measured. "
+            "Among the multiples tθ the likelihood is largest where Σ tθₘSₘ is the number of "
+            "modes. Among the spectra with this scale it is concave in the shares of the "
+            "terms."
+        ),
         tex=r"\min_t\sum_m\bigl(t\theta_mS_m-\log t\theta_m\bigr)"
         r"\ \text{at}\ \sum_mt\theta_mS_m=n-1,\qquad "
         r"\frac{d^2}{dp^2}\log\bigl((1-p)u+pv\bigr)=-\Bigl(\frac{v-u}{(1-p)u+pv}\Bigr)^2\le0",
@@ -160,14 +164,17 @@ THEOREMS = (
         kind="symbolic",
         check=_slice,
         variant=partial(_slice, size=lambda modes: modes / 2),
-        perturbed="Where it is half the number of modes.",
+        perturbed="It is largest where that sum is half the number of modes.",
         page=PAGE,
     ),
     Theorem(
         id="T15.likeliest",
         title="the most likely member",
-        statement="The shares that the search finds cannot be improved, and columns with exactly "
-        "a member's second moments give back the member and its scale.",
+        statement=(
+            "No other shares of the metric's terms are more likely than those that the search "
+            "finds, and columns with exactly a member's second moments give back this member "
+            "and its scale."
+        ),
         tex=r"\sum_m\frac{u_{km}}{\sum_jp_ju_{jm}}\le n-1\quad\text{with equality where }p_k>0",
         scope="drawn spectra of two and three terms; five members, 12 channels; tolerances from "
         "rounding and the ratio of eigenvalues",
@@ -188,7 +195,7 @@ THEOREMS = (
         kind="exact",
         check=_order_test,
         variant=partial(_order_test, level=lambda k, count: Fraction(k, 2 * count)),
-        perturbed="At most c/2.",
+        perturbed="The chance is at most c/2.",
         page=PAGE,
     ),
 )

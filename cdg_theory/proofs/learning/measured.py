@@ -189,8 +189,11 @@ THEOREMS = (
     Theorem(
         id="T15.mode-by-mode",
         title="the best smoother for measured spectra",
-        statement="The factors that err least are s/(s + ν) in each mode; they err by "
-        "Σ sν/(s + ν), and any others by Σ (s + ν)(κ − s/(s + ν))² more.",
+        statement=(
+            "Let s and ν be the second moments of signal and noise in a mode. The factors "
+            "s/(s + ν) have the least squared error, Σ sν/(s + ν); any other factors κ have Σ "
+            "(s + ν)(κ − s/(s + ν))² more."
+        ),
         tex=r"R(\kappa)=\sum_m\frac{s_m\nu_m}{s_m+\nu_m}"
         r"+\sum_m(s_m+\nu_m)\Bigl(\kappa_m-\frac{s_m}{s_m+\nu_m}\Bigr)^2",
         scope="all s, ν ≥ 0 that are not both 0, all factors; signal and noise uncorrelated; "
@@ -198,7 +201,7 @@ THEOREMS = (
         kind="symbolic",
         check=_mode_by_mode,
         variant=partial(_mode_by_mode, best=lambda s, nu: s / (s + 2 * nu)),
-        perturbed="s/(s + 2ν).",
+        perturbed="The best factors are s/(s + 2ν).",
         page=PAGE,
     ),
     Theorem(
@@ -212,15 +215,18 @@ THEOREMS = (
         kind="exact",
         check=_correlated,
         variant=partial(_correlated, power=-1),
-        perturbed="It depends on each mode's precision alone.",
+        perturbed="It depends on the inverse second moments of each mode alone.",
         page=PAGE,
     ),
     Theorem(
         id="T15.scale",
         title="a metric at its best learning rate",
-        statement="Factors known up to a scale, which the learning rate sets, err least at "
-        "t = Σ sκ/Σ(s + ν)κ², and gain (Σ sκ)²/Σ(s + ν)κ² over dropping everything: of what the "
-        "best smoother gains the squared cosine between κ and s/(s + ν), in the weights s + ν.",
+        statement=(
+            "Let the factors be tκ, with a scale t that the learning rate sets. Their squared "
+            "error is least at t = Σ sκ/Σ(s + ν)κ², where they gain (Σ sκ)²/Σ(s + ν)κ² over "
+            "the estimate 0. This is what the best smoother gains times the squared cosine "
+            "between κ and s/(s + ν), with the weights s + ν."
+        ),
         tex=r"\frac{(\sum s\kappa)^2}{\sum(s+\nu)\kappa^2\ \sum\frac{s^2}{s+\nu}}"
         r"=\cos^2\angle\Bigl(\kappa,\frac s{s+\nu}\Bigr)",
         scope="all s, ν, κ > 0, every number of modes; best_scale on four modes",
@@ -243,7 +249,7 @@ THEOREMS = (
         kind="symbolic",
         check=_family,
         variant=partial(_family, shift=0),
-        perturbed="For sₘ = ντ/λₘ.",
+        perturbed="The same for sₘ = ντ/λₘ.",
         page=PAGE,
     ),
     Theorem(
@@ -257,7 +263,7 @@ THEOREMS = (
         kind="symbolic",
         check=_from_prior,
         variant=partial(_from_prior, ratio=1 / nu),
-        perturbed="In I + M₀/(sν).",
+        perturbed="The same in the metric I + M₀/(sν).",
         page=PAGE,
     ),
     Theorem(
@@ -273,7 +279,7 @@ THEOREMS = (
         kind="symbolic",
         check=_best_rate,
         variant=partial(_best_rate, power=2 * q / (2 * q + 1)),
-        perturbed="ε^{2q/(2q+1)}.",
+        perturbed="The same with ε^{2q/(2q+1)}.",
         page="theory/noise.md",
     ),
 )

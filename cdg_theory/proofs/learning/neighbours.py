@@ -207,16 +207,19 @@ THEOREMS = (
     ),
     Theorem(
         id="T13.centralization",
-        title="gradient centralization is the opposite, on the other axes",
-        statement="It removes the mean over all axes but the output's: a singular projection, so "
-        "the gradient of no metric, but the limit of metrics that make that mean ever dearer. It "
-        "commutes with every channel-directed metric.",
+        title="gradient centralization acts on the other axes, and is no metric",
+        statement=(
+            "Gradient centralization removes the mean over all axes but the output's. It is a "
+            "singular projection Q, so the gradient in no metric, but the limit of gradients "
+            "in metrics where that mean has an ever larger weight w. It commutes with every "
+            "channel-directed metric."
+        ),
         tex=r"(wP+Q)^{-1}=\tfrac1wP+Q\xrightarrow{w\to\infty}Q",
         scope="every projection; commutation on a drawn metric and gradient, by associativity",
         kind="symbolic",
         check=_centralization,
         variant=partial(_centralization, towards=0),
-        perturbed="It is the limit of metrics that make that mean ever cheaper.",
+        perturbed="It is the limit where that mean has an ever smaller weight.",
         page=PAGE,
     ),
     Theorem(
@@ -230,14 +233,17 @@ THEOREMS = (
         kind="symbolic",
         check=_fisher_gaussian,
         variant=partial(_fisher_gaussian, on_outputs=PRECISION.inv()),
-        perturbed="The covariance for the precision.",
+        perturbed="The same with the covariance for the precision.",
         page=PAGE,
     ),
     Theorem(
         id="T13.fisher-softmax",
-        title="when it is not",
-        statement="The Fisher matrix of a categorical output is singular along the constant, which "
-        "every metric of the family weighs with α > 0, and it depends on the point.",
+        title="the natural gradient of a softmax is not channel-directed",
+        statement=(
+            "The Fisher matrix of a categorical output with probabilities p is singular along "
+            "the constant, which every metric of the family weighs with α > 0, and it depends "
+            "on the weights of the network."
+        ),
         tex=r"F=\operatorname{diag}(p)-pp^T,\qquad F\mathbf 1=0",
         scope="any number of classes, all logits: entry by entry, on the diagonal and off it",
         kind="symbolic",
@@ -263,15 +269,17 @@ THEOREMS = (
     Theorem(
         id="T13.proximal",
         title="one step is a penalty on the step's roughness",
-        statement="The step −τM⁻¹g minimises the linear model of the loss plus 1/2τ times the "
-        "squared length of the step in the metric.",
+        statement=(
+            "The step −τM⁻¹g minimises the linear model of the loss plus 1/(2τ) times the "
+            "squared length of the step in the metric."
+        ),
         tex=r"-\tau M^{-1}g=\arg\min_d\ g^Td+\tfrac1{2\tau}\langle d,d\rangle",
         scope="every symmetric M with an inverse and every g, written out for n ≤ 3; the square is "
         "one of SPD M only",
         kind="symbolic",
         check=_proximal,
         variant=partial(_proximal, divisor=1),
-        perturbed="1/τ for 1/2τ.",
+        perturbed="The same with 1/τ for 1/(2τ).",
         page=PAGE,
     ),
 )

@@ -207,12 +207,12 @@ THEOREMS = (
         kind="symbolic",
         check=_one_step,
         variant=partial(_one_step, rate=tau * mu * (2 - 2 * tau * smooth / lowest)),
-        perturbed="By 1 − τμ(2 − 2τΛ/λ_min).",
+        perturbed="The same with 1 − τμ(2 − 2τΛ/λ_min).",
         page=PAGE,
     ),
     Theorem(
         id="T17.drawn",
-        title="the same on drawn losses, and with equality",
+        title="one step of stochastic descent, on drawn losses",
         statement="On drawn quadratic losses the expected loss after one step lies under the "
         "bound, with μ = λ_min(H)/λ_max(M); for a multiple of the identity it is the bound. The "
         "trace of M⁻² is n times theorem 8's variance_kept.",
@@ -237,7 +237,7 @@ THEOREMS = (
         kind="symbolic",
         check=_floor,
         variant=partial(_floor, floor=2 * FLOOR),
-        perturbed="Twice that.",
+        perturbed="Twice that is the floor.",
         page=PAGE,
     ),
     Theorem(
@@ -251,7 +251,7 @@ THEOREMS = (
         kind="symbolic",
         check=_same_speed,
         variant=partial(_same_speed, exponent=1),
-        perturbed="As tr(M⁻²)/μ.",
+        perturbed="The floors are as tr(M⁻²)/μ.",
         page=PAGE,
     ),
     Theorem(
@@ -265,12 +265,12 @@ THEOREMS = (
         kind="symbolic",
         check=_changing,
         variant=partial(_changing, floor_of=min),
-        perturbed="The lowest of those used.",
+        perturbed="The floor is at most the lowest of those used.",
         page=PAGE,
     ),
     Theorem(
         id="T17.resonance",
-        title="not with momentum",
+        title="with momentum, changing metrics can diverge",
         statement="With momentum two metrics that converge by themselves can diverge in "
         "alternation; without it they cannot.",
         tex=r"\theta=0.9,\ \tfrac{\tau\sigma}{\lambda}=0.1,\,3.7,\,0.1,\,3.7,\dots",
@@ -278,7 +278,7 @@ THEOREMS = (
         kind="exact",
         check=_resonance,
         variant=partial(_resonance, stable=True),
-        perturbed="They converge in alternation.",
+        perturbed="In this example momentum converges in alternation.",
         page=PAGE,
     ),
 )

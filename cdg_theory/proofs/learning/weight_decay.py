@@ -174,8 +174,11 @@ THEOREMS = (
     Theorem(
         id="T9.decay-limit",
         title="where descent with untransformed decay ends",
-        statement="On least squares it ends, from every start, at the minimum of "
-        "|Aw − b|²/2 + (ω/2)⟨w,Mw⟩: the smooth solution that the penalty in the loss would give.",
+        statement=(
+            "On least squares, descent with untransformed weight decay ω ends, from every "
+            "start, at the minimum of |Aw − b|²/2 + (ω/2)⟨w,Mw⟩: the smooth solution that "
+            "this penalty in the loss would give."
+        ),
         tex=r"w_\infty=(A^TA+\omega M)^{-1}A^Tb=M^{-1}A^T(AM^{-1}A^T+\omega I)^{-1}b",
         scope="every SPD M, ω > 0; steps below 2/(λ_max(AM⁻¹Aᵀ) + ω); drawn problems with fewer "
         "and more equations than unknowns, rational. If the library's gradient is K = cM⁻¹, the "
@@ -188,10 +191,13 @@ THEOREMS = (
     ),
     Theorem(
         id="T9.decay-conditioning",
-        title="how well it is conditioned",
-        statement="In the metric the curvature of a convex loss with that penalty lies between ω "
-        "and ω + Λ/λ_min(M), however stiff the metric's rough modes are; plain descent on the "
-        "penalised loss meets condition numbers of ωλ_max(M)/(Λ + ωλ_min(M)).",
+        title="how well the problem with decay is conditioned",
+        statement=(
+            "Let a convex loss have a curvature H between 0 and Λ. With the penalty "
+            "(ω/2)⟨w,Mw⟩ its curvature relative to the metric lies between ω and ω + "
+            "Λ/λ_min(M), however stiff the metric's rough modes are; plain descent on the "
+            "penalised loss meets condition numbers of ωλ_max(M)/(Λ + ωλ_min(M))."
+        ),
         tex=r"\omega M\preceq H+\omega M\preceq\Bigl(\omega+\frac\Lambda{\lambda_{\min}(M)}\Bigr)M,"
         r"\qquad\kappa\le1+\frac\Lambda{\omega\,\lambda_{\min}(M)}",
         scope="0 ≤ H ≤ ΛI, every SPD M; drawn, rational; both bounds attained",
@@ -231,11 +237,14 @@ THEOREMS = (
     ),
     Theorem(
         id="T9.decay-adam",
-        title="what Adam makes of it",
-        statement="Coupled Adam on the Riemannian gradient rests at the prior's minimum, though "
-        "it is no descent in M; on the update, coupled Adam rests at plain ridge. AdamW on the "
-        "update rests with ωMw at the corner of the box |·| ≤ 1, AdamW on the gradient with ωw "
-        "there.",
+        title="where Adam with decay comes to rest",
+        statement=(
+            "Let K take the ordinary gradient to the one in the metric, and let the metric's "
+            "prior be the penalty (ω/2)⟨w,Mw⟩. Adam with coupled decay rests at the minimum "
+            "with that penalty if the gradient is transformed, though it is no descent in M, "
+            "and at that of plain ridge if the update is. AdamW rests where ωMw = −sign g if "
+            "the update is transformed, and where ωw = −sign(Kg) if the gradient is."
+        ),
         tex=r"K(w-b)+\omega w=0;\quad w-b+\omega w=0;\quad\omega Mw=-\operatorname{sign}g;\quad"
         r"\omega w=-\operatorname{sign}(Kg)",
         scope="points of rest, in one example with exact numbers; bias correction and ε left out",

@@ -199,7 +199,8 @@ def _bound_theorem(slug: str, title: str, algorithm: str, boundaries: tuple[str,
         id=f"T7.{slug}",
         title=title,
         statement=(
-            "The error of every entry of the computed gradient lies under the bound that the same "
+            "The error of every entry of the computed gradient lies under the bound: ε "
+            "are bounds of the errors of the mean ḡ and of the part x of mean zero, which the same "
             "algorithm computes from the local rounding errors."
         ),
         tex=_BOUND,
@@ -223,8 +224,9 @@ THEOREMS = (
         id="T7.storage",
         title="Rounding: narrow storage, float64 inside",
         statement=(
-            "With float64 inside, a result stored in float32, float16 or bfloat16 is off by half "
-            "an ulp and next to nothing besides."
+            "With float64 inside, a result stored in float32, float16 or bfloat16 differs "
+            "from the exact one by at most half an ulp, and a thousandth of an ulp of the "
+            "largest entry."
         ),
         tex=r"|\hat k_i-k_i|\le\tfrac12\mathrm{ulp}(k_i)+10^{-3}\,\mathrm{ulp}(\|k\|_\infty)",
         scope="normal deviates, weights from 1e-12 to 1e12, n in {2, 65, 257}",
@@ -287,8 +289,9 @@ THEOREMS = (
         id="T7.enclosure",
         title="The residual encloses the solution",
         statement=(
-            "A = βI + cL has an inverse without negative entries whose rows sum to 1/β: a residual "
-            "ρ of any approximate solution puts the exact one within max|ρ|/β of it."
+            "A = βI + cL has an inverse without negative entries whose rows sum to 1/β. So an "
+            "approximate solution with the residual ρ differs from the exact one by at most "
+            "max|ρ|/β in every entry."
         ),
         tex=r"A^{-1}\ge0,\quad A^{-1}\mathbf1=\mathbf1/\beta,\quad \|A^{-1}\|_\infty=1/\beta",
         scope="rational arithmetic, path and cycle, n in {1, 2, 3, 7}; the proof is for all n",

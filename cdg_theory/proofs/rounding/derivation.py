@@ -314,8 +314,11 @@ THEOREMS = (
     Theorem(
         id="T7.last-rounding",
         title="Rounding: the last one",
-        statement="A narrower storage adds half an ulp at the largest value that the entry may "
-        "have; the half types, which float64 reaches by way of float32, a roundoff of that, too.",
+        statement=(
+            "Storing a result in a narrower format adds half an ulp, taken at the largest "
+            "value that the entry may have. The 16-bit formats are reached from float64 by "
+            "way of float32, which adds a unit roundoff of float32."
+        ),
         tex=r"\tfrac12\mathrm{ulp}_{\mathrm{out}}(|k_i|+\epsilon_i)+2^{-24}(|k_i|+\epsilon_i)",
         scope="six cases of bfloat16, exact",
         kind="exact",

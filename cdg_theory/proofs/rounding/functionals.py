@@ -89,9 +89,9 @@ THEOREMS = (
         id="T7.functionals",
         title="Rounding: constants known beforehand",
         statement=(
-            "A kernel that finds the sweeps' free constants as functionals of the gradient errs "
-            "more than sweeps that close themselves, and stays under a bound of its own, which "
-            "float32 storage has room for."
+            "A kernel that finds the free constants of the sweeps beforehand, as functionals "
+            "of the gradient, has larger errors than sweeps that close themselves. They stay "
+            "under a bound of its own, for which float32 storage has room."
         ),
         tex=(
             r"|\hat k_i-k_i|\le h_i\,\epsilon_e+\epsilon_{\mathrm{sweep},i}"

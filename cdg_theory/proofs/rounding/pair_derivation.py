@@ -377,7 +377,11 @@ THEOREMS = (
     Theorem(
         id="T7.derived-pair-functionals",
         title="Rounding: the bound over pairs with known constants is the derivation's",
-        statement="The same of kernels that know the last pair and the flux over the seam.",
+        statement=(
+            "What the code computes for kernels that know the last pair, and on the cycle the "
+            "flux over the seam, is the page's bound, evaluated with the inverse of the "
+            "equation over pairs."
+        ),
         tex=r"\epsilon_{n-1}=\sum_j\bigl(\mathrm{err}(w_j)+(n+4)u|w_j|\bigr)|g_j|",
         scope=_SCOPE,
         kind="numeric",
@@ -389,8 +393,11 @@ THEOREMS = (
     Theorem(
         id="T7.derived-differences",
         title="Rounding: the bound for sweeps in differences is the derivation's",
-        statement="The same of kernels that sweep in differences from the last level, and of both "
-        "kinds where the smallest number of the format counts.",
+        statement=(
+            "What the code computes for kernels that sweep in differences from the last level "
+            "is the page's bound, evaluated with the inverse of the equation over pairs; so "
+            "it is, for both kinds of sweeps, where the smallest number of the format counts."
+        ),
         tex=r"\zeta_i\to\tfrac{B_i\zeta_i}d\bigl(1,-\tfrac{\beta A_i}{B_i}-c\bigr),\qquad "
         r"(\nu_i,\eta_i)\to\bigl(\tfrac{\nu_i+\eta_i}d,\tfrac{\nu_i}{B_i}+s_{i-1}(\nu_i+\eta_i)\bigr)",
         scope=_SCOPE,

@@ -222,8 +222,9 @@ def _bound_theorem(slug: str, title: str, boundary: str) -> Theorem:
         id=f"T7.{slug}",
         title=title,
         statement=(
-            "The error of every entry of the computed gradient lies under the bound: local errors, "
-            "each times the modulus of what the closed sweeps make of it."
+            "The error of every entry of the computed gradient lies under the bound: each "
+            "local error is multiplied by the modulus of what the closed sweeps make of it, K for "
+            "errors of the loads and N for errors ℓ within the sweeps; z = (x, Lx)."
         ),
         tex=r"|\hat z_i-z_i|\le\sum_j|K_{ij}|\,\mathrm{load}_j+\sum_j|N_{ij}|\,\ell_j+\dots",
         scope="weights from 1e-24 to 1e12, both spacings, n from 1 to 4096, float64; gradients "
@@ -290,8 +291,9 @@ THEOREMS = (
         id="T7.enclosure-curved",
         title="The residual encloses the solution, with a curvature",
         statement=(
-            "On vectors of mean zero no eigenvalue of A = βI + cL + dL² is below that of ℓ = 4/n²: "
-            "a residual ρ of mean zero puts the exact solution within ‖ρ‖₂ over it."
+            "On vectors of mean zero no eigenvalue of A = βI + cL + dL² is smaller than β + "
+            "4c/n² + 16d/n⁴. So an approximate solution with the residual ρ, of mean zero, "
+            "differs from the exact one by at most ‖ρ‖₂ over this number."
         ),
         tex=r"\|x-\tilde x\|_2\le\|\rho\|_2\,\Bigl(\beta+\frac{4c}{n^2}+\frac{16d}{n^4}\Bigr)^{-1}",
         scope="rational arithmetic, path and cycle, n in {2, 3, 5, 8}; 4 sin²(π/2n) ≥ 4/n² is for "

@@ -1,4 +1,4 @@
-r"""Theorem 7 needs a judge: the exact solution's enclosure, and a certificate's verdict."""
+r"""Theorem 7: the enclosure of the exact solution, and the verdict of a certificate."""
 
 from __future__ import annotations
 
@@ -95,8 +95,9 @@ THEOREMS = (
         id="T7.oracle",
         title="The oracle encloses the exact solution",
         statement=(
-            "The integers that a certificate judges by hold the rational solution of Mk = g, "
-            "within the radius that was asked for, and nothing a little beside it."
+            "The integers by which a certificate judges hold the rational solution of Mk = g, "
+            "within the radius that was asked for, and do not hold numbers a little beside "
+            "it."
         ),
         tex=r"|k_i-\mathrm{center}_i|\le\mathrm{radius}\le\mathrm{resolution}",
         scope="44 members of every kind, n in {1, 2, 3, 5, 8}, columns over 18 decades, constant "

@@ -1,1 +1,1 @@
-"""What proofs use and is no proof: exact algebra, drawn matrices."""
+"""Helpers of the proofs: exact algebra, drawn matrices."""

@@ -1,4 +1,4 @@
-"""Claims on runs: what tells processes that share a file of records who does which run.
+"""Claims on runs: processes that share a file of records do no run twice.
 
 A claim is a lock on one byte of a file beside the records; which byte, the run's key says. The
 system gives a lock up when its process ends, however it ends: no claim outlives its owner.

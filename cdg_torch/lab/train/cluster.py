@@ -1,4 +1,4 @@
-"""Training runs on a Dask cluster: the same runs, on the machines of others."""
+"""Training runs on a Dask cluster: the same runs, spread over several machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One method, named beforehand, against each of the others: on ordered outputs, the question asked.
+"""One method, named before the runs, compared with each of the others.
 
 Every p-value is corrected over the comparisons of its task (Holm).
 """

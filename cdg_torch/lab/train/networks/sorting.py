@@ -1,4 +1,4 @@
-"""Which tensors of a file are the weights of layers: decided by name and kind, and said.
+"""Which tensors of a file are weights of layers, decided by name and kind, and why others are not.
 
 A file of weights does not say which layer a tensor belongs to. Taken for a convolution's weight
 is a tensor

@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     from cdg_theory.discrete.sweeps import SweepFactors
     from cdg_theory.metric import Metric
-    from cdg_theory.rounding.bounds import FactorErrors
 
     Array = NDArray[np.float64]
     # A number's size and its error.
@@ -127,25 +126,19 @@ def sums_error(sizes: Any, start: Pair, end: Pair, mean: Any, gain: Pair, u: Any
     return end[1] + count * end[0] + n * gain[0] * (flow + (gain[1] + count) * held)
 
 
-def _start_error(known: FactorErrors, n: int, u: float, total: Array) -> Array:
-    """Return the error of where the forward sweep starts on the cycle; 0 on the path."""
-    if known.flux is None:
-        return np.zeros_like(total)
-    # The weights of the start are partial sums of the flux, at most 1.
-    return (float(known.flux.max()) + (2 * n + 8) * u) * total
-
-
 def _known_sums_error(
     g: Array, metric: Metric, factors: SweepFactors, u: float, mean: Array
 ) -> Array:
     """Return the error of x for β = 0; ``mean`` is that of the mean of g."""
     n = len(g)
     known, total = factor_errors(metric, n), np.abs(g).sum(axis=0)
-    start_size = 0 * total if factors.flux is None else total
+    # The flux is 1/n in every row. Less their mean, its partial sums are at most a half: two sums
+    # of n, and the functional's own.
+    half = 0 * total if factors.flux is None else total / 2
     last = np.abs(forward_error_bound(g, metric).gradient[-1])
     error = sums_error(
         np.abs(g),
-        (start_size, _start_error(known, n, u, total)),
+        (half, (5 * n + 16) * u * half),
         (last, _end_error(g, metric, u)),
         mean,
         (float(factors.gain[0]), float(known.gain[0])),
@@ -165,13 +158,15 @@ def _sweep_errors(g: Array, metric: Metric, factors: SweepFactors, u: float, mea
     # y: what the forward sweep holds, and its error.
     size = moduli + average
     carry_forward(size, factors.carry)
-    unit = np.zeros((n, 1))
-    if factors.flux is not None:
+    unit, start_error = np.zeros((n, 1)), np.zeros_like(total)
+    if factors.flux is not None and known.flux is not None:
+        # The weights of the start are partial sums of the flux, at most 1.
         unit = (factors.flux / factors.flux[0])[:, None]
+        start_error = (float(known.flux.max()) + (2 * n + 8) * u) * total
         size += unit * total
     error = step * size + mean
     carry_forward(error, factors.carry)
-    error += unit * _start_error(known, n, u, total)
+    error += unit * start_error
 
     # x: from the known end, row by row.
     gain = factors.gain[:, None]

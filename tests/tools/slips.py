@@ -68,6 +68,8 @@ NOTHING = {
     "flux_map: np.eye": "a product with the field's 1",
     "flux_map: -1 -> -2": "NumPy reads any negative number so",
     "_sweep_factors: (factors.": "which arrays are read-only",
+    "_sweep_errors: factors.flux is not None and known.flux is not None -> "
+    "factors.flux is not None or": "the two are given together",
     "factor_errors: p * E / (metric.fluctuation + p * E) if E else 0.0 -> "
     "p * E / (metric.fluctuation + p * E) if E else 1.0": "multiplied by 1 − p = 0",
 }

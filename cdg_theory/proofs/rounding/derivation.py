@@ -196,8 +196,8 @@ def _functional_bound(g: Array, metric: Metric, accumulator: str, sums: int) -> 
         gain, last = factors.gain[:, None], np.abs(k[-1])
         if metric.fluctuation == 0:
             # Any sum is of all numbers, at most, and meets as many roundings whatever its order.
-            roundings, held = (1.5 * n + 16) * u, start + first.sum(0)
-            flow = start_error + roundings * held + n * mean_error
+            roundings, held = (1.5 * n + 16) * u, start / 2 + first.sum(0)
+            flow = (2.5 * n + 8) * u * start + roundings * held + n * mean_error
             risen = n * factors.gain[0] * (flow + (gain_error[0] + roundings) * held)
             error = np.ones((n, 1)) * (end_error + roundings * last + risen)
         else:

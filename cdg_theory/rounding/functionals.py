@@ -7,22 +7,31 @@ starts. The functionals act on g itself, large mean and all, and nothing is take
 The price is a larger error, which storage types narrower than the accumulator have room for.
 
 The bound follows the same sweeps, on moduli: no cancellation is counted on, neither of the mean
-nor between rows. Any blocking, and any order of sums, is within the model; sums of narrow numbers
-that fit the accumulator's digits are exact.
+nor between rows. Any order of the functionals' and the mean's sums is within the model; sums of
+narrow numbers that fit the accumulator's digits are exact.
 
-**Segments.** So are sweeps in two levels, over rows within segments and over segments, with the
-products P of the carries computed beforehand. A row by itself, :math:`w_i=p_i(w_{i-1}+r_i)`, costs
-:math:`\mathrm{err}(p_i)+2u`. A whole segment, :math:`Pw+W`, costs the sum of
-:math:`\mathrm{err}(p_i)+v` over its rows, and 4u for the product, the sum, and the products of P
-that a scan forms; the bound counts :math:`\mathrm{err}(p)+8u` for *every* row. A gain taken as
-:math:`p_i/c` is off by :math:`\mathrm{err}(p_i)+v+3u`, and the bound counts more than 2u for the
-gain, and :math:`\mathrm{err}(p)+8u` once more.
+**Both running sums.** For :math:`\beta=0` kernels go from the last row back, or in segments, where
+the sum below a segment may be had as the sum with it, less it. Which rows' errors a row sees is
+another matter in every order, so the bound counts all of them in every row. No partial sum of f is
+larger than :math:`T=|f_{n-1}|+2\sum_j|g_j|`. Back from the last row the sum meets a rounding for
+each row, and one for each block of rows; in :math:`m\ge2` segments of L rows a number meets fewer
+than :math:`2L+m+8\le n+12`. The second sum's numbers, :math:`Lf` and moments, add up to at most
+:math:`|k_{n-1}|+(n+L)T/c`, and meet no more roundings. Either sum errs by less than
+:math:`\nu=(\tfrac32n+16)u` times T, and :math:`|k_{n-1}|+nT/c`.
+
+**Segments.** For :math:`\beta>0` sweeps in two levels, over rows within segments and over segments,
+with the products P of the carries computed beforehand, are within the model, too. A row by itself,
+:math:`w_i=p_i(w_{i-1}+r_i)`, costs :math:`\mathrm{err}(p_i)+2u`. A whole segment, :math:`Pw+W`,
+costs the sum of :math:`\mathrm{err}(p_i)+v` over its rows, and 4u for the product, the sum, and the
+products of P that a scan forms; the bound counts :math:`\mathrm{err}(p)+8u` for *every* row. A gain
+taken as :math:`p_i/c` is off by :math:`\mathrm{err}(p_i)+v+3u`, and the bound counts more than 2u
+for the gain, and :math:`\mathrm{err}(p)+8u` once more.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,6 +55,8 @@ if TYPE_CHECKING:
     from cdg_theory.metric import Metric
 
     Array = NDArray[np.float64]
+    # A number's size and its error.
+    Pair = tuple[Any, Any]
 
 HEAVY = 2.0**400
 
@@ -72,11 +83,11 @@ def sum_is_exact(g: Array, precision: int) -> NDArray[np.bool_]:
     return exact
 
 
-def _end_error(g: Array, metric: Metric, end: int, u: float) -> Array:
-    """Return the error of the functional that gives the value at row ``end``."""
+def _end_error(g: Array, metric: Metric, u: float) -> Array:
+    """Return the error of the functional that gives the last row's value."""
     n = len(g)
     one_hot = np.zeros((n, 1))
-    one_hot[end] = 1.0
+    one_hot[-1] = 1.0
     # Of the part of mean zero alone: a heavy mean takes what is said of the mean out of the bound.
     weights = forward_error_bound(one_hot, replace(metric, mean=HEAVY))
     # The weights sum to 0 exactly, but for their errors; n products, summed in any order. The
@@ -86,45 +97,88 @@ def _end_error(g: Array, metric: Metric, end: int, u: float) -> Array:
     return error
 
 
+def sums_error(sizes: Any, start: Pair, end: Pair, mean: Any, gain: Pair, u: Any) -> Any:
+    r"""Return the error of both running sums, :math:`\beta=0`, in whatever order they are taken.
+
+    ==================================  =========  ==========================================
+    symbol                              argument   meaning
+    ==================================  =========  ==========================================
+    :math:`|g|`                         ``sizes``  (n, columns)
+    :math:`|f_{n-1}|`, its error        ``start``  0 on the path
+    :math:`|k_{n-1}|`, its error        ``end``
+    (error of :math:`\bar g`)           ``mean``
+    :math:`1/c`, its relative error     ``gain``
+    :math:`u`                           ``u``      unit roundoff
+    ==================================  =========  ==========================================
+
+    Over any field.
+
+    Examples
+    --------
+    >>> none = (0.0, 0.0)
+    >>> sums_error(np.ones((2, 1)), none, none, 0.0, (1.0, 0.0), 2.0**-20) * 2.0**20
+    array([304.])
+    """
+    n = len(sizes)
+    count = (3 * n + 32) * u / 2
+    held = start[0] + 2 * sizes.sum(axis=0)
+    flow = start[1] + count * held + n * mean
+    return end[1] + count * end[0] + n * gain[0] * (flow + (gain[1] + count) * held)
+
+
+def _known_sums_error(
+    g: Array, metric: Metric, factors: SweepFactors, u: float, mean: Array
+) -> Array:
+    """Return the error of x for β = 0; ``mean`` is that of the mean of g."""
+    n = len(g)
+    known, total = factor_errors(metric, n), np.abs(g).sum(axis=0)
+    # The flux is 1/n in every row. Less their mean, its partial sums are at most a half: two sums
+    # of n, and the functional's own.
+    half = 0 * total if factors.flux is None else total / 2
+    last = np.abs(forward_error_bound(g, metric).gradient[-1])
+    error = sums_error(
+        np.abs(g),
+        (half, (5 * n + 16) * u * half),
+        (last, _end_error(g, metric, u)),
+        mean,
+        (float(factors.gain[0]), float(known.gain[0])),
+        u,
+    )
+    return np.tile(error, (n, 1))
+
+
 def _sweep_errors(g: Array, metric: Metric, factors: SweepFactors, u: float, mean: Array) -> Array:
-    """Return the error of x; ``mean`` is that of the mean of g."""
+    """Return the error of x for β > 0; ``mean`` is that of the mean of g."""
     n = len(g)
     known = factor_errors(metric, n)
     step = float(known.carry.max(initial=0.0)) + 8 * u
     moduli = np.abs(g)
-    average = moduli.mean(axis=0)
+    average, total = moduli.mean(axis=0), moduli.sum(axis=0)
 
     # y: what the forward sweep holds, and its error.
     size = moduli + average
     carry_forward(size, factors.carry)
-    start_error = np.zeros_like(average)
-    unit = np.zeros((n, 1))
+    unit, start_error = np.zeros((n, 1)), np.zeros_like(total)
     if factors.flux is not None and known.flux is not None:
         # The weights of the start are partial sums of the flux, at most 1.
         unit = (factors.flux / factors.flux[0])[:, None]
-        total = moduli.sum(axis=0)
         start_error = (float(known.flux.max()) + (2 * n + 8) * u) * total
         size += unit * total
     error = step * size + mean
     carry_forward(error, factors.carry)
     error += unit * start_error
 
-    # x: from the known end, row by row; for β = 0 downwards, else upwards.
-    gain = factors.gain[:, None].copy()
-    downwards = metric.fluctuation == 0
-    if downwards and factors.flux is None:
-        gain[-1] = gain[0]
-    relative = (known.gain + step)[:, None]
+    # x: from the known end, row by row.
+    gain = factors.gain[:, None]
     size *= gain
-    error = gain * error + relative * size
-    end_error = _end_error(g, metric, 0 if downwards else n - 1, u)
-    sweep = carry_forward if downwards else carry_backward
+    error = gain * error + (known.gain + step)[:, None] * size
+    end_error = _end_error(g, metric, u)
     reached = size.copy()
-    sweep(reached, factors.carry)
+    carry_backward(reached, factors.carry)
     homogeneous = (factors.closure / factors.closure[-1])[:, None]
-    known_end = np.abs(forward_error_bound(g, metric).gradient[0 if downwards else -1])
+    known_end = np.abs(forward_error_bound(g, metric).gradient[-1])
     error += step * (reached + homogeneous * known_end)
-    sweep(error, factors.carry)
+    carry_backward(error, factors.carry)
     error += homogeneous * end_error
     return error
 
@@ -185,7 +239,8 @@ def functional_error_bound(
         closing = forward_error_bound(g, metric, dtype=dtype, accumulator=accumulator)
         k, least = closing.gradient, closing.bound
         if metric.derivative_order == 1:
-            error = _sweep_errors(g, metric, sweep_factors(metric, n), u, mean_error)
+            errors = _sweep_errors if metric.fluctuation else _known_sums_error
+            error = errors(g, metric, sweep_factors(metric, n), u, mean_error)
         elif curved:
             error = np.zeros_like(r)  # one row is all mean
         else:

@@ -8,8 +8,11 @@ with the gradient, too (:mod:`cdg_torch.solve.coefficients`), with a curvature t
 seam.
 
 **Rounding.** Without a curvature the entries are sums of products of positive numbers, each with
-full relative accuracy. What the coefficient of :math:`r_j` meets is at most 2(b+m) roundings where
-the row sweeps' meets 4n; b+m ≤ 2n, so theorem 7's bounds hold as they are.
+full relative accuracy, and all that the products and their sums do, in whatever order, is at most
+(3b+2m+5)u times both sweeps of :math:`|r|` (``T7.injected-blocks``). Theorem 7's bound counts what
+the row sweeps hold instead, which may be much less: it is not derived for these products, and
+errors all of the worst sign could exceed it. Searches found none beyond a fifth of it (docs:
+``theory/rounding-variants``).
 
 In main memory columns are treated in portions that stay in a core's cache.
 """

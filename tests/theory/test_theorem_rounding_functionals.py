@@ -12,6 +12,7 @@ from cdg_theory.certificates.search import bound_fractions
 from cdg_theory.discrete import riemannian_gradient
 from cdg_theory.proofs.rounding.functionals import functional_gradient
 from cdg_theory.rounding.functionals import functional_error_bound, sum_is_exact
+from tests.tools.planted import refusals
 from tests.tools.strategies import FIRST_ORDER, channel_counts, metrics
 
 # Kernels over pairs have a bound, and tests, of their own.
@@ -23,6 +24,18 @@ OPTIONS = {"dtype": "float32", "algorithm": "functionals"}
 def stored_in_float32(metric):
     """Return the solver whose kernels know the constants, with its results in float32."""
     return lambda g: functional_gradient(g, metric).astype(np.float32)
+
+
+def a_share(sums_error):
+    """Return a sixteenth of the bound of both running sums."""
+    return lambda *terms: sums_error(*terms) / 16
+
+
+test_mutant_is_refused = refusals(
+    ("T7.injected-sums", "sums_error", a_share),
+    # The moduli of what a segment is loaded with, not swept back.
+    ("T7.injected-blocks", "carry_backward", lambda _: lambda _x, _carry: None),
+)
 
 
 @given(metric=DRAWN, n=channel_counts(300), seed=st.integers(0, 1000))

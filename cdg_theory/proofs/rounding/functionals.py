@@ -1,7 +1,8 @@
 r"""Theorem 7 for kernels that know the sweeps' constants beforehand, on their NumPy model.
 
 The model is what such a kernel computes, in the simplest order: one mean, one functional for the
-value at an end, on the cycle one for the start, one forward sweep, one sweep from the known end.
+last row's value, on the cycle one for the start, one forward sweep, one sweep back from the known
+end; for β = 0 both running sums from there.
 """
 
 from __future__ import annotations
@@ -44,23 +45,25 @@ def functional_gradient(grad: NDArray[Any], metric: Metric) -> NDArray[np.float6
     if not metric.derivative:
         return np.asarray(mean / metric.mean + y / metric.fluctuation)
     factors = sweep_factors(metric, n)
-    end = 0 if metric.fluctuation == 0 else n - 1
     one_hot = np.full(n, -1.0 / n)
-    one_hot[end] += 1.0
+    one_hot[-1] += 1.0
     # x at the end is ⟨e, Gr⟩ = ⟨Ge, g⟩: G is symmetric, and blind to constants.
     x_end = solve_fluctuation(split_mean(one_hot)[1], factors) @ g
+    flow: Any = 0.0
     if factors.flux is not None:
         # Where the sweep must start for its sum to vanish; less its mean, it is blind to constants.
         start = np.cumsum(factors.flux)[::-1]
-        y[0] -= (start - start.mean()) @ g
-    carry_forward(y, factors.carry)
-    if end == 0:
-        x = np.empty_like(y)
-        x[0] = x_end
-        x[1:] = x_end - np.cumsum(y[:-1], axis=0) / metric.stiffness(n)
+        flow = (start.mean() - start) @ g
+    x = np.empty_like(y)
+    x[-1] = x_end
+    if metric.fluctuation == 0:
+        # As the kernels: both sums from the last row back.
+        flows = flow - np.cumsum(y[:0:-1], axis=0)
+        x[:-1] = (x_end + np.cumsum(flows, axis=0) / metric.stiffness(n))[::-1]
     else:
-        x = factors.gain[:, None] * y
-        x[-1] = x_end
+        y[0] += flow
+        carry_forward(y, factors.carry)
+        x[:-1] = factors.gain[:-1, None] * y[:-1]
         carry_backward(x, factors.carry)
     return np.asarray(mean / metric.mean + x)
 

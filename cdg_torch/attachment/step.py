@@ -94,6 +94,7 @@ class Attachment:
     ``in_force``     whether the metric acts on an optimizer
     ``checked``      whether it is known to act on something, lazy layers being read late
     ``steps``        the number of steps in which it has acted on something
+    ``followed``     while a step runs: what it makes of an argument that may be a closure
     ``applied``      what ``Handle.apply_`` has transformed ahead of the next step
     ``buffers``      memory for the results, used again from step to step
     ``copies``       the same for parameters before the step, with ``where="update"``
@@ -110,6 +111,7 @@ class Attachment:
     in_force = False
     checked = False
     steps = 0
+    followed: Callable[[Any], Any] | None = None
     older_hooks: frozenset[int] = frozenset()
     replaced: Callable[..., Any] | None = None
     step: Callable[[], Any]
@@ -158,6 +160,11 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
         own_step = attachment.replaced or functools.partial(type(optimizer).step, optimizer)
         if not attachment.in_force:
             return own_step(*args, **kwargs)
+        if (within := attachment.followed) is not None:
+            # The running step calls itself: it has transformed the gradients, or will transform the
+            # whole displacement.
+            inner = {name: within(argument) for name, argument in kwargs.items()}
+            return own_step(*map(within, args), **inner)
 
         outside = hooks_on_raw_gradients(optimizer, attachment.older_hooks, args, kwargs)
         with lifted(attachment.guards), outside as (args, kwargs):
@@ -167,44 +174,46 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
                 saved = save(attachment, optimizer, with_gradient=not closures)
                 if required and not saved.before:
                     check_gradients(optimizer)
-                result = own_step(*args, **kwargs)
+                attachment.followed = _as_it_is
+                try:
+                    result = own_step(*args, **kwargs)
+                finally:
+                    attachment.followed = None
                 transform_updates(attachment, optimizer, saved)
                 attachment.steps += bool(saved.before)
                 return result
 
             # apply_() may have transformed the gradients already.
             swaps, attachment.applied = attachment.applied, Swaps()
+            called, ours = False, []
+
+            def followed(argument: Any) -> Any:
+                if not is_closure(argument) or argument in ours:
+                    return argument
+
+                def evaluate(*args: Any, **kwargs: Any) -> Any:
+                    nonlocal called
+                    called = True
+                    # The closure may add to the gradients, or fail: they are raw for it.
+                    # Overwritten ones are not, and it must not add to these.
+                    swaps.watch() if attachment.options.inplace else swaps.restore()
+                    loss = argument(*args, **kwargs)
+                    transform_gradients(attachment, optimizer, swaps)
+                    return loss
+
+                ours.append(evaluate)
+                return evaluate
+
             try:
                 if not closures:
                     transform_gradients(attachment, optimizer, swaps)
                     if required and not swaps:
                         check_gradients(optimizer)
-                    result = own_step(*args, **kwargs)
-                    attachment.steps += bool(swaps)
-                    return result
-
-                called = False
-
-                def followed(argument: Any) -> Any:
-                    if not is_closure(argument):
-                        return argument
-
-                    def evaluate(*args: Any, **kwargs: Any) -> Any:
-                        nonlocal called
-                        called = True
-                        # The closure may add to the gradients, or fail: they are raw for it.
-                        # Overwritten ones are not, and it must not add to these.
-                        swaps.watch() if attachment.options.inplace else swaps.restore()
-                        loss = argument(*args, **kwargs)
-                        transform_gradients(attachment, optimizer, swaps)
-                        return loss
-
-                    return evaluate
-
                 args = tuple(map(followed, args))
                 kwargs = {name: followed(argument) for name, argument in kwargs.items()}
+                attachment.followed = followed
                 result = own_step(*args, **kwargs)
-                if not called:
+                if closures and not called:
                     msg = (
                         f"{type(optimizer).__name__}.step was given a closure and did not call "
                         "it, so its gradients went in untransformed; call backward() yourself "
@@ -214,6 +223,7 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
                 attachment.steps += bool(swaps)
                 return result
             finally:
+                attachment.followed = None
                 swaps.restore()
 
     # What Dynamo has written on torch's own step is about that one. Copied with its name, it would
@@ -229,6 +239,10 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
 
 # ---- the parts of a step, which Dynamo leaves alone with all that they call. (The public
 # torch.compiler.disable would import all of Dynamo here; this one waits until it is needed.)
+
+
+def _as_it_is(argument: Any) -> Any:
+    return argument
 
 
 def is_closure(argument: object) -> bool:

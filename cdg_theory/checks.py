@@ -108,11 +108,12 @@ def channel_count(n: object) -> int:
         If ``n`` < 1.
     """
     try:
-        # A bool would pass for an index.
-        count = operator.index(None if isinstance(n, bool) else n)  # type: ignore[arg-type]
+        count = operator.index(n)  # type: ignore[arg-type]  # operator.index is the check
     except (TypeError, RuntimeError):  # torch's own complaint is the other one
+        count = None
+    if count is None or isinstance(n, bool):
         msg = f"n, the number of output channels, must be an integer, got {described(n)}"
-        raise TypeError(msg) from None
+        raise TypeError(msg)
     if count < 1:
         msg = f"n, the number of output channels, must be >= 1, got {count}"
         raise ValueError(msg)

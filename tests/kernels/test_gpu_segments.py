@@ -4,8 +4,6 @@ In Triton's interpreter (or compiled, where a GPU is), as ``test_gpu_interpreted
 """
 
 import itertools
-from fractions import Fraction
-from functools import reduce
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from cdg_torch import Metric
 from cdg_torch.solve.coefficients import FIXED, SWEEPS, coefficients
 from cdg_torch.solve.columns import Part
 from cdg_torch.solve.gpu import run_gpu
-from cdg_torch.solve.gpu import segments as kernel
 from cdg_torch.solve.gpu.segments import (
     SEGMENT_COUNTS,
     SEGMENT_ROWS,
@@ -62,22 +59,6 @@ def check(metric, *shapes) -> None:
     for g, k, exact in zip(tensors, apart, expected, strict=True):
         assert error_in_eps(g, exact) <= NARROW, g.shape
         assert torch.equal(g, k), g.shape
-
-
-def test_runs_of_segments_compose_in_whatever_order() -> None:
-    # The interpreter scans one by one; a GPU composes runs with runs.
-    def compose(first, then):
-        return kernel._enter.fn(*first, *then)
-
-    maps = [(Fraction(i + 1, i + 3), Fraction(5 - 2 * i)) for i in range(6)]
-    runs = [(p, w, Fraction(1), Fraction(0)) for p, w in maps]
-    products, states = [Fraction(1)], [Fraction(0)]
-    for p, w in maps:
-        products.append(products[-1] * p)
-        states.append(states[-1] * p + w)
-    expected = products[-1], states[-1], products[-2], states[-2]
-    for cut in range(1, 6):
-        assert compose(reduce(compose, runs[:cut]), reduce(compose, runs[cut:])) == expected
 
 
 def test_who_serves_which_length() -> None:

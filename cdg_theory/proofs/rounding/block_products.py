@@ -13,29 +13,16 @@ import numpy as np
 from cdg_theory.discrete.blocked import SweepBlocks, sweep_blocks, sweep_blocks_of
 from cdg_theory.discrete.sweeps import carry_backward, carry_forward, path_factors
 from cdg_theory.ledger import Theorem
+from cdg_theory.proofs.tools.injection import Off, injected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _Off:
-    """Hands on rows of results: twice as much of the one at a place, its error being 1."""
-
-    def __init__(self, place: int = -1) -> None:
-        self.place, self.made = place, 0
-
-    def __call__(self, values: Any) -> Any:
-        rows = values.reshape(-1, values.shape[-1])
-        if 0 <= self.place - self.made < len(rows):
-            rows[self.place - self.made] *= 2
-        self.made += len(rows)
-        return values
-
-
 class _Matrix:
     """A matrix whose products are summed number by number."""
 
-    def __init__(self, numbers: Any, off: _Off) -> None:
+    def __init__(self, numbers: Any, off: Off) -> None:
         self.numbers, self.off, self.shape = numbers, off, numbers.shape
 
     def __matmul__(self, other: Any) -> Any:
@@ -54,14 +41,13 @@ def errors_in_blocks(own: SweepBlocks, r: Any, start: Any = None, closure: Any =
     m, _, b = own.reach.shape
     room = np.zeros((m, 2, r.shape[1]), dtype=int)
 
-    def solved(off: _Off) -> Any:
+    def solved(off: Off) -> Any:
         blocks = {f.name: _Matrix(getattr(own, f.name), off) for f in fields(own)}
         buffer = np.concatenate([r.reshape(m, b, -1), room], axis=1)
         x = sweep_blocks(buffer, start, SweepBlocks(**blocks))[0].reshape(r.shape)
         return x if closure is None else x - closure[:, None] * x.sum(axis=0)
 
-    right = solved(off := _Off())
-    return right, sum(abs(solved(_Off(place)) - right) for place in range(off.made))
+    return injected(solved)
 
 
 def _moduli(r: Any, carry: Any, gain: Any) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from cdg_theory.discrete.sweeps import cycle_factors, path_factors, solve_gram
 from cdg_theory.ledger import Theorem
 from cdg_theory.proofs.tools.exact_matrices import identity
+from cdg_theory.proofs.tools.injection import Off, injected
 from cdg_theory.rounding.functionals import sums_error
 
 if TYPE_CHECKING:
@@ -24,24 +25,13 @@ if TYPE_CHECKING:
 ALPHA, STIFFNESS = Fraction(3), Fraction(2, 7)
 
 
-class _Off:
-    """Hands on what operations return: twice as much of the one at a place, its error being 1."""
-
-    def __init__(self, place: int = -1) -> None:
-        self.place, self.made = place, 0
-
-    def __call__(self, value: Any) -> Any:
-        self.made += 1
-        return 2 * value if self.made == self.place + 1 else value
-
-
-def _level_and_rest(off: _Off, total: Any, n: int) -> tuple[Any, Any, Any]:
+def _level_and_rest(off: Off, total: Any, n: int) -> tuple[Any, Any, Any]:
     """Return the mean, divided by α too, and what its rounding lost."""
     mean = off(total / n)
     return mean, off(mean / ALPHA), off(off(total - off(n * mean)) / n)
 
 
-def _back(off: _Off, g: Any, f: Any, k: Any, mean: Any, rate: Any) -> tuple[list[Any], Any, Any]:
+def _back(off: Off, g: Any, f: Any, k: Any, mean: Any, rate: Any) -> tuple[list[Any], Any, Any]:
     """Return k in rows, the last first, and both sums beyond them."""
     out = []
     for row in g[::-1]:
@@ -51,22 +41,22 @@ def _back(off: _Off, g: Any, f: Any, k: Any, mean: Any, rate: Any) -> tuple[list
     return out, f, k
 
 
-def _from_the_last_row(off: _Off, g: Any, x_end: Any, f_end: Any, block: int) -> Any:
+def _from_the_last_row(off: Off, g: Any, x_end: Any, f_end: Any, length: int) -> Any:
     """Return k, by one sweep back; what the mean's rounding lost comes off once a block."""
     total = g[0]
     for row in g[1:]:
         total = off(total + row)
     mean, level, rest = _level_and_rest(off, total, len(g))
     k, f, rate, out = off(x_end + level), f_end, off(1 / STIFFNESS), []
-    for last in range(len(g), 0, -block):
-        first = max(last - block, 0)
+    for last in range(len(g), 0, -length):
+        first = max(last - length, 0)
         rows, f, k = _back(off, g[first:last], f, k, mean, rate)
         out += rows
         f = off(f + off((last - first) * rest))
     return np.array(out[::-1])
 
 
-def _below(off: _Off, own: list[Any]) -> list[Any]:
+def _below(off: Off, own: list[Any]) -> list[Any]:
     """Return the sums of all segments below each: those with it, less it."""
     sums = [own[-1]]
     for one in own[-2::-1]:
@@ -74,7 +64,7 @@ def _below(off: _Off, own: list[Any]) -> list[Any]:
     return [off(every - one) for every, one in zip(sums[::-1], own, strict=True)]
 
 
-def _in_segments(off: _Off, g: Any, x_end: Any, f_end: Any, length: int) -> Any:
+def _in_segments(off: Off, g: Any, x_end: Any, f_end: Any, length: int) -> Any:
     """Return k, by sums of each segment's rows, sums over segments, and rows of each again."""
     segments = [g[top : top + length] for top in range(0, len(g), length)]
     totals, moments = [], []
@@ -118,12 +108,9 @@ def _injected(part: Callable[[int, int], Any] = lambda _row, _n: 1) -> bool:
         known = (abs(f_end), none), (abs(k[-1]), none)
         running = sums_error(sizes, *known, mean, (1 / c, 1), Fraction(1))
         for sums, length in product((_from_the_last_row, _in_segments), {1, n // 2 + 1, n}):
-            right = sums(off := _Off(), g, x_end, f_end, length)
+            right, found = injected(partial(sums, g=g, x_end=x_end, f_end=f_end, length=length))
             if (right != k).any():
                 return False
-            found = sum(
-                abs(sums(_Off(place), g, x_end, f_end, length) - right) for place in range(off.made)
-            )
             for i in range(n):
                 bound = part(i, n) * running + (mean + 4 * average) / ALPHA + 2 * abs(k[i])
                 if (found[i] > bound).any():

@@ -35,7 +35,7 @@ def subtract_(tensors: Tensors, others: Tensors) -> None:
 def gather(tensors: Tensors, group: Sequence[int], rows: Tensor | None) -> bool:
     """Copy those of a group into rows, by one call, and return whether this could be done."""
     first = tensors[group[0]]
-    if rows is None or not (rows.is_contiguous() and first.is_contiguous()):
+    if rows is None or not first.is_contiguous():
         return False
     torch.stack([tensors[i] for i in group], out=rows.view(len(group), *first.shape))
     return True

@@ -65,7 +65,7 @@ def match_norms(results: Tensors, norms: Sequence[Tensor], places: Places, rows:
     matched = results
     own = norms_of(results, places, rows)
     kinds = {(norm.dtype, norm.device) for norm in own}
-    if len(own) > 1 and len(kinds) == 1 and not torch.is_grad_enabled():
+    if len(own) > 1 and len(kinds) == 1:
         sizes = [len(group) for group in places]
         factors = torch.split(_factors(torch.hstack([*norms]), torch.hstack(own)), sizes)
     else:

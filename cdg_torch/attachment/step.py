@@ -185,10 +185,10 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
 
             # apply_() may have transformed the gradients already.
             swaps, attachment.applied = attachment.applied, Swaps()
-            called, ours = False, []
+            called = False
 
             def followed(argument: Any) -> Any:
-                if not is_closure(argument) or argument in ours:
+                if not is_closure(argument):
                     return argument
 
                 def evaluate(*args: Any, **kwargs: Any) -> Any:
@@ -201,7 +201,6 @@ def wrapped_step(optimizer: Optimizer, attachment: Attachment) -> MethodType:
                     transform_gradients(attachment, optimizer, swaps)
                     return loss
 
-                ours.append(evaluate)
                 return evaluate
 
             try:

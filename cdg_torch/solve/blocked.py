@@ -137,11 +137,10 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
     buffer[:, size:] = 0  # what has weight 0 in a sum must be a number
     whole, over = divmod(n, size)
     buffer[:whole, :size] = g[: whole * size].view(whole, size, columns)
-    loads, beyond = buffer[:, :size], None
     if over:
         buffer[-1, :over] = g[whole * size :]
-        beyond = buffer[-1, over:size].zero_()
-    level = _off_mean(loads, flat, blocks.ones, n, beyond) / metric.mean
+        buffer[-1, over:size] = 0
+    level = _off_mean(buffer[:, :size], flat, blocks.ones, n) / metric.mean
     start = None if blocks.start is None else blocks.start @ flat
     segments, seconds, first = sweep_blocks(buffer, start, blocks.sweeps)
     x = segments.view(-1, columns)
@@ -156,19 +155,15 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
     return x.addmm_(blocks.closure, torch.cat(parts))[:n]
 
 
-def _off_mean(
-    rows: Tensor, flat: Tensor, ones: Tensor, n: int, beyond: Tensor | None = None
-) -> Tensor:
-    """Take the mean of n rows off, twice, and return it; the rows beyond are 0 and stay so.
+def _off_mean(rows: Tensor, flat: Tensor, ones: Tensor, n: int) -> Tensor:
+    """Take the mean of n rows off, twice, and return it.
 
-    ``ones @ flat`` sums the rows.
+    ``ones @ flat`` sums the rows. What is taken off beyond the last one meets the gain 0.
     """
     means = []
     for _ in range(2):
         means.append((ones @ flat) / n)
         rows -= means[-1]
-        if beyond is not None:
-            beyond.zero_()
     return means[0] + means[1]
 
 

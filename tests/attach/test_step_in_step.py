@@ -50,18 +50,24 @@ class Doubling(Passing):
             self.within = False
 
 
-@pytest.mark.parametrize("where", ["gradient", "update"])
+OPTIONS = {
+    "gradient": {},
+    "inplace": {"inplace": True},
+    "update": {"where": "update", "transform_decay": True},
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 @pytest.mark.parametrize("closed", [True, False], ids=["closure", "backward"])
 @pytest.mark.parametrize(
     ("kind", "times"),
     [(torch.optim.SGD, 1), (AfterClosure, 1), (Passing, 1), (Doubling, 2)],
 )
-def test_one_transform(kind, times, closed, where) -> None:
+def test_one_transform(kind, times, closed, options) -> None:
     torch.manual_seed(0)
     layer = nn.Conv1d(4, 6, 1, bias=False).double()
     optimizer = kind(layer.parameters(), lr=0.5)
-    options = {"transform_decay": True} if where == "update" else {}
-    handle = cdg_torch.attach(optimizer, layer, METRIC, where=where, **options)
+    handle = cdg_torch.attach(optimizer, layer, METRIC, **options)
     for count in range(1, 4):
         before, gradient = layer.weight.detach().clone(), torch.randn_like(layer.weight)
 
@@ -75,8 +81,8 @@ def test_one_transform(kind, times, closed, where) -> None:
         assert handle.steps == count
 
 
-@pytest.mark.parametrize("where", ["gradient", "update"])
-def test_a_step_that_fails_leaves_the_next_one_whole(where) -> None:
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_step_that_fails_leaves_the_next_one_whole(options) -> None:
     class Failing(torch.optim.SGD):
         fails = True
 
@@ -88,12 +94,13 @@ def test_a_step_that_fails_leaves_the_next_one_whole(where) -> None:
 
     layer = nn.Conv1d(4, 6, 1, bias=False).double()
     optimizer = Failing(layer.parameters(), lr=0.5)
-    cdg_torch.attach(optimizer, layer, METRIC, where=where, transform_decay=where == "update")
+    cdg_torch.attach(optimizer, layer, METRIC, **options)
     before, gradient = layer.weight.detach().clone(), torch.randn_like(layer.weight)
     layer.weight.grad = gradient.clone()
     with pytest.raises(OSError, match="once"):
         optimizer.step()
     optimizer.fails = False
+    layer.weight.grad = gradient.clone()
     optimizer.step()
     wanted = before - 0.5 * cdg_torch.riemannian_gradient(gradient, METRIC)
     torch.testing.assert_close(layer.weight.detach(), wanted)

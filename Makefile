@@ -10,13 +10,13 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 demo: $(VENV)/.installed-demo
 	$(BIN)/cdg demo
 
-# The site is built, its notebooks executed and its pages checked in a browser by the tests.
 test: lint types
 	$(BIN)/python -m pytest -n 2
 
-# The tests that take a minute or more each.
+# The tests that take a minute or more each, and those of the built site: its notebooks executed, its
+# pages checked in a browser.
 full: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
 # What takes too long for any test run: under an hour on 2 cores. The figures go into the docs.
 deep: $(VENV)/.installed-test

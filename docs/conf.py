@@ -64,6 +64,7 @@ myst_dmath_double_inline = True
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(notebooks.prepare(DOCS))
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True  # a page needs nothing that lies beside it
 nb_execution_show_tb = True
 nb_execution_timeout = 180
 nb_merge_streams = True

@@ -51,8 +51,9 @@ def prepare(docs: Path) -> Path:
     ipython = docs / "_build" / "ipython"
     shutil.copytree(docs / "_ipython", ipython, dirs_exist_ok=True)
     os.environ["IPYTHONDIR"] = str(ipython)
+    # These sources, unless other ones are asked for: the tests ask for an installed wheel's.
     os.environ["PYTHONPATH"] = os.pathsep.join(
-        [str(docs.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        [*filter(None, [os.environ.get("PYTHONPATH")]), str(docs.parent)]
     )
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # The debugger that ships with the kernel warns about frozen modules on standard error.

@@ -38,7 +38,7 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.deep import slips
+from tests.deep import formal, slips
 from tests.deep.figures import Figure, Report, score, timed
 from tests.deep.mutant_plugin import UNUSABLE
 
@@ -372,4 +372,5 @@ def of_kernels(stratum: str, effort: float, report: Report) -> Figure:
 def run(*, effort: float, report: Report) -> list[Figure]:
     """Try a sample of each stratum, :data:`SAMPLES` at full effort."""
     kernels = [of_kernels(stratum, effort, report) for stratum in KERNELS]
-    return [*by_mutmut(effort, report), *kernels, slips.judge(effort, report)]
+    ledgers = [slips.judge(effort, report), formal.judge(effort, report)]
+    return [*by_mutmut(effort, report), *kernels, *ledgers]

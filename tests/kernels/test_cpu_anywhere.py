@@ -47,6 +47,7 @@ for module in (single, double):
 """
 
 
+@pytest.mark.slow  # everything is compiled
 def test_where_nothing_can_be_written_the_kernels_are_compiled_and_one_warning_says_so() -> None:
     backend, said, singles, doubles = lines(NOTHING_IS_KEPT, COUNT_COMPILED)
     assert backend == "cpu"

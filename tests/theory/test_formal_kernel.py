@@ -2,6 +2,8 @@
 
 Planted errors in the code are translated as the code is, and then refused; rewrites that change
 nothing are not. A false number, an axiom and a wrong statement are seen.
+
+One error or rewrite takes ten seconds: a third of them is tried here, all of them by `make deep`.
 """
 
 import re
@@ -143,13 +145,27 @@ REWRITES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def before_code(tmp_path_factory):
-    """Return a folder with all that does not depend on the code, compiled."""
+def compiled_before_code(folder):
+    """Compile all that does not depend on the code, in an empty folder, and return it."""
     version_of_coq()
-    folder = tmp_path_factory.mktemp("coq")
     kernel.compile_proofs(folder, "", BEFORE_CODE)
     return folder
+
+
+def is_proved(folder, change) -> bool:
+    """Whether the proofs are accepted for the code with a change; the code alone always is."""
+    code = translation(with_change(*change))
+    kernel.compile_proofs(folder, code, ("Code",))
+    try:
+        kernel.compile_proofs(folder, code, AFTER[change[0]])
+    except kernel.NotChecked:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def before_code(tmp_path_factory):
+    return compiled_before_code(tmp_path_factory.mktemp("coq"))
 
 
 @pytest.fixture
@@ -158,7 +174,7 @@ def folder(before_code, tmp_path):
     return shutil.copytree(before_code, tmp_path / "coq")
 
 
-def _name(change) -> str:
+def name_of(change) -> str:
     return re.sub(r"\W+", "-", f"{change[0].__name__.rpartition('.')[2]} {change[2]}").strip("-")
 
 
@@ -186,19 +202,15 @@ def test_all_is_checked() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", ERRORS[1:], ids=map(_name, ERRORS[1:]))
+@pytest.mark.parametrize("error", ERRORS[1::3], ids=map(name_of, ERRORS[1::3]))
 def test_planted_errors_are_refused(folder, error) -> None:
-    code = translation(with_change(*error))
-    kernel.compile_proofs(folder, code, ("Code",))
-    with pytest.raises(kernel.NotChecked):
-        kernel.compile_proofs(folder, code, AFTER[error[0]])
+    assert not is_proved(folder, error)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rewrite", REWRITES, ids=map(_name, REWRITES))
+@pytest.mark.parametrize("rewrite", REWRITES[::3], ids=map(name_of, REWRITES[::3]))
 def test_rewrites_that_change_nothing_are_not(folder, rewrite) -> None:
-    code = translation(with_change(*rewrite))
-    kernel.compile_proofs(folder, code, ("Code", *AFTER[rewrite[0]]))
+    assert is_proved(folder, rewrite)
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ import pytest
 from cdg_theory import ledger
 from tests.tools import slips
 
-pytestmark = pytest.mark.slow
+# One process, since all of it needs the same run.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ledger")]
 
 # No mathematics: the face, refusals, the ledger and its proofs, what runs Coq, how things show
 # themselves and are stored. They have tests of their own.

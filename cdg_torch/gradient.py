@@ -90,6 +90,9 @@ def apply_metric(k: Tensor, metric: Metric | Tensor, *, dim: int = 0, groups: in
 
     .. math:: Mk = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
 
+    with the weights :math:`\alpha,\beta,\gamma,\delta` of the metric, the Laplacian :math:`L` and
+    :math:`s = n^2` or 1 (:class:`cdg_theory.Metric`).
+
     The inverse of :func:`riemannian_gradient`. Computed in float64, differentiable, in linear time.
 
     =========  ==========  ==============================================================

@@ -34,6 +34,9 @@ def riemannian_gradient(
 ) -> Tensor:
     r"""Return the gradient in the metric, :math:`k = M^{-1}g`, in linear time.
 
+    Of all directions of one length in the metric, the loss grows fastest along k. Most metrics call
+    a direction long in which neighbouring channels differ, so k is smooth along the channels.
+
     ==========  ===========  =============================================================
     symbol      argument     meaning
     ==========  ===========  =============================================================

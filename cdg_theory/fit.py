@@ -314,7 +314,10 @@ def fit_metric(
     draws: int = 999,
     seed: int = 0,
 ) -> Fit:
-    r"""Return the metric for which given columns of :math:`N(0,\sigma^2M^{-1})` are most likely.
+    r"""Return the metric that fits given columns best, and whether their channels have an order.
+
+    The columns are taken as draws from the normal distribution :math:`N(0,\sigma^2M^{-1})`; the
+    metric with the largest likelihood is returned:
 
     .. math:: \hat M = \arg\min_M\; \sum_m \Big(\frac{\mu_m}{\sigma^2}S_m
         - \log\frac{\mu_m}{\sigma^2}\Big)
@@ -323,6 +326,8 @@ def fit_metric(
     symbol            argument       meaning
     ================  =============  ==========================================================
     columns           ``samples``    real array of any shape; every other axis numbers columns
+    :math:`S_m`                      mean over the columns of the squared coefficient in mode m
+    :math:`\mu_m`                    eigenvalue of M in mode m
     (channels)        ``axis``       the axis of the n channels
     (end condition)   ``boundary``   ``"natural"`` or ``"periodic"``
     :math:`s`         ``spacing``    ``"normalized"`` or ``"unit"``, of the metric

@@ -44,7 +44,11 @@ class Metric:
             + \beta \int_0^1 (h-\bar h)(k-\bar k)\,do
             + \gamma \int_0^1 h'\,k'\,do
             + \delta \int_0^1 h''\,k''\,do,
-        \qquad \bar u = \int_0^1 u\,do .
+        \qquad \bar h = \int_0^1 h\,do .
+
+    Here :math:`h, k` are two functions of the output channel, and :math:`\bar h` is the mean of
+    :math:`h`. The gradient of a loss in the metric is the :math:`k` with
+    :math:`\langle h,k\rangle=\int gh\,do` for every :math:`h`, where :math:`g` is the ordinary one.
 
     On a tensor with :math:`n` output channels it becomes the Gram matrix
     :math:`M = \alpha P + \beta (I-P) + \gamma s L + \delta s^2 L^2`, with
@@ -166,7 +170,13 @@ class Metric:
 
     @classmethod
     def l2(cls) -> Metric:
-        """Return the ordinary L² metric, (1, 1, 0): its gradient is the gradient torch computes."""
+        """Return the ordinary L² metric, (1, 1, 0): its gradient is the gradient torch computes.
+
+        Examples
+        --------
+        >>> Metric.l2().is_multiple_of_l2
+        True
+        """
         return cls(1.0, 1.0, 0.0)
 
     @classmethod
@@ -180,6 +190,12 @@ class Metric:
         ------
         TypeError, ValueError
             If ``lam`` is not a finite number > 0.
+
+        Examples
+        --------
+        >>> from cdg_theory import discrete
+        >>> discrete.riemannian_gradient([1.0, 2.0, 6.0], Metric.reweighted_h0(2.0))
+        array([2. , 2.5, 4.5])
         """
         return cls(1.0, _strength(lam, zero="use Metric.l2() for no smoothing"), 0.0)
 
@@ -198,6 +214,12 @@ class Metric:
         ------
         TypeError, ValueError
             If ``lam`` is not a finite number > 0, or ``boundary`` or ``spacing`` is unknown.
+
+        Examples
+        --------
+        >>> metric = Metric.sobolev(0.5, boundary="periodic")
+        >>> metric.mean, metric.fluctuation, metric.derivative
+        (1.0, 0.0, 0.5)
         """
         weight = _strength(lam, zero="use Metric.l2() for no smoothing")
         return cls(1.0, 0.0, weight, boundary=boundary, spacing=spacing)
@@ -209,12 +231,20 @@ class Metric:
         r"""Return the ordinary H¹ metric, :math:`(1, 1, \lambda)`.
 
         Osher et al. (2018) use it on the rasterised tensor, periodic, with unit spacing, by FFT.
-        Here it acts along output channels, in linear time.
+        Here it acts along output channels, in linear time. Mode :math:`m` is divided by
+        :math:`1+\lambda\pi^2m^2` (natural) or :math:`1+4\lambda\pi^2m^2` (periodic), so
+        :math:`\lambda\to0` is the ordinary gradient.
 
         Raises
         ------
         TypeError, ValueError
             If ``lam`` is not a finite number > 0, or ``boundary`` or ``spacing`` is unknown.
+
+        Examples
+        --------
+        >>> metric = Metric.ordinary_sobolev(0.01)
+        >>> metric.mean, metric.fluctuation, metric.derivative
+        (1.0, 1.0, 0.01)
         """
         weight = _strength(lam, zero="use Metric.l2() for no smoothing")
         return cls(1.0, 1.0, weight, boundary=boundary, spacing=spacing)
@@ -225,13 +255,19 @@ class Metric:
     ) -> Metric:
         r"""Return the second-order member :math:`(1, 0, 0, \lambda)`, of the squared Laplacian.
 
-        To :meth:`sobolev` what the plate is to the membrane: mode :math:`m` is damped by
-        :math:`\lambda(\pi m)^4` (natural) or :math:`\lambda(2\pi m)^4` (periodic).
+        As :meth:`sobolev`, with the second derivative in place of the first: mode :math:`m` is
+        damped by :math:`\lambda(\pi m)^4` (natural) or :math:`\lambda(2\pi m)^4` (periodic).
 
         Raises
         ------
         TypeError, ValueError
             If ``lam`` is not a finite number > 0, or ``boundary`` or ``spacing`` is unknown.
+
+        Examples
+        --------
+        >>> metric = Metric.biharmonic(0.1)
+        >>> metric.fluctuation, metric.derivative, metric.curvature
+        (0.0, 0.0, 0.1)
         """
         weight = _strength(lam, zero="use Metric.l2() for no smoothing")
         return cls(1.0, 0.0, 0.0, weight, boundary=boundary, spacing=spacing)
@@ -249,6 +285,12 @@ class Metric:
         ------
         TypeError, ValueError
             If ``lam`` is not a finite number > 0, or ``boundary`` or ``spacing`` is unknown.
+
+        Examples
+        --------
+        >>> metric = Metric.spline(1e-4)
+        >>> metric.fluctuation, metric.derivative, metric.curvature
+        (1.0, 0.0, 0.0001)
         """
         weight = _strength(lam, zero="use Metric.l2() for no smoothing")
         return cls(1.0, 1.0, 0.0, weight, boundary=boundary, spacing=spacing)
@@ -264,15 +306,17 @@ class Metric:
             M = P + (I-P) + \ell^2L \quad\text{(first order)}, \qquad
             M = P + (I-P) + \ell^4L^2 \quad\text{(second order)}
 
-        The mean is kept, and a wave of :math:`2\pi\ell` channels is about halved; longer ones
-        are kept, shorter ones go. So a learning rate keeps its meaning for what varies slowly.
+        The mean is kept. A wave of :math:`2\pi\ell` channels is about halved, longer waves are
+        nearly kept, shorter ones nearly removed. So a learning rate keeps its meaning for what
+        varies slowly.
 
-        ============  =====================  ================================================
-        symbol        argument               meaning
-        ============  =====================  ================================================
-        :math:`\ell`  ``length``             in channels, > 0
-        (order)       ``derivative_order``   1 or 2: whose energy is the smoothness
-        ============  =====================  ================================================
+        ===============  ====================  ===============================================
+        symbol           argument              meaning
+        ===============  ====================  ===============================================
+        :math:`\ell`     ``length``            in channels, > 0
+        (order)          ``derivative_order``  1 or 2: which derivative the metric penalizes
+        (end condition)  ``boundary``          ``"natural"`` or ``"periodic"``
+        ===============  ====================  ===============================================
 
         Raises
         ------

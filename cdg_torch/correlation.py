@@ -42,7 +42,8 @@ def channel_correlation(
 ) -> Tensor:
     r"""Return the scale-invariant correlation of a tensor's slices along an axis.
 
-    With :math:`w_0,\dots,w_{n-1}` the slices along ``dim``, every other axis flattened,
+    With :math:`w_0,\dots,w_{n-1}` the slices along ``dim``, every other axis flattened, and
+    :math:`i, j` numbers of slices,
 
     .. math::
 
@@ -222,11 +223,16 @@ def channel_profile(tensor: Tensor, dim: int, *, groups: int = 1) -> Profile:
     (blocks)       ``groups``   contiguous blocks along ``dim``, never paired with another
     =============  ===========  ==============================================================
 
-    :math:`C_1` is :func:`channel_correlation`. Three shapes tell three kinds of channels: within
-    ``scale`` of 0 throughout, none; flat above it, exchangeable (a common mean: re-weighted H⁰);
-    falling with d, an order (a Sobolev metric). :func:`cdg_theory.fit_metric` decides with stated
-    error rates. White noise has standard deviation :math:`1/\sqrt{g(n-d)m}` to leading order, with
-    m entries per slice in each of g groups.
+    The slices :math:`w_0,\dots,w_{n-1}` lie along the axis, :math:`i` numbers them; :math:`C_1` is
+    :func:`channel_correlation`. The shape of the curve tells three kinds of channels apart:
+
+    * within a few ``scale`` of 0 at every distance: no correlation;
+    * above 0 and flat: exchangeable channels with a common mean (re-weighted H⁰);
+    * falling with the distance d: channels with an order (a Sobolev metric).
+
+    :func:`cdg_theory.fit_metric` decides between them with stated error rates. ``scale`` is what
+    white noise gives, a standard deviation of :math:`1/\sqrt{g(n-d)m}` to leading order, with m
+    entries per slice in each of g groups.
 
     Returns
     -------

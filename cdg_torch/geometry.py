@@ -177,7 +177,8 @@ def metric_power(
 
     .. math:: M^p = V\,\mathrm{diag}(\mu_m^p)\,V^T
 
-    with the cosines (natural) or the Fourier vectors (periodic) as V. In the coordinates
+    with the eigenvalues :math:`\mu_m` of M, mode by mode, and its orthonormal eigenvectors, cosines
+    (natural) or waves (periodic), as the columns of V. In the coordinates
     :math:`w = M^{-1/2}v` descent in the metric is plain gradient descent (theorem 9).
 
     Differentiable. By FFT, with the path extended by its mirror image to a cycle:

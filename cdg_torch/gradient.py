@@ -34,6 +34,9 @@ def riemannian_gradient(
 ) -> Tensor:
     r"""Return the gradient in the metric, :math:`k = M^{-1}g`, in linear time.
 
+    Of all directions of one length in the metric, the loss grows fastest along k. Most metrics call
+    a direction long in which neighbouring channels differ, so k is smooth along the channels.
+
     ==========  ===========  =============================================================
     symbol      argument     meaning
     ==========  ===========  =============================================================
@@ -89,6 +92,9 @@ def apply_metric(k: Tensor, metric: Metric | Tensor, *, dim: int = 0, groups: in
     r"""Return :math:`Mk`, the Euclidean gradient whose gradient in the metric is ``k``.
 
     .. math:: Mk = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
+
+    with the weights :math:`\alpha,\beta,\gamma,\delta` of the metric, the Laplacian :math:`L` and
+    :math:`s = n^2` or 1 (:class:`cdg_theory.Metric`).
 
     The inverse of :func:`riemannian_gradient`. Computed in float64, differentiable, in linear time.
 

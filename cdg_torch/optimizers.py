@@ -62,6 +62,9 @@ class SGD(_InMetric, torch.optim.SGD):
 
     .. math:: v \leftarrow \mu v + M^{-1}g + \lambda w, \qquad w \leftarrow w - \eta v
 
+    with the weights :math:`w`, their gradient :math:`g`, the velocity :math:`v`, and :math:`\eta` =
+    ``lr``, :math:`\mu` = ``momentum``, :math:`\lambda` = ``weight_decay``; :math:`M` is the metric.
+
     Parameters
     ----------
     params

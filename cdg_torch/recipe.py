@@ -30,6 +30,11 @@ def ordered_head(
     .. math:: W_0 \leftarrow c\,M^{-1/2}W_0, \qquad g \leftarrow M^{-1}g, \qquad
         M = P + (I-P) + \ell^4L^2
 
+    Here :math:`W_0` are the initial weights, :math:`g` is a gradient, and :math:`c` is the number
+    that keeps the mean square of the weights; :math:`P, I, L` are the mean over the channels, the
+    identity, and the Laplacian of the path or the cycle (:class:`cdg_theory.Metric`). That is the
+    second order; the first has :math:`\ell^2L` at the end.
+
     ================  ====================  ====================================================
     symbol            argument              meaning
     ================  ====================  ====================================================
@@ -37,7 +42,7 @@ def ordered_head(
     (network)         ``model``             the module that the layer belongs to
     (layer)           ``name``              of its weight, as ``"head.weight"``
     :math:`\ell`      ``length``            in channels: waves of :math:`2\pi\ell` channels are
-                                            halved, longer ones kept (``Metric.of_length``)
+                                            halved, much longer ones kept
     (order)           ``derivative_order``  1 or 2; 2 was the better one on most tasks tried
     (end condition)   ``boundary``          ``"periodic"`` where the last channel is beside the
                                             first, as for angles
@@ -45,9 +50,9 @@ def ordered_head(
                                             Adam and AdamW
     ================  ====================  ====================================================
 
-    The third part of the recipe is the optimizer's own ``weight_decay``, above 0. The library
+    The third part of the recipe is the optimizer's own ``weight_decay``, λ above 0. The library
     leaves it untransformed, so for SGD it is the prior :math:`\tfrac\lambda2\langle w,Mw\rangle`
-    (theorem 9); without it the metric mostly decides what is learnt first (theorem 16), and white
+    (theorem 9). Without it the metric mostly decides what is learnt first (theorem 16), and white
     initial weights keep a roughness that no metric removes (theorem 10).
 
     **The learning rate** is that of the slow waves: the mean and waves much longer than

@@ -95,7 +95,10 @@ class MetricSchedule:
     moves from the metric it has when the schedule is made; rules without one stay without.
     A subclass defines :meth:`t`, and the metric of step s is
 
-    .. math:: M_s = (1-t(s))\,M_0 + t(s)\,I, \qquad 0\le t\le1 .
+    .. math:: M_s = (1-t(s))\,M_0 + t(s)\,I, \qquad 0\le t\le1 ,
+
+    with the metric :math:`M_0` at the start and the identity :math:`I`, which smooths nothing:
+    :math:`t=0` is the metric, :math:`t=1` the ordinary gradient.
 
     Parameters
     ----------
@@ -272,6 +275,8 @@ class CosineMetric(LinearMetric):
 
     .. math:: t(s) = \tfrac12\bigl(1-\cos(\pi\min(s/S,\,1))\bigr)
 
+    is how far it has moved after :math:`s` steps: :math:`t=0` is the metric, :math:`t=1` none.
+
     =========  ==========  =================================================
     symbol     argument    meaning
     =========  ==========  =================================================
@@ -315,6 +320,8 @@ class StepMetric(MetricSchedule):
     r"""A schedule that multiplies the distance to no smoothing by q every P steps.
 
     .. math:: t(s) = 1-q^{\lfloor s/P\rfloor}
+
+    is how far it has moved after :math:`s` steps: :math:`t=0` is the metric, :math:`t=1` none.
 
     =========  ==========  ======================================================
     symbol     argument    meaning

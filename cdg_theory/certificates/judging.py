@@ -89,7 +89,7 @@ def certify(
     See Also
     --------
     cdg_theory.certificates.Certificate : What is returned.
-    cdg_theory.certificates.examine : The questions alone, for several solvers.
+    cdg_theory.certificates.examine : The drawn gradients and their bounds alone.
     cdg_theory.rounding.forward_error_bound : The bound.
 
     Examples

@@ -43,6 +43,8 @@ class InnerProduct:
         \langle h, k\rangle = \alpha\,\bar h\,\bar k + \beta\int_0^1 (h-\bar h)(k-\bar k)\,do
             + \gamma\int_0^1 h'\,k'\,do + \delta\int_0^1 h''\,k''\,do
 
+    of two functions :math:`h, k` of the output channel :math:`o`; :math:`\bar h` is the mean of h.
+
     ==============  ===============  =====================================================
     symbol          field            meaning
     ==============  ===============  =====================================================

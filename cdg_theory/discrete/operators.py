@@ -75,6 +75,9 @@ def gram_operator(metric: Metric, n: int) -> LinearOperator:
 
     .. math:: M k = \beta k + \gamma s L k + \delta s^2 L(Lk) + (\alpha-\beta)\,\bar k\,\mathbf 1
 
+    with the weights :math:`\alpha,\beta,\gamma,\delta` of the metric, the Laplacian :math:`L`, and
+    :math:`s = n^2` or 1 (:class:`cdg_theory.Metric`).
+
     =========  ==========  ===============================
     symbol     argument    meaning
     =========  ==========  ===============================
@@ -135,6 +138,9 @@ def gram_matrix(metric: Metric, n: int) -> NDArray[np.float64]:
 
         M = \alpha P + \beta (I-P) + \gamma s L + \delta s^2 L^2,
         \qquad P = \mathbf 1\mathbf 1^T/n
+
+    with the weights :math:`\alpha,\beta,\gamma,\delta` of the metric, the identity :math:`I`, the
+    Laplacian :math:`L`, and :math:`s = n^2` or 1 (:class:`cdg_theory.Metric`). P takes the mean.
 
     It costs :math:`n^2` memory. It is what the tests compare the fast algorithms with.
 

@@ -89,6 +89,7 @@ def risk(factors: Any, signal: Any, noise: Any) -> float:
     ================  ===========  ======================================================
     symbol            argument     meaning
     ================  ===========  ======================================================
+    :math:`R`         (returned)   the expected error, in the square of the signal's unit
     :math:`\kappa_m`  ``factors``  what the smoother keeps of mode m, shape (n,)
     :math:`s_m`       ``signal``   second moment of the signal in mode m, >= 0, (n,)
     :math:`\nu_m`     ``noise``    second moment of the noise in mode m, >= 0, (n,)
@@ -127,7 +128,8 @@ def best_factors(signal: Any, noise: Any) -> NDArray[np.float64]:
 
     .. math:: \kappa_m = \frac{s_m}{s_m+\nu_m}
 
-    Where a mode has neither signal nor noise, every factor is as good as every other. It is 1 then.
+    The smoother keeps the share :math:`\kappa_m` of mode m. Where a mode has neither signal nor
+    noise, every factor is as good as every other. It is 1 then.
 
     =============  ==========  =======================================================
     symbol         argument    meaning
@@ -231,6 +233,7 @@ def early_stopping(
     =================  ==================  =====================================================
     symbol             argument            meaning
     =================  ==================  =====================================================
+    :math:`\kappa_m`   (returned)          the fraction of mode m that is learnt
     :math:`\lambda_m`  ``metric``          eigenvalues of the metric on n channels
     :math:`n`          ``n``               number of output channels, >= 1
     :math:`t`          ``time``            learning rate times number of steps, >= 0
@@ -282,6 +285,7 @@ def best_stopping(
 
     .. math:: t_m = \frac{\lambda_m}\sigma\,\log\Big(1+\frac{s_m}{\nu_m}\Big)
 
+    The time :math:`t_m` is the learning rate times the number of steps, for mode m.
     A metric in which all modes should stop at the same time is as good as the best smoother.
 
     =================  ==================  =========================================================

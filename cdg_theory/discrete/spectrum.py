@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def laplacian_eigenvalues(boundary: Boundary, n: int) -> NDArray[np.float64]:
-    r"""Return :math:`\ell_0, \ldots, \ell_{n-1}` of the path or the cycle, by mode number.
+    r"""Return the eigenvalues :math:`\ell_m` of the path's or the cycle's Laplacian, by mode m.
 
     .. math::
 
@@ -83,6 +83,10 @@ def eigenvalues(metric: Metric, n: int) -> NDArray[np.float64]:
 
     .. math:: \alpha, \quad \beta+\gamma s\,\ell_m+\delta s^2\ell_m^2 \quad (m\ge1)
 
+    for mode 0 and the modes m after it, with the weights :math:`\alpha,\beta,\gamma,\delta` of the
+    metric, :math:`s = n^2` or 1, and the Laplacian's eigenvalues :math:`\ell_m`
+    (:func:`laplacian_eigenvalues`).
+
     =========  ==========  ===============================
     symbol     argument    meaning
     =========  ==========  ===============================
@@ -123,6 +127,7 @@ def to_modes(u: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
 
     .. math:: \hat u_m = \sum_i \overline{v_m(i)}\,u_i
 
+    with channel number :math:`i` and mode number :math:`m`.
     The eigenvectors :math:`v_m` are the cosines of the DCT-II (natural; real) or the waves of the
     DFT (periodic; complex, and for real ``u`` mode n−m is the conjugate of mode m).
 
@@ -170,6 +175,8 @@ def from_modes(modes: NDArray[Any], boundary: Boundary) -> NDArray[Any]:
     r"""Return the array that has given coefficients: the inverse of ``to_modes``.
 
     .. math:: u_i = \sum_m \hat u_m\,v_m(i)
+
+    for each channel :math:`i`, with the eigenvectors :math:`v_m` of :func:`to_modes`.
 
     ===============  ============  ================================================
     symbol           argument      meaning
@@ -259,7 +266,8 @@ def gram_power(metric: Metric, n: int, exponent: float) -> NDArray[np.float64]:
 
     .. math:: M^p = V\,\mathrm{diag}(\mu_m^p)\,V^T
 
-    with the orthonormal cosines (natural) or waves (periodic) as columns of V.
+    with the eigenvalues :math:`\mu_m` of M, mode by mode, and its orthonormal eigenvectors, cosines
+    (natural) or waves (periodic), as columns of V.
     :math:`M^{\pm1/2}` changes to the coordinates of theorem 9.
 
     ===============  ============  ================================================

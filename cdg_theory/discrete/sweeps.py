@@ -145,8 +145,10 @@ def sweep_factors(metric: Metric, n: int) -> SweepFactors:
     .. math:: E_0 = \beta, \qquad p_i = \frac{c}{c+E_i}, \qquad E_{i+1} = \beta + p_iE_i,
         \qquad c = \gamma s
 
-    These are the path's. The cycle has one factor for all rows, the smaller root q of
-    :math:`q+1/q=2+\beta/c`.
+    These are the path's: in row :math:`i` the forward sweep hands on the share :math:`p_i`, and
+    :math:`E_i` is what the pivot is above :math:`c`. :math:`\beta,\gamma` are the weights of
+    fluctuation and derivative, and :math:`s = n^2` or 1. The cycle has one factor for all rows, the
+    smaller root q of :math:`q+1/q=2+\beta/c`.
 
     Parameters
     ----------

@@ -292,7 +292,8 @@ def forward_error_bound(
         |\hat k_i-k_i| \le \frac{1}{1-40nu}\Bigl(\epsilon_{\bar g}/\alpha + \epsilon_{x,i}
             + 3u|\bar g|/\alpha + u|k_i|\Bigr) + \tfrac12\mathrm{ulp}_{\mathrm{out}}(k_i)
 
-    with the error :math:`\epsilon_{\bar g}` of the mean and :math:`\epsilon_x` of the mean-zero
+    in each row :math:`i`, with the weight :math:`\alpha` of the mean, the error
+    :math:`\epsilon_{\bar g}` of the mean and :math:`\epsilon_x` of the mean-zero
     part, both from the recursions of this module. The last term is for a storage type narrower
     than the accumulator, and taken at the largest value that the entry may have.
 

@@ -81,15 +81,16 @@ def attach(
 ) -> Handle:
     r"""Make an optimizer descend along gradients in the metric, :math:`k = M^{-1}g`.
 
-    The optimizer stays what it is: the same object and class, the same ``state_dict()``, for
-    every scheduler and framework. Before the step, ``p.grad`` of the selected tensors is replaced
-    by its gradient in the metric; after the step, also after one that fails, it is what
-    ``backward()`` left there, bit for bit. A closure is followed each time it is called. The
-    order is unscale → clip → transform → step.
+    Here :math:`g` is what ``backward()`` leaves in ``p.grad``, and :math:`M` is the metric's matrix
+    (:class:`cdg_theory.Metric`). Before the step, ``p.grad`` of the selected tensors is replaced by
+    :math:`k`; after the step, also after one that fails, it is :math:`g` again, bit for bit. The
+    optimizer stays what it is: the same object and class, the same ``state_dict()``, for every
+    scheduler and framework. If you give a closure, gradients are transformed each time after it has
+    been called. The order is unscale → clip → transform → step.
 
     A step is either transformed, or it raises an error before any weight has changed. These steps
-    would go past the metric, and raise: the step of the class, ``SGD.step(optimizer)``; a bound
-    method that was stored before ``attach``; the step of an optimizer inside this one (SAM's
+    would leave out the metric, so they raise: the step of the class, ``SGD.step(optimizer)``; a
+    bound method that was stored before ``attach``; the step of an optimizer inside this one (SAM's
     ``second_step()``: attach to its ``base_optimizer``); and a step with a parameter that the model
     has replaced and the optimizer still holds.
 
@@ -125,12 +126,12 @@ def attach(
         Rescale each transformed tensor to the Euclidean norm it had before, so that smoothing and
         step size can be told apart. A tensor with a NaN or an infinity is not rescaled.
     transform_decay
-        Whether weight decay is smoothed as well. By default what the optimizer adds to the
-        gradient (coupled decay) enters untransformed. With ``where="update"`` coupled decay is
-        part of the displacement either way, and this decides about decoupled decay. Which of the
-        two a step applies is known for those of ``torch.optim``. Another class is refused where it
-        has to be known: with True and ``where="gradient"``; with False, ``where="update"`` and a
-        ``weight_decay`` other than 0.
+        Whether weight decay is smoothed as well. With ``where="gradient"`` this is about coupled
+        decay, which the optimizer adds to the gradient. With ``where="update"`` coupled decay is a
+        part of the displacement and smoothed in any case; this is about decoupled decay. The
+        library knows which kind the classes of ``torch.optim`` apply. Another class is refused
+        where the kind matters: with True and ``where="gradient"``; with False, ``where="update"``
+        and a ``weight_decay`` other than 0.
     require_gradients
         Refuse a step (without a closure) in which every gradient is None.
     stats

@@ -64,6 +64,11 @@ def diagnose(
 
     .. math:: R(\kappa) = \sum_m (1-\kappa_m)^2 s_m + \kappa_m^2\,\nu_m
 
+    is the mean squared error :math:`R` of a batch's gradient that a metric has smoothed:
+    :math:`s_m` is the signal (the gradient of the expected loss) in channel mode m,
+    :math:`\nu_m` the noise of one batch, and :math:`\kappa_m` the factor by which the metric
+    multiplies the mode. A metric gains by the error that it removes.
+
     ================  =====================  ====================================================
     symbol            argument               meaning
     ================  =====================  ====================================================

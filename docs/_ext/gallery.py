@@ -1,7 +1,8 @@
-"""The gallery: a card for each page that draws, with the first picture that the page has."""
+"""The gallery: a card for each page that draws, with its first picture, by parts of the site."""
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from docutils import nodes
@@ -29,26 +30,33 @@ class Gallery(SphinxDirective):
         return [gallery()]
 
 
-def cards(app: Sphinx, page: str) -> Iterator[str]:
-    """Yield a card for each notebook with a picture, in the order of the site."""
+def cards(app: Sphinx, page: str) -> Iterator[tuple[str, str]]:
+    """Yield part of the site and card for each notebook with a picture, in the site's order."""
     back = "../" * page.count("/")
     for found in app.cdg_library.notebooks:
         pictures = app.env.get_doctree(found.name).findall(nodes.image)
         picture = next((image for image in pictures if image["uri"] in app.env.images), None)
         if picture is not None:
-            yield _CARD.format(
+            card = _CARD.format(
                 address=f"{back}{found.name}.html",
                 picture=f"{back}{app.builder.imagedir}/{app.env.images[picture['uri']][1]}",
                 alt=picture.get("alt", ""),
                 title=found.title,
             )
+            yield app.env.titles[f"{found.name.partition('/')[0]}/index"].astext(), card
 
 
 def fill(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Replace the place by the cards: only now all pages are read."""
     for place in list(doctree.findall(gallery)):
-        body = "".join(cards(app, page)) if app.builder.format == "html" else ""
-        place.replace_self(nodes.raw("", f'<div class="gallery">{body}</div>', format="html"))
+        found = cards(app, page) if app.builder.format == "html" else ()
+        body = "".join(
+            f'<p class="rubric">{part}</p><div class="gallery">'
+            + "".join(card for _, card in group)
+            + "</div>"
+            for part, group in groupby(found, key=lambda one: one[0])
+        )
+        place.replace_self(nodes.raw("", body, format="html"))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Draw docs/_static/overview.png, the picture of the README: one gradient in four metrics.
+"""Draw the two pictures of the README: one gradient in four metrics, and their kernels.
 
 Run from the project's root: python docs/figures/overview.py
 """
@@ -32,17 +32,23 @@ def main() -> None:
     impulse[N // 3] = 1.0
 
     with plt.rc_context({"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
-        left, right = axes
+        # Two files: they stand side by side, and one below the other on a phone.
+        (one, left), (other, right) = (
+            plt.subplots(figsize=(5.5, 3.6), layout="constrained") for _ in range(2)
+        )
         left.plot(channel, gradient, color=GREY, lw=1, marker=".", label="ordinary (L²) gradient")
         for (label, metric), (hue, dash) in zip(METRICS.items(), STYLES, strict=True):
             smooth = discrete.riemannian_gradient(gradient, metric)
             left.plot(channel, smooth, color=hue, ls=dash, lw=2, label=label)
             # The response to one channel's gradient is a row of M⁻¹: the smoothing kernel.
             response = discrete.riemannian_gradient(impulse, metric)
-            right.plot(channel, response, color=hue, ls=dash, lw=2)
-        title = "one column of a gradient, in four metrics"
-        left.set(xlabel="output channel", ylabel="gradient", title=title)
+            right.plot(channel, response, color=hue, ls=dash, lw=2, label=label)
+        left.set(
+            xlabel="output channel",
+            ylabel="gradient",
+            title="one column of a gradient, in four metrics",
+            ylim=(None, 3.6),
+        )
         right.set(
             xlabel="output channel",
             ylabel="response",
@@ -52,8 +58,11 @@ def main() -> None:
         peak = discrete.riemannian_gradient(impulse, METRICS["re-weighted H⁰, λ = 4"]).max()
         right.annotate(f"{peak:.2f}", (N // 3, 0.09), (N // 3 + 2, 0.084), color=STYLES[0][0])
         right.axhline(0, color=INK, lw=0.5)
-        left.legend(frameon=False, fontsize=9)
-        figure.savefig(Path(__file__).parents[1] / "_static" / "overview.png", dpi=130)
+        left.legend(frameon=False, fontsize=9, loc="upper right")
+        right.legend(frameon=False, fontsize=9, loc="upper right")
+        folder = Path(__file__).parents[1] / "_static"
+        one.savefig(folder / "overview-gradients.png", dpi=130)
+        other.savefig(folder / "overview-kernels.png", dpi=130)
 
 
 if __name__ == "__main__":

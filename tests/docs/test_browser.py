@@ -75,6 +75,24 @@ for (const e of article.querySelectorAll(
 }
 return found.map((words) => words.replace(/[^ -~]/gu, '?'));
 """
+# Boxes that scroll sideways and do not fade where more is to be seen; on a phone, sentences
+# squeezed into narrow columns.
+SILENT = r"""
+const found = [];
+for (const e of document.querySelectorAll('article *')) {
+  if (e.closest('details:not([open]), .explorer, .scaling-plot, mjx-assistive-mml')) continue;
+  const style = getComputedStyle(e);
+  const words = `${e.tagName} ${e.textContent.trim().slice(0, 40)}`.replace(/[^ -~]/gu, '?');
+  const scrolls = ['auto', 'scroll'].includes(style.overflowX);
+  if (scrolls && e.scrollWidth - e.clientWidth > 1 && style.maskImage === 'none') {
+    found.push(`${words}: scrolls without a sign`);
+  }
+  if (window.innerWidth < 600 && style.display === 'table-cell' && e.offsetHeight > 160) {
+    found.push(`${words}: a cell of ${e.offsetHeight}px`);
+  }
+}
+return found;
+"""
 # Pictures without words; a path is none.
 NO_ALT = r"""
 const named = (e) => e.alt.includes(' ') && !/_images|\.(png|svg)/.test(e.alt);
@@ -134,7 +152,7 @@ def formulas_of_sound(paths: list[Path], site: Path, driver: Any) -> int:
         for width, height in WIDTHS.items():
             browser.set_width(driver, width, height)
             assert driver.execute_script(OVERFLOW) <= 0, f"{name} is wider than {width} px"
-            for script in (CUT_OFF, CLIPPED):
+            for script in (CUT_OFF, CLIPPED, SILENT):
                 faults += [f"{name} at {width} px: {found}" for found in settled(driver, script)]
         faults += [f"{name}: no words for {found}" for found in driver.execute_script(NO_ALT)]
         assert browser.complaints(driver) == [], name
@@ -169,15 +187,38 @@ def formulas_of_sound(paths: list[Path], site: Path, driver: Any) -> int:
             CLIPPED,
             [],
         ),
+        (
+            "<article><pre style='width: 200px; overflow: auto'>"
+            + "wide " * 90
+            + "</pre></article>",
+            SILENT,
+            [],
+        ),
+        (
+            "<meta name='viewport' content='width=device-width'><article><table><tr><td>"
+            "<p style='width: 60px'>" + "sentence " * 30 + "</p></td></tr></table></article>",
+            SILENT,
+            [],
+        ),
         ("<article><img src='data:,' alt=''></article>", NO_ALT, []),
     ],
-    ids=["raw TeX", "too wide", "cut off", "clipped", "too small", "no words"],
+    ids=[
+        "raw TeX",
+        "too wide",
+        "cut off",
+        "clipped",
+        "too small",
+        "no sign",
+        "squeezed",
+        "no words",
+    ],
 )
 def test_a_planted_fault_is_seen(
     driver: Any, tmp_path: Path, planted: str, script: str, healthy: object
 ) -> None:
     page = tmp_path / "planted.html"
     page.write_text(f"<!doctype html><title>x</title><body>{planted}</body>", encoding="utf-8")
+    browser.set_width(driver, 390, WIDTHS[390])
     browser.open_page(driver, page)
     seen = driver.execute_script(script)
     assert seen != healthy

@@ -1,4 +1,4 @@
-"""Every entry of the API reference has equation, arguments, errors, an example and relatives."""
+"""Every entry of the API reference has equation, letters, arguments, errors, example, relatives."""
 
 import ast
 import builtins
@@ -79,6 +79,53 @@ def test_its_equation(name) -> None:
     assert (":math:" in doc or ".. math::" in doc) is (name not in NO_EQUATION)
 
 
+# Notation that every reader has: the differential, transposition, the numbers e and π.
+KNOWN = set("dTeπ")
+GREEK = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η",
+    "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Delta": "Δ", "Lambda": "Λ", "Sigma": "Σ", "Omega": "Ω", "ell": "ℓ",
+}  # fmt: skip
+NO_LETTERS = re.compile(r"\\(?:text|math(?:rm|bf)|operatorname|begin|end)\s*\{[^}]*\}")
+
+
+def letters(tex: str) -> set[str]:
+    """Return the letters of a formula, Greek ones as themselves."""
+    tex = NO_LETTERS.sub(" ", tex)
+    macros = {GREEK[name] for name in re.findall(r"\\([A-Za-z]+)", tex) if name in GREEK}
+    return macros | set(re.findall(r"[A-Za-z]", re.sub(r"\\[A-Za-z]+", " ", tex)))
+
+
+def untold(doc: str) -> set[str]:
+    """Return the letters of displayed equations that nothing before the examples speaks of."""
+    displayed, words = [], []
+    for line in doc.partition("\nExamples\n")[0].split("\n"):
+        if ".. math::" in line:
+            displayed.append(line.partition(".. math::")[2])
+            inside = True
+        elif displayed and inside and (not line or line.startswith("    ")):
+            displayed.append(line)
+        else:
+            inside = False
+            words.append(line)
+    inline = re.findall(r":math:`([^`]*)`", "\n".join(words))
+    plain = re.sub(r":math:`[^`]*`", " ", "\n".join(words))
+    alone = re.findall(r"(?<![\w`])([A-Za-zα-ωΓ-Ωℓ])(?![a-z'`])", plain)
+    return letters("\n".join(displayed)) - set().union(*map(letters, inline)) - {*alone} - KNOWN
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_letters_of_its_equation(name) -> None:
+    assert untold(documented(name)) == set()
+
+
+def test_an_untold_letter_is_seen() -> None:
+    equation = "Say.\n\n.. math::\n\n    v = \\eta\\,g^T\n\n"
+    assert untold(equation) == {"v", "η", "g"}
+    assert untold(equation + "Here :math:`v` is a velocity, g a gradient.") == {"η"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_its_arguments_with_their_types(name) -> None:
     found = load(name)
@@ -128,6 +175,18 @@ def test_its_example_can_be_copied(name) -> None:
     examples = doctest.DocTestParser().get_examples(documented(name))
     assert examples
     assert undefined("".join(example.source for example in examples)) == set()
+
+
+# Nearly every program calls one of them, and hardly any the class itself.
+PRESETS = [
+    name for name, member in vars(load("cdg_theory.Metric")).items() if type(member) is classmethod
+]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_example_of_a_named_metric(name) -> None:
+    doc = inspect.getdoc(METHODS[f"cdg_theory.Metric.{name}"]) or ""
+    assert doctest.DocTestParser().get_examples(doc)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -37,7 +37,7 @@ def with_change(module, old: str, new: str):
 
 
 def test_the_translation_is_that_of_the_code_as_it_is() -> None:
-    cure = "run: python -m cdg_theory.formal, and mend the proofs (docs: checked by a kernel)"
+    cure = "run: python -m cdg_theory.formal, and mend the proofs (docs: formal proofs)"
     assert FILES["Code"] == translation(), cure
 
 

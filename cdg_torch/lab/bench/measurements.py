@@ -179,26 +179,24 @@ class Measurements:
             tables.append(self._first_uses())
         if self.scaling:
             counts = sorted({n for by_n in self.scaling.values() for n in by_n})
-            columns = ("ns per number", "", *(f"n = {n}" for n in counts), "slowest / fastest")
             times = [
                 (
                     name,
-                    "",
-                    *(f"{by_n[n]:.4f}" if n in by_n else "" for n in counts),
+                    *(f"{by_n[n]:#.2g}".removesuffix(".") if n in by_n else "" for n in counts),
                     f"{max(by_n.values()) / min(by_n.values()):.2f}",
                 )
                 for name, by_n in self.scaling.items()
             ]
-            title = "Time per number as n grows, size fixed"
-            tables.append(ResultTable(columns, times, title, WORDS))
+            title = "Time per number as n grows, size fixed: nanoseconds"
+            columns = ("n =", *map(str, counts), "slowest / fastest")
+            tables.append(ResultTable(columns, times, title))
         return tables
 
     def _overheads(self) -> ResultTable:
-        names = ("step", "", "tensors", "added / plain step", "quartiles", "µs added", "of µs")
+        names = ("step", "tensors", "added / plain step", "quartiles", "µs added", "of µs")
         rows = [
             (
                 o.kind,
-                "",
                 str(o.tensors),
                 f"{o.median:.2f}",
                 f"{o.low:.2f} – {o.high:.2f}",
@@ -207,21 +205,21 @@ class Measurements:
             )
             for o in self.overheads
         ]
-        return ResultTable(names, rows, "What a metric adds to a step, on the host", WORDS)
+        return ResultTable(names, rows, "What a metric adds to a step, on the host")
 
     def _first_uses(self) -> ResultTable:
-        names = ("part", "", "s of the processor", "quartiles", "s by the clock")
+        names = ("part", "s of the processor", "quartiles", "s by the clock")
         rows = [
-            (f.part, "", f"{f.median:.2f}", f"{f.low:.2f} – {f.high:.2f}", f"{f.wall:.2f}")
+            (f.part, f"{f.median:.2f}", f"{f.low:.2f} – {f.high:.2f}", f"{f.wall:.2f}")
             for f in self.first_uses
         ]
-        return ResultTable(names, rows, "First use in a process", WORDS)
+        return ResultTable(names, rows, "First use in a process")
 
     def _costs(self, workload: str) -> ResultTable:
         rows = [row for row in self.rows if row.workload == workload]
         columns: dict[str, Callable[[Cost], str]] = {
-            "method": lambda row: row.group,
-            "": lambda row: row.name,
+            "kind": lambda row: row.group,
+            "method": lambda row: row.name,
             "× floor": lambda row: f"{row.median:.2f}" if row.median < 10 else f"{row.median:.0f}",
             "quartiles": lambda row: f"{row.low:.2f} – {row.high:.2f}",
             "ms": lambda row: f"{row.milliseconds:.3f}",
@@ -241,7 +239,10 @@ class Measurements:
         return ResultTable(tuple(columns), cells, title, WORDS)
 
     def to_markdown(self) -> str:
-        """Return all tables as Markdown, under a line that says where and when."""
+        """Return all tables as Markdown, under a line that says where and when.
+
+        The first table is open, the others are folded: most readers want one network.
+        """
         m = self.machine
         where = (
             f"`{self.command}`, {self.date}; {f'{m.gpu}; ' if m.gpu else ''}"
@@ -253,5 +254,9 @@ class Measurements:
                 f" **The machine was busy with other work ({m.load:.1f} cores at the "
                 "start): ratios are rough, and milliseconds are too many.**"
             )
-        tables = [f"**{table.title}**\n\n{table.markdown()}" for table in self.tables()]
-        return "\n".join([where + "\n", *tables])
+        first, *others = self.tables()
+        folded = [
+            f"<details>\n<summary>{table.title}</summary>\n\n{table.markdown()}\n</details>\n"
+            for table in others
+        ]
+        return "\n".join([where + "\n", f"**{first.title}**\n\n{first.markdown()}", *folded])

@@ -104,9 +104,12 @@ def test_on_hidden_layers_only_the_gain_of_h0_on_curves_is_repeated() -> None:
 
 
 # What the metric adds to a rival: where it is more than noise, after correction over the task.
-ADDS = {("pitch", "soft targets"): 1, ("digits", "penalty, second order"): 1,
-        ("digits", "soft targets"): -1,
-        **{(task, "coarse bins"): 1 for task in ("shoes", "jitter", "digits", "pitch")}}  # fmt: skip
+ADDS = {
+    ("pitch", "soft targets"): 1,
+    ("digits", "penalty, second order"): 1,
+    ("digits", "soft targets"): -1,
+    **dict.fromkeys([(task, "coarse bins") for task in ("shoes", "jitter", "digits", "pitch")], 1),
+}
 
 
 @pytest.mark.parametrize("task", ["shoes", "jitter", "digits", "pitch", "curves"])

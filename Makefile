@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What is imported is compiled then; compiling everything takes a minute and a half.
+# What is imported is compiled then, and kept, since many processes import the same; compiling all
+# that is installed takes a minute and a half.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 
 .PHONY: demo test full deep lint types docs verify bench format clean

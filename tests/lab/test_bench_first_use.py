@@ -37,7 +37,7 @@ def test_it_writes_the_parts_and_no_pictures(clocks, tmp_path) -> None:
         "first step, compiled before": (0.5, 1.0),
     }
     table = (tmp_path / "first-use.inc").read_text(encoding="utf-8")
-    assert "| first step, compiling |  | 4.00 | 4.00 – 4.00 | 8.00 |" in table
+    assert "| first step, compiling | 4.00 | 4.00 – 4.00 | 8.00 |" in table
     assert [threads for _, threads in clocks] == [1, 1]
 
 

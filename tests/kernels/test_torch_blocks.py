@@ -1,10 +1,16 @@
 """Without kernels: the reference's gradient, in as many operations for every n."""
 
+from dataclasses import fields
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import cdg_torch
+from cdg_theory.discrete.blocked import Products, multiply
+from cdg_theory.proofs.rounding.block_products import moduli, roundings
 from cdg_torch import Metric
 from cdg_torch.solve import blocked
 from tests.tools.kernel_cases import CURVED, MEMBERS
@@ -88,3 +94,25 @@ def test_a_nan_spoils_its_own_column() -> None:
             k = cdg_torch.riemannian_gradient(g, metric)
         assert k[:, 2].isnan().any()
         assert k[:, [0, 1, 3, 4, 5]].isfinite().all()
+
+
+def exact(matrix):
+    """Return the numbers of a tensor as fractions."""
+    return None if matrix is None else np.vectorize(Fraction, otypes=[object])(matrix.numpy())
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if METRICS[name].derivative_order])
+@pytest.mark.parametrize("n", [24, 80])
+def test_the_products_err_as_derived(name, n) -> None:
+    products = blocked._products(METRICS[name], n, torch.device("cpu"))
+    own = Products(*(exact(getattr(products, field.name)) for field in fields(Products)))
+    torch.manual_seed(0)
+    count, size, room = products.rows.shape
+    buffer = torch.zeros(count, room, 2, dtype=torch.float64)
+    buffer[:, :size] = torch.randn(count, size, 2)
+    r = exact(buffer[:, :size].reshape(-1, 2))
+    expected = multiply(own, exact(buffer))
+    error = abs(exact(multiply(products, buffer)) - expected)
+    bound = roundings(own) * moduli(own, r) / 2**53
+    assert error.any()
+    assert (error <= bound).all()

@@ -1,19 +1,19 @@
-r"""M⁻¹ as three products with matrices that are known beforehand, however many rows there are.
+r"""The solution of mean zero as three products with matrices that are known beforehand.
 
-Cut the n rows into m segments of b, the last one shorter. The flux form
-(:mod:`~cdg_theory.discrete.blocks`) tells what a segment has to know of the others, and all of it
-is linear in r, the rows of all segments:
+As in :mod:`~cdg_theory.discrete.sweeps`, :math:`k=\bar g/\alpha+x`. Let G be the inverse on vectors
+of mean zero, :math:`x=Gr`, with :math:`G\mathbf1=0`. Cut the n rows into m segments of b, the last
+one shorter. The flux form (:mod:`~cdg_theory.discrete.blocks`) tells what a segment has to know of
+the others, and all of it is linear in r, the rows of all segments:
 
-.. math:: z = A\,r, \qquad t = C\,z, \qquad M^{-1}r = B\begin{pmatrix}r\\t\end{pmatrix}.
+.. math:: z = A\,r, \qquad t = C\,z, \qquad Gr = B\begin{pmatrix}r\\t\end{pmatrix}.
 
 A takes of each segment its mean and two dot products :math:`t_b,t_b'`, four with a curvature. C is
-the small system, solved for every unit of these numbers: it gives each segment its level and what
-flows in at its ends. B holds for each segment its own solver :math:`S_b` and the responses to what
-it is told. The segment need not take off its own mean, since :math:`S_b\mathbf1=0`. C takes the
-mean of r off the segments' means and adds it to the levels, divided by α, so that the product is
-:math:`M^{-1}r` for *every* r.
+the small system, solved for every unit of these numbers: it takes the mean of all rows off the
+segments' means, and gives each segment its level and what flows in at its ends. B holds for each
+segment its own solver :math:`S_b` and the responses to what it is told. Nobody need take off means
+beforehand, since :math:`S_b\mathbf1=0`: the products are Gr for *every* r.
 
-One segment alone is multiplied out: then its B is :math:`M^{-1}`, and there is no A or C.
+One segment alone is multiplied out: then its B is G, and there is no A or C.
 
 Theorem 5 proves it (``T5.blocked``). Everything here runs over any field, on arrays of numbers, of
 fractions, and :func:`multiply` on torch tensors.
@@ -110,18 +110,15 @@ def products_of(plan: ShardPlan) -> Products:
 
     units = np.eye(m * p, dtype=int) * one
     numbers, weights = units.reshape(m, p, m * p), np.array([size * one / n for size in sizes])
-    mean = weights @ numbers[:, 0]
-    numbers[:, 0] -= mean
-    ends = solve_ends(numbers, plan)
-    ends[:, 0] += mean / plan.mean * (d if d else one)  # levels are told in units of 1/d
-    ends = ends.reshape(m * p, m * p)
+    numbers[:, 0] -= weights @ numbers[:, 0]
+    ends = solve_ends(numbers, plan).reshape(m * p, m * p)
     if m > 1:
         return Products(sums, ends, rows)
     return Products(None, None, rows[..., :b] + rows[..., b:] @ (ends @ sums))
 
 
 def multiply(products: Products, buffer: Any) -> Any:
-    """Return M⁻¹r, (m, b, columns), of the loads in ``buffer``.
+    """Return Gr, (m, b, columns), of the loads in ``buffer``.
 
     ``buffer`` is (m, b+p, columns): the loads r, and room for what is told; (1, n, columns) for
     one segment.

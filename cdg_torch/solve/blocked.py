@@ -2,11 +2,11 @@ r"""k = M⁻¹g in plain PyTorch, in a number of operations that does not depend
 
 The reference (:mod:`cdg_torch.solve.reference`) sweeps over rows, one operation for each. Here
 
-.. math:: k = \tfrac1\alpha\bar g + M^{-1}(g-\bar g),
+.. math:: k = \tfrac1\alpha\bar g + G(g-\bar g),
 
-and :math:`M^{-1}` is three products with matrices known beforehand
+and G, the inverse on vectors of mean zero, is three products with matrices known beforehand
 (:mod:`cdg_theory.discrete.blocked`), one where n is short. The mean is taken off once: what its
-rounding leaves goes through the products, which are :math:`M^{-1}` of every column. Float64 inside,
+rounding leaves is no load, since :math:`G\mathbf1=0`, and is added to the mean. Float64 inside,
 rounded once.
 
 **Rounding.** All that the products and their sums do, in whatever order, is at most (2b+(m+1)p)u
@@ -42,19 +42,25 @@ PORTION = 1 << 17
 LONG = 4096
 
 
-def _products(metric: Metric, n: int, device: torch.device) -> Products:
-    """Return what is kept: of few metrics where n is large, since it grows with n."""
+def _known(metric: Metric, n: int, device: torch.device) -> tuple[Products, Tensor]:
+    """Return the products, and what sums the rows of their buffer: (1, m(b+p)).
+
+    Of few metrics where n is large, since what is kept grows with n.
+    """
     return (_kept if n <= LONG else _kept_of_long)(metric, n, device)
 
 
-def _make(metric: Metric, n: int, device: torch.device) -> Products:
+def _make(metric: Metric, n: int, device: torch.device) -> tuple[Products, Tensor]:
     def tensor(array: Any) -> Any:
         if array is None:
             return None
         return torch.tensor(np.ascontiguousarray(array), dtype=torch.float64, device=device)
 
     own = products_of(shard_plan(metric, segments(n, segment_size(n))))
-    return Products(tensor(own.sums), tensor(own.ends), tensor(own.rows))
+    count, size, room = own.rows.shape
+    ones = np.pad(np.ones(n), (0, count * size - n)).reshape(count, size)
+    weights = np.pad(ones, [(0, 0), (0, room - size)]).reshape(1, -1)
+    return Products(*map(tensor, (own.sums, own.ends, own.rows))), tensor(weights)
 
 
 _kept, _kept_of_long = lru_cache(maxsize=64)(_make), lru_cache(maxsize=2)(_make)
@@ -64,8 +70,11 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
     """Return M⁻¹g of (n, columns) numbers, in float64."""
     n, columns = g.shape
     if metric.derivative_order == 0:
-        return _one_line(g.to(torch.float64, copy=True), metric)
-    products = _products(metric, n, g.device)
+        r = g.to(torch.float64, copy=True)
+        mean, rest = _off_mean(r, r, r.new_ones(1, n), n)
+        level = (mean + rest) / metric.mean - rest / metric.fluctuation
+        return torch.addcdiv(level, r, r.new_full((), metric.fluctuation), out=r)
+    products, weights = _known(metric, n, g.device)
     count, size, room = products.rows.shape
     whole, over = divmod(n, size)
     buffer = g.new_empty(count, room, columns, dtype=torch.float64)
@@ -74,26 +83,21 @@ def _solve(g: Tensor, metric: Metric) -> Tensor:
     if over:
         buffer[-1, :over] = g[whole * size :]
         buffer[-1, over:size] = 0
-    mean = _mean(buffer.view(-1, columns), n)
-    buffer[:, :size] -= mean
+    mean, rest = _off_mean(buffer[:, :size], buffer.view(-1, columns), weights, n)
     x = multiply(products, buffer).view(-1, columns)[:n]
     # Apart, since sums within the products would round a large mean many times.
-    return x.add_(mean / metric.mean)
+    return x.add_((mean + rest) / metric.mean)
 
 
-def _one_line(r: Tensor, metric: Metric) -> Tensor:
-    """Return the gradient in a metric without derivatives; ``r`` is overwritten."""
-    mean = _mean(r, len(r))
-    r -= mean
-    rest = _mean(r, len(r))
-    level = (mean + rest) / metric.mean - rest / metric.fluctuation
-    return torch.addcdiv(level, r, r.new_full((), metric.fluctuation), out=r)
+def _off_mean(rows: Tensor, flat: Tensor, weights: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Take the mean of n rows off, and return it and what its rounding has left.
 
-
-def _mean(rows: Tensor, n: int) -> Tensor:
-    """Return the mean of n rows; others are 0."""
-    # As a product: sums over axes that do not lie side by side take many times as long.
-    return (rows.new_ones(1, len(rows)) @ rows) / n
+    ``weights @ flat`` sums the rows. As a product: sums over axes that do not lie side by side take
+    many times as long.
+    """
+    mean = (weights @ flat) / n
+    rows -= mean
+    return mean, (weights @ flat) / n
 
 
 def write_blocked(out: Tensor, grad: Tensor, metric: Metric, dim: int, groups: int) -> None:

@@ -1,4 +1,4 @@
-r"""Theorem 5: M⁻¹ as products with matrices known beforehand, executed in rational numbers."""
+r"""Theorem 5: the inverse as products with matrices known beforehand, executed in rational numbers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _blocked(inflow: int = 1) -> bool:
         loads = np.concatenate([identity(n), np.zeros((m * b - n, n), dtype=object)])
         buffer = np.zeros((m, room, n), dtype=object)
         buffer[:, :b] = loads.reshape(m, b, n)
-        k = multiply(found, buffer).reshape(m * b, n)[:n]
+        k = multiply(found, buffer).reshape(m * b, n)[:n] + 1 / (n * ALPHA)
         if (gram_product(k, ALPHA, beta, c, d, periodic=periodic) != identity(n)).any():
             return False
     # The size is n, if that is short, else the least power of two, 16 or more, with b³ ≥ 16n.
@@ -53,10 +53,14 @@ THEOREMS = (
             "Cut the rows into segments. A takes each segment's mean and its two dot products "
             "(four with a curvature), C makes of those of all segments the level of each and "
             "what flows in at its ends, and B makes of a segment's rows and of these its rows of "
-            "the solution. The matrices do not depend on r, and the product is the inverse of M "
-            "times r for every r. One segment alone needs one matrix."
+            "the solution of mean zero. The matrices do not depend on r. With the mean over α "
+            "added, this is the inverse of M times r for every r. One segment alone needs one "
+            "matrix."
         ),
-        tex=r"M^{-1}r=B\begin{pmatrix}r\\C\,A\,r\end{pmatrix}\quad\text{for every }r",
+        tex=(
+            r"M^{-1}r=\frac{\bar r}\alpha+B\begin{pmatrix}r\\C\,A\,r\end{pmatrix}"
+            r"\quad\text{for every }r"
+        ),
         scope="all unit vectors in ℚ; path and cycle, all members of β, c and d with a derivative "
         "or a curvature, full last segments and others, one segment, segments of one row",
         kind="exact",

@@ -1,4 +1,4 @@
-"""Theorem 7 for M⁻¹ as products: an error in every product and in every partial sum."""
+"""Theorem 7 for the inverse as products: an error in every product and in every partial sum."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _in_buffer(own: Products, r: Any) -> Any:
 
 
 def errors_in_blocks(own: Products, r: Any) -> Any:
-    """Return M⁻¹r, and the moduli of what an error in each operation does, summed."""
+    """Return Gr, and the moduli of what an error in each operation does, summed."""
 
     def solved(off: Off) -> Any:
         return multiply(_each(own, partial(_Matrix, off=off)), _in_buffer(own, r))

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from cdg_theory import Metric
 
-# How many numbers each thread works on at once in main memory: a megabyte of float64.
-PORTION = 1 << 17
+# How many numbers each thread works on at once in main memory: half a megabyte of float64.
+PORTION = 1 << 16
 
 #: Output channels from which what is kept takes a megabyte or more.
 LONG = 4096

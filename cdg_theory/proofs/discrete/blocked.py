@@ -1,4 +1,4 @@
-r"""Theorem 5: the inverse as products with matrices known beforehand, executed in rational numbers."""
+r"""Theorem 5: the inverse as products with matrices known beforehand, in rational numbers."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import cdg_torch
 from cdg_theory import certify
 from cdg_theory.discrete.blocked import Products, multiply
-from cdg_theory.proofs.rounding.block_products import moduli, roundings
+from cdg_theory.proofs.rounding.block_products import products_of_moduli, roundings
 from cdg_torch import Metric
 from cdg_torch.solve import blocked
 from tests.tools.kernel_cases import CURVED, MEMBERS
@@ -150,6 +150,6 @@ def test_the_products_err_as_derived(name, n) -> None:
     r = exact(buffer[:, :size].reshape(-1, 2))
     expected = multiply(own, exact(buffer))
     error = abs(exact(multiply(products, buffer)) - expected)
-    bound = roundings(own) * moduli(own, r) / 2**53
+    bound = roundings(own) * products_of_moduli(own, r) / 2**53
     assert error.any()
     assert (error <= bound).all()

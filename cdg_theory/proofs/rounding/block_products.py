@@ -64,7 +64,7 @@ def roundings(own: Products) -> int:
     return room if own.ends is None else b + len(own.ends) + room
 
 
-def moduli(own: Products, r: Any) -> Any:
+def products_of_moduli(own: Products, r: Any) -> Any:
     """Return the products of the moduli."""
     return multiply(_each(own, abs), _in_buffer(own, abs(r)))
 
@@ -82,7 +82,7 @@ SECOND = ((Fraction(1, 9), Fraction(0), Fraction(2)),)
 CASES = (*product(FIRST, ((4, 4), (5, 2), (6, 3))), *product(SECOND, ((3, 3), (4, 2))))
 
 
-def _injected(size: Callable[..., Any] = moduli) -> bool:
+def _injected(size: Callable[..., Any] = products_of_moduli) -> bool:
     """Sum the moduli of what an error in each operation does, and compare with ``size``."""
     for ((beta, c, d), (n, b)), periodic in product(CASES, (False, True)):
         plan = plan_of(ALPHA, beta, c, segments(n, b), periodic=periodic, d=d)

@@ -1,91 +1,72 @@
-r"""Theorem 5: the sweeps as products with small matrices, executed in rational numbers."""
+r"""Theorem 5: the inverse as products with matrices known beforehand, in rational numbers."""
 
 from __future__ import annotations
 
-import random
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from itertools import product
 
 import numpy as np
 
-from cdg_theory.discrete.blocked import segment_size, sweep_blocks, sweep_blocks_of
+from cdg_theory.discrete.blocked import multiply, products_of, segment_size, segments
+from cdg_theory.discrete.blocks import plan_of
 from cdg_theory.ledger import Theorem
+from cdg_theory.proofs.tools.exact_matrices import gram_product, identity
+
+ALPHA, BETA, C, D = Fraction(3, 2), Fraction(2, 7), Fraction(5, 3), Fraction(3, 4)
+NONE = Fraction(0)
+MEMBERS = (
+    (NONE, C, NONE),
+    (BETA, C, NONE),
+    (NONE, NONE, D),
+    (BETA, NONE, D),
+    (BETA, C, D),
+)
 
 
-def _drawn(draw: random.Random, *shape: int) -> Any:
-    count = int(np.prod(shape))
-    numbers = [Fraction(draw.randint(-9, 9), draw.randint(1, 5)) for _ in range(count)]
-    return np.array(numbers, dtype=object).reshape(shape)
-
-
-def _row_by_row(loads: Any, start: Any, carry: Any, gain: Any) -> Any:
-    """Return both sweeps, by their definition: (n, q, columns)."""
-    n, columns = loads.shape
-    q = carry.shape[-1]
-    y = np.zeros((n, q, columns), dtype=object)
-    y[:, -1] = loads
-    y[0] = y[0] + start
-    for i in range(n - 1):
-        y[i + 1] = y[i + 1] + carry[i] @ y[i]
-    x = gain @ y
-    for i in reversed(range(n - 1)):
-        x[i] = x[i] + carry[i] @ x[i + 1]
-    return x
-
-
-def _blocked(border: int = 1) -> bool:
-    """Check the products against the sweeps, whose carries at borders are ``border`` times theirs.
-
-    Carries and gains are drawn, and matrices do not commute: the identity is of any two sweeps.
-    """
-    draw = random.Random(5)
-    for q, size, n in ((1, 3, 12), (1, 4, 3), (1, 3, 11), (2, 2, 6), (2, 3, 7), (2, 8, 5)):
-        count = -(-n // size)
-        carry, gain = _drawn(draw, n - 1, q, q), _drawn(draw, n, q, q)
-        gain[-1] *= n == count * size  # else the rows that fill the last segment would be met
-        loads, start = _drawn(draw, n, 2), _drawn(draw, q, 2)
-        buffer = np.zeros((count, size + 2 * q, 2), dtype=object)
-        filled = np.concatenate([loads, np.zeros((count * size - n, 2), dtype=object)])
-        buffer[:, :size] = filled.reshape(count, size, 2)
-        found, seconds, first = sweep_blocks(buffer, start, sweep_blocks_of(carry, gain, size))
-
-        scaled = carry.copy()
-        scaled[size - 1 :: size] *= border
-        x = _row_by_row(loads, start, scaled, gain)
-        levels = found.reshape(-1, 2)[:n]
-        if (levels != x[:, 0]).any() or (first != x[0]).any():
+def _blocked(inflow: int = 1) -> bool:
+    """Check M times the products of all unit vectors, ``inflow`` being that of a unit inflow."""
+    shapes = ((1, 3), (5, 5), (6, 2), (7, 3), (3, 1))
+    for (beta, c, d), (n, size), periodic in product(MEMBERS, shapes, (False, True)):
+        plan = plan_of(ALPHA, beta, c, segments(n, size), periodic=periodic, d=d)
+        found = products_of(plan)
+        m, b, room = found.rows.shape
+        found.rows[:, :, b + 1 :] *= inflow
+        loads = np.concatenate([identity(n), np.zeros((m * b - n, n), dtype=object)])
+        buffer = np.zeros((m, room, n), dtype=object)
+        buffer[:, :b] = loads.reshape(m, b, n)
+        k = multiply(found, buffer).reshape(m * b, n)[:n] + 1 / (n * ALPHA)
+        if (gram_product(k, ALPHA, beta, c, d, periodic=periodic) != identity(n)).any():
             return False
-        if (seconds != x[:, 1:].sum(axis=0)).any():
-            return False
-    # The size is the least power of two, 8 or more, with b³ ≥ 2n.
-    return all(
-        (b := segment_size(n)) >= 8 and b**3 >= 2 * n and (b == 8 or (b // 2) ** 3 < 2 * n)
-        for n in range(1, 3000)
+    # The size is n, if that is short, else the least power of two, 16 or more, with b³ ≥ 16n.
+    return all(segment_size(n) == n for n in range(1, 65)) and all(
+        (b := segment_size(n)) >= 16 and b**3 >= 16 * n and (b == 16 or (b // 2) ** 3 < 16 * n)
+        for n in range(65, 3000)
     )
 
 
 THEOREMS = (
     Theorem(
         id="T5.blocked",
-        title="Two sweeps are four products, for any number of rows",
+        title="The inverse is three products, for any number of rows",
         statement=(
-            "Cut the rows into segments of b rows. In segment s the sweep down T, the gains h "
-            "and the sweep up U multiply the loads r by small matrices that do not depend on "
-            "the loads. A segment needs two more rows: the last row Y of the sweep down in "
-            "the segment before, and the first row X of the sweep up in the segment after, "
-            "each times the carry p at the border."
+            "Cut the rows into segments. A takes each segment's mean and its two dot products "
+            "(four with a curvature), C makes of those of all segments the level of each and "
+            "what flows in at its ends, and B makes of a segment's rows and of these its rows of "
+            "the solution of mean zero. The matrices do not depend on r. With the mean over α "
+            "added, this is the inverse of M times r for every r. One segment alone needs one "
+            "matrix."
         ),
         tex=(
-            r"x_s=U_sh_sT_s\,r_s+U_sh_sT_{s,\cdot 0}\,p_{sb-1}Y_{s-1}"
-            r"+U_{s,\cdot,b-1}\,p_{sb+b-1}X_{s+1}"
+            r"M^{-1}r=\frac{\bar r}\alpha+B\begin{pmatrix}r\\C\,A\,r\end{pmatrix}"
+            r"\quad\text{for every }r"
         ),
-        scope="drawn carries, gains and loads in ℚ, rows of one number and of two, full last "
-        "segments and others",
+        scope="all unit vectors in ℚ; path and cycle, all members of β, c and d with a derivative "
+        "or a curvature, full last segments and others, one segment, segments of one row",
         kind="exact",
         check=_blocked,
-        variant=partial(_blocked, border=0),
-        perturbed="The same with nothing carried over the segments' borders.",
+        variant=partial(_blocked, inflow=0),
+        perturbed="The same with nothing flowing over the segments' borders.",
         page="theory/linear-time.md",
     ),
 )

@@ -54,7 +54,7 @@ import numpy as np
 
 from cdg_torch.extras import optional
 from cdg_torch.solve.coefficients import FIXED
-from cdg_torch.solve.gpu.programs import program_tile, rounded, widened
+from cdg_torch.solve.gpu.programs import as_double, as_stored, program_tile
 from cdg_torch.solve.gpu.segments import by_segments
 
 with optional():
@@ -136,7 +136,7 @@ def pair_segments(
     left = tl.where(inside[None, :], (n - tops).to(tl.int32)[:, None], 0)
     own = places[None, :] + tops[:, None] * stride
     first = tl.load(src + places, mask=inside, other=0.0)
-    base = widened(first)[None, :]
+    base = as_double(first)[None, :]
     source = src + own
     rows = ()
     total = tl.zeros([SEGMENTS, COLS], tl.float64)
@@ -146,7 +146,7 @@ def pair_segments(
     for i in tl.static_range(ROWS):
         # Where there is no row, the first one's number: it counts 0.
         g = tl.load(source + i * stride, mask=left > i, other=first[None, :])
-        rows = rows + (widened(g) - base,)
+        rows = rows + (as_double(g) - base,)
     for i in tl.static_range(ROWS):
         total += rows[i]
         x_end += tl.load(end + i * SEGMENTS)[:, None] * rows[i]
@@ -205,5 +205,5 @@ def pair_segments(
         v = tl.load(carry + i * SEGMENTS)[:, None] * (v + swept[i])
         v -= tl.load(pull + i * SEGMENTS)[:, None] * x
         x += v
-        k = rounded(x * rate + height, dst.dtype.element_ty)
+        k = as_stored(x * rate + height, dst.dtype.element_ty)
         tl.store(dst + own + i * stride, k, mask=left > i)

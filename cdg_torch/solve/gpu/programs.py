@@ -13,10 +13,10 @@ first row. A segment of m rows that is entered from below with f and k is left w
 
 so that two running sums over the segments tell what each is entered with. The second pass writes.
 
-**With β** columns of at most 512 rows have a kernel of their own
-(:mod:`cdg_torch.solve.gpu.segments`). For longer ones (``sweeps``) the forward sweep must be kept
-while the backward one goes over it, and threads share a block of ``ROWS`` rows, which fits their
-registers. The recurrence
+**With β or a curvature** columns of at most 512 rows have kernels of their own
+(:mod:`cdg_torch.solve.gpu.segments`, :mod:`cdg_torch.solve.gpu.pair_segments`). For longer ones
+with β (``sweeps``) the forward sweep must be kept while the backward one goes over it, and threads
+share a block of ``ROWS`` rows, which fits their registers. The recurrence
 :math:`y_i = p_i y_{i-1} + r_i` is a scan of the maps :math:`y \mapsto p_i y + r_i` under
 composition, :math:`(p_2, r_2)\circ(p_1, r_1) = (p_1p_2,\ p_2r_1 + r_2)`; from block to block its
 state is carried.
@@ -68,13 +68,13 @@ _SCALE, _PULL, _SUMS = tl.constexpr(SCALE), tl.constexpr(PULL), tl.constexpr(SUM
 
 
 @triton.jit
-def widened(values):
+def as_double(values):
     """Return what is stored as float64."""
     return values.to(tl.float32).to(tl.float64)
 
 
 @triton.jit
-def rounded(values, TYPE: tl.constexpr):
+def as_stored(values, TYPE: tl.constexpr):
     """Round to the storage type, by way of float32."""
     return values.to(tl.float32).to(TYPE)
 
@@ -83,14 +83,14 @@ def rounded(values, TYPE: tl.constexpr):
 def _load(src, places, rows, stride, valid):
     """Load a tile; 0 where there is nothing."""
     tile = src + places[None, :] + rows[:, None] * stride
-    return widened(tl.load(tile, mask=valid, other=0.0))
+    return as_double(tl.load(tile, mask=valid, other=0.0))
 
 
 @triton.jit
 def _store(dst, places, rows, stride, valid, values):
     """Store a tile."""
     tile = dst + places[None, :] + rows[:, None] * stride
-    tl.store(tile, rounded(values, dst.dtype.element_ty), mask=valid)
+    tl.store(tile, as_stored(values, dst.dtype.element_ty), mask=valid)
 
 
 @triton.jit
@@ -339,7 +339,7 @@ def pairs(
     alpha, cyclic = tl.load(c), tl.load(c + 2)
     carry, end, start = c + _FIXED, c + _FIXED + 4 * n, c + _FIXED + 6 * n
     lanes = tl.arange(0, ROWS)
-    base = widened(tl.load(src + places, mask=inside, other=0.0))
+    base = as_double(tl.load(src + places, mask=inside, other=0.0))
 
     total = tl.zeros([ROWS, COLS], tl.float64)
     x_end = tl.zeros([ROWS, COLS], tl.float64)

@@ -1,8 +1,8 @@
 """A list of tensors on the GPU: its tables, kept on the device from step to step, and the launch.
 
-From step to step only addresses can change. They travel by an asynchronous copy from pinned
-memory, and not at all while they stay the same, so the host never waits for the device. Streams
-share the tables; what a launch writes to, each stream has for itself.
+From step to step addresses can change, and with a schedule the coefficients. They travel by an
+asynchronous copy from pinned memory, and not at all while they stay the same, so the host never
+waits for the device. Streams share the tables; what a launch writes to, each stream has for itself.
 
 The launch can be captured in a CUDA graph after an ordinary call with the same shapes and metrics,
 which compiles the kernel and makes the tables; a replay reads the addresses it was captured with.

@@ -51,7 +51,7 @@ import numpy as np
 
 from cdg_torch.extras import optional
 from cdg_torch.solve.coefficients import FIXED
-from cdg_torch.solve.gpu.programs import program_tile, rounded, widened
+from cdg_torch.solve.gpu.programs import as_double, as_stored, program_tile
 
 with optional():
     import triton
@@ -138,7 +138,7 @@ def segments(
     source = src + own
     rows = ()
     for i in tl.static_range(ROWS):
-        rows = rows + (widened(tl.load(source + i * stride, mask=left > i, other=0.0)),)
+        rows = rows + (as_double(tl.load(source + i * stride, mask=left > i, other=0.0)),)
     total = tl.zeros([SEGMENTS, COLS], tl.float64)
     x_end = tl.zeros([SEGMENTS, COLS], tl.float64)
     w_start = tl.zeros([SEGMENTS, COLS], tl.float64)
@@ -178,5 +178,5 @@ def segments(
     level, rate = mean / alpha, 1.0 / second
     for i in tl.static_range(ROWS - 1, -1, -1):
         x = tl.load(up + i * SEGMENTS)[:, None] * x + swept[i]
-        k = rounded(x * rate + level[None, :], dst.dtype.element_ty)
+        k = as_stored(x * rate + level[None, :], dst.dtype.element_ty)
         tl.store(dst + own + i * stride, k, mask=left > i)

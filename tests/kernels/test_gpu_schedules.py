@@ -86,3 +86,19 @@ def test_a_step_of_a_schedule_sends_the_coefficients_alone(metric, monkeypatch) 
             allowed = torch.finfo(p.dtype).eps * (w.abs().max() + k.abs().max())
             assert (p - (w - k)).abs().max() <= allowed
         schedule.step()
+
+
+def test_addresses_that_stay_the_same_are_not_sent_again(monkeypatch) -> None:
+    sent: list[int] = []
+    right = run_gpu._pinned
+    monkeypatch.setattr(run_gpu, "_pinned", lambda array: sent.append(array.size) or right(array))
+    metric = MEMBERS[GENERAL]
+    first = planned(metric, (20, 3))
+    plans = first, first.revalued({metric: MEMBERS[GENERAL_CYCLE]})
+    for g in (torch.randn(20, 3, device=DEVICE), torch.randn(20, 3, device=DEVICE)):
+        sent.clear()
+        for plan in plans * 2:
+            places = torch.tensor([g.data_ptr()]).numpy()
+            plan.run(places, places)
+            # And at first the memory that a capture would need.
+            assert sent in ([2], [2, 2])

@@ -24,7 +24,13 @@ from cdg_torch.solve.gpu.segments import (
 )
 from cdg_torch.solve.plan import kept_plan
 from tests.tools.kernel_cases import GENERAL, GENERAL_CYCLE, H0, MEMBERS, SOBOLEV
-from tests.tools.kernel_errors import NARROW, error_in_eps, gradient_of_size, oracle
+from tests.tools.kernel_errors import (
+    NARROW,
+    check_nearly_constant_columns,
+    error_in_eps,
+    gradient_of_size,
+    oracle,
+)
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 HEIGHTS = [count * SEGMENT_ROWS for count in SEGMENT_COUNTS]
@@ -179,6 +185,11 @@ def test_without_tuples_all_is_swept_in_blocks(member) -> None:
     shapes = [(2, 1), (3, 10), (32, 3), (63, 1), (65, 2)]
     assert {cut for _, cut in launches(MEMBERS[member], *shapes)} == {0}
     check(MEMBERS[member], *shapes)
+
+
+@pytest.mark.usefixtures("no_segments")
+def test_in_blocks_a_nearly_constant_column_keeps_its_fluctuation() -> None:
+    check_nearly_constant_columns(1e-150, DEVICE, most=3)
 
 
 def test_several_metrics_and_lengths_find_their_own_tables() -> None:

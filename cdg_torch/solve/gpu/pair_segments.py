@@ -70,10 +70,8 @@ _FIXED = tl.constexpr(FIXED)
 def pair_segment_tables(values: NDArray[np.float64], n: int, segments: int) -> NDArray[np.float64]:
     """Return the tables of one metric and n, one after the other."""
     arrays = values[FIXED:].reshape(-1, n)
-    # Of the pair at the last row the level, then both of the flux, then p and s.
-    rows = arrays[[4, 6, 7, 8, 9]]
-    rows[3:, -1] = 0
-    tables = [by_segments(row, segments) for row in rows]
+    # Of the pair at the last row the level, then both of the flux, then p and s, whose last are 0.
+    tables = [by_segments(row, segments) for row in arrays[[4, 6, 7, 8, 9]]]
     across = np.tile(np.eye(2), (segments, 1, 1))
     for p, s in zip(*tables[3:], strict=True):
         across = np.moveaxis(np.array([[1 - s, -s], [p, p]]), 2, 0) @ across

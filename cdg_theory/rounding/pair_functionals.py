@@ -4,7 +4,8 @@ As :mod:`~cdg_theory.rounding.functionals`, with pairs: the pair at the last row
 :math:`z_{n-1}=\sum_j w_jg_j`, w the column of the inverse for the load :math:`e_{n-1}-\frac1n`, and
 on the cycle the seam's flux :math:`\varphi=-(1+2h_0)^{-1}\sum_jh_jg_j`. Nothing is taken off
 afterwards, so the kernels of the errors are those of the open sweeps. A kernel may sweep over pairs
-or in differences (:mod:`~cdg_theory.rounding.differences`); the bound is the larger of the two.
+or in differences (:mod:`~cdg_theory.rounding.differences`), row by row; the bound is the larger of
+the two. Sweeps in two levels, over rows within segments and over segments, are not within it.
 
 A kernel may count from the column's first number, :math:`g_j-g_0`: then a large mean never meets a
 weight, but a small number is a large one. And its forward sweep may run before the mean is known,

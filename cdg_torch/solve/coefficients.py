@@ -71,8 +71,8 @@ class Coefficients:
                 sweep has made, *before* row i, of the column of ones and of a unit start)
     ``PAIRS``   the four of R, row by row of its matrix (the last of each is not used), two for
                 each pair, of level and of moment, ``end`` and ``start``, and the two of the
-                Cholesky factorization, ``carry`` p and ``pull`` s (the last not used): the
-                GPU reads R, the CPU p and s
+                Cholesky factorization, ``carry`` p and ``pull`` s (the last of each is 0): the
+                GPU reads R for columns that it scans, else p and s, as the CPU
     ==========  =============================================================================
 
     ``DOUBLE_PULL``, ``DOUBLE_SWEEPS`` and ``DOUBLE_PAIRS`` serve float64 gradients. The arrays are

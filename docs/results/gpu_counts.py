@@ -17,7 +17,7 @@ from triton.compiler import ASTSource
 
 from cdg_torch.solve.coefficients import SUMS
 from cdg_torch.solve.columns import COLUMNS
-from cdg_torch.solve.gpu import programs, segments
+from cdg_torch.solve.gpu import pair_segments, programs, segments
 
 TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
 TYPES = {"tag": "*fp32", "coefficients": "*fp64", "states": "*fp64", "block_count": "i32"}
@@ -86,19 +86,21 @@ def main() -> None:
     sizes = {"KIND": SUMS, "SEGMENTS": cut, "COLS": programs.COLS}
     table["sums"] = counted(loops(*listing(programs.walks, sizes, num_warps=cut // each)), each)
     height, threads = segments.SEGMENT_ROWS, segments.THREADS
-    for count in segments.SEGMENT_COUNTS:
-        sizes = {"ROWS": height, "SEGMENTS": count, "COLS": threads // count}
-        options = {"num_warps": threads // 32, "maxnreg": segments.REGISTERS}
-        code, _ = listing(segments.segments, sizes, **options)
-        table[f"n <= {count * height}"] = counted(code, height)
+    kernels = {"n": segments.segments, "pairs, n": pair_segments.pair_segments}
+    for name, kernel in kernels.items():
+        for count in (segments.SEGMENT_COUNTS[0], segments.SEGMENT_COUNTS[-1]):
+            sizes = {"ROWS": height, "SEGMENTS": count, "COLS": threads // count}
+            options = {"num_warps": threads // 32, "maxnreg": segments.REGISTERS}
+            code, _ = listing(kernel, sizes, **options)
+            table[f"{name} <= {count * height}"] = counted(code, height)
     for name, found in table.items():
         clocks = {kind: found[kind] / rate for kind, rate in RATES.items()}
         slowest = max(clocks, key=clocks.__getitem__)
-        print(f"{name:>9}", *(f"{kind} {value:.1f}" for kind, value in found.items()), sep="  ")
+        print(f"{name:>15}", *(f"{kind} {value:.1f}" for kind, value in found.items()), sep="  ")
         print(
-            f"{'clocks':>9}", *(f"{kind} {value:.2f}" for kind, value in clocks.items()), sep="  "
+            f"{'clocks':>15}", *(f"{kind} {value:.2f}" for kind, value in clocks.items()), sep="  "
         )
-        print(f"{'':>9}  {slowest}: {clocks[slowest]:.2f}")
+        print(f"{'':>15}  {slowest}: {clocks[slowest]:.2f}")
 
 
 if __name__ == "__main__":

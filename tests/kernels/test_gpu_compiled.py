@@ -1,64 +1,56 @@
-"""The GPU kernels compile to machine code, without a GPU: Triton's interpreter accepts more."""
+"""The GPU kernels compile, and what they compile to is right: its PTX runs on the CPU, T5, T7.
 
+Triton's interpreter accepts more than the compiler, and has neither threads nor addresses: here
+offsets leave 32 bits, warps take turns from the first and from the last, and no two threads may
+race for a number. What a GPU's assembler makes of the PTX is made, and not run.
+"""
+
+import json
 import os
 
 import pytest
 
 from tests.tools.commands import python
+from tests.tools.kernel_cases import GENERAL, GENERAL_CYCLE, H0, L2, SOBOLEV, SOBOLEV_CYCLE
+from tests.tools.kernel_errors import NARROW
 
 pytest.importorskip("triton", reason="Triton is not installed")
 
-# Triton reads TRITON_INTERPRET when a kernel is defined: hence a process of its own.
-PROGRAM = """
-import sys
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-from cdg_torch.solve.columns import COLUMNS
-from cdg_torch.solve.gpu import programs as gpu
-from cdg_torch.solve.gpu import segments as cut
+FAR = 2**31 + 7
+PAIRS, PAIRS_CYCLE = "spline", "spline periodic unit"
 
-POINTERS = {"coefficients": "*fp64", "states": "*fp64", "block_count": "i32"}
 
-def compiled(kernel, dtype, warps, constants, **options):
-    types = {"tag": dtype, **POINTERS}
-    signature = {
-        name: "constexpr" if name in constants else types.get(name, "*i64")
-        for name in kernel.arg_names
-    }
-    source = ASTSource(kernel, signature, constants)  # Triton has renamed the third
-    target = GPUTarget("cuda", int(sys.argv[1]), 32)
-    return triton.compile(source, target=target, options={"num_warps": warps, **options})
-
-dtype, *counts = sys.argv[2:]
-for flat, count in zip((True, False), counts, strict=True):
-    fixed = {"FIELDS": len(COLUMNS), "FLAT": flat}
-    found = []
-    for kind, segments in gpu.SEGMENTS.items():
-        tile = {"KIND": kind, "SEGMENTS": segments, "COLS": gpu.COLS}
-        found.append(compiled(gpu.walks, dtype, segments // gpu.PER_THREAD, {**fixed, **tile}))
-    tile = {"ROWS": gpu.ROWS, "COLS": gpu.SWEEP_COLS}
-    for kernel in (gpu.sweeps, gpu.pairs):
-        found.append(compiled(kernel, dtype, 1, {**fixed, **tile}))
-    tile = {"ROWS": cut.SEGMENT_ROWS, "SEGMENTS": int(count)}
-    tile["COLS"] = cut.THREADS // tile["SEGMENTS"]
-    limits = {"warps": cut.THREADS // 32, "maxnreg": cut.REGISTERS}
-    found.append(compiled(cut.segments, dtype, constants={**fixed, **tile}, **limits))
-    print(*(len(kernel.asm["cubin"]) for kernel in found))
-"""
+def lists(first, second):
+    """Return lists of (member, shape, strides, axis); columns in segments have two lengths."""
+    walked, short = (L2, H0, SOBOLEV, SOBOLEV_CYCLE), (GENERAL, GENERAL_CYCLE, PAIRS, PAIRS_CYCLE)
+    # Columns side by side, rows far apart: the last tile is not full.
+    flat = [(member, (n, 70), (FAR, 1), 0) for member in walked for n in (1, 2, 67)]
+    flat += [(member, (513, 9), (FAR, 1), 0) for member in (GENERAL_CYCLE, PAIRS_CYCLE)]
+    flat += [(member, (first, 9), (FAR, 1), 0) for member in short]
+    # Columns far apart; and runs of them.
+    apart = [(member, (67, 3), (1, FAR), 0) for member in walked]
+    apart += [(member, (2, 513, 2), None, 1) for member in (GENERAL, PAIRS)]
+    apart += [(member, (2, second, 2), (FAR, 2, 1), 1) for member in short]
+    return [flat, apart]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("capability", [80, 90])
-# Columns in segments have four lengths, which take seconds each: one for each layout.
+# Columns in segments have four lengths, which take seconds each to compile: two of them.
 @pytest.mark.parametrize(
-    ("dtype", "counts"), [("*fp32", (4, 32)), ("*bf16", (8, 16)), ("*fp16", (32, 4))]
+    ("dtype", "lengths"), [("fp32", (61, 500)), ("bf16", (120, 250)), ("fp16", (490, 50))]
 )
-def test_every_kernel_becomes_machine_code(capability, dtype, counts, tmp_path) -> None:
+def test_every_kernel_becomes_machine_code_and_its_ptx_is_right(
+    capability, dtype, lengths, tmp_path
+) -> None:
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    asked = map(str, (capability, dtype, *counts))
+    asked = (str(capability), dtype, json.dumps(lists(*lengths)))
     # On a machine that others share, minutes.
-    lines = python("-c", PROGRAM, *asked, env=environment, timeout=900).splitlines()
-    sizes = [[int(size) for size in line.split()] for line in lines]
-    assert [len(line) for line in sizes] == [6] * 2
-    assert min(min(line) for line in sizes) > 1000
+    printed = python("-m", "tests.tools.emulated", *asked, env=environment, timeout=1800)
+    found = json.loads(printed)
+    names = [name.split()[0] for name in found["sizes"]]
+    kernels = {"walks": 6, "sweeps": 2, "pairs": 2, "segments": 2, "pair_segments": 2}
+    assert {name: names.count(name) for name in names} == kernels
+    assert min(found["sizes"].values()) > 1000
+    assert not found["races"]
+    assert max(found["errors"]) <= NARROW

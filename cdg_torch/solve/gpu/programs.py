@@ -13,10 +13,10 @@ first row. A segment of m rows that is entered from below with f and k is left w
 
 so that two running sums over the segments tell what each is entered with. The second pass writes.
 
-**With β** columns of at most 512 rows have a kernel of their own
-(:mod:`cdg_torch.solve.gpu.segments`). For longer ones (``sweeps``) the forward sweep must be kept
-while the backward one goes over it, and threads share a block of ``ROWS`` rows, which fits their
-registers. The recurrence
+**With β or a curvature** columns of at most 512 rows have kernels of their own
+(:mod:`cdg_torch.solve.gpu.segments`, :mod:`cdg_torch.solve.gpu.pair_segments`). For longer ones
+with β (``sweeps``) the forward sweep must be kept while the backward one goes over it, and threads
+share a block of ``ROWS`` rows, which fits their registers. The recurrence
 :math:`y_i = p_i y_{i-1} + r_i` is a scan of the maps :math:`y \mapsto p_i y + r_i` under
 composition, :math:`(p_2, r_2)\circ(p_1, r_1) = (p_1p_2,\ p_2r_1 + r_2)`; from block to block its
 state is carried.
@@ -68,17 +68,29 @@ _SCALE, _PULL, _SUMS = tl.constexpr(SCALE), tl.constexpr(PULL), tl.constexpr(SUM
 
 
 @triton.jit
-def load_tile(src, places, rows, stride, valid):
-    """Load a tile, widened to float64; 0 where there is nothing."""
-    values = tl.load(src + places[None, :] + rows[:, None] * stride, mask=valid, other=0.0)
+def as_double(values):
+    """Return what is stored as float64."""
     return values.to(tl.float32).to(tl.float64)
 
 
 @triton.jit
-def store_tile(dst, places, rows, stride, valid, values):
-    """Round a tile to the storage type, by way of float32, and store it."""
-    rounded = values.to(tl.float32).to(dst.dtype.element_ty)
-    tl.store(dst + places[None, :] + rows[:, None] * stride, rounded, mask=valid)
+def as_stored(values, TYPE: tl.constexpr):
+    """Round to the storage type, by way of float32."""
+    return values.to(tl.float32).to(TYPE)
+
+
+@triton.jit
+def _load(src, places, rows, stride, valid):
+    """Load a tile; 0 where there is nothing."""
+    tile = src + places[None, :] + rows[:, None] * stride
+    return as_double(tl.load(tile, mask=valid, other=0.0))
+
+
+@triton.jit
+def _store(dst, places, rows, stride, valid, values):
+    """Store a tile."""
+    tile = dst + places[None, :] + rows[:, None] * stride
+    tl.store(tile, as_stored(values, dst.dtype.element_ty), mask=valid)
 
 
 @triton.jit
@@ -155,7 +167,7 @@ def walks(
         for i in range(length):
             rows = tops + i
             there = rows < n
-            g = load_tile(src, places, rows, stride, there[:, None] & inside[None, :])
+            g = _load(src, places, rows, stride, there[:, None] & inside[None, :])
             total += g
             if KIND == _SUMS:
                 moment += (rows - tops + 1).to(tl.float64)[:, None] * g
@@ -180,13 +192,13 @@ def walks(
     for back in range(length):
         rows = tops + (length - 1 - back)
         valid = (rows < n)[:, None] & inside[None, :]
-        g = load_tile(src, places, rows, stride, valid)
+        g = _load(src, places, rows, stride, valid)
         if KIND == _SCALE:
-            store_tile(dst, places, rows, stride, valid, g / alpha)
+            _store(dst, places, rows, stride, valid, g / alpha)
         elif KIND == _PULL:
-            store_tile(dst, places, rows, stride, valid, k + rate * (g - mean[None, :]))
+            _store(dst, places, rows, stride, valid, k + rate * (g - mean[None, :]))
         else:
-            store_tile(dst, places, rows, stride, valid, k)
+            _store(dst, places, rows, stride, valid, k)
             f = tl.where(valid, f - (g - mean[None, :]), f)
             k = tl.where(valid, k + rate * f, k)
 
@@ -229,7 +241,7 @@ def sweeps(
     for block in range(0, n, ROWS):
         rows = block + lanes
         there = rows < n
-        g = load_tile(src, places, rows, stride, there[:, None] & inside[None, :])
+        g = _load(src, places, rows, stride, there[:, None] & inside[None, :])
         total += g
         x_end += tl.load(end + rows, mask=there, other=0.0)[:, None] * g
         if cyclic != 0.0:
@@ -257,7 +269,7 @@ def sweeps(
         y -= tl.load(response + block) * mean
         # On its own: added to the mean, what the mean's rounding lost would be lost once more.
         y -= tl.load(response + block) * rest
-        g = load_tile(src, places, rows, stride, valid)
+        g = _load(src, places, rows, stride, valid)
         # Rows beyond the last carry the state on unchanged.
         p = tl.load(before + rows, mask=there, other=1.0)
         p = tl.broadcast_to(p[:, None], [ROWS, COLS])
@@ -268,7 +280,7 @@ def sweeps(
         q = tl.broadcast_to(q[:, None], [ROWS, COLS])
         carried, made = tl.associative_scan((q, s), 0, _compose, reverse=True)
         solution = carried * x[None, :] + made
-        store_tile(dst, places, rows, stride, valid, solution + level[None, :])
+        _store(dst, places, rows, stride, valid, solution + level[None, :])
         x = tl.sum(tl.where(lanes[:, None] == 0, solution, 0.0), 0)
 
 
@@ -327,7 +339,7 @@ def pairs(
     alpha, cyclic = tl.load(c), tl.load(c + 2)
     carry, end, start = c + _FIXED, c + _FIXED + 4 * n, c + _FIXED + 6 * n
     lanes = tl.arange(0, ROWS)
-    base = tl.load(src + places, mask=inside, other=0.0).to(tl.float32).to(tl.float64)
+    base = as_double(tl.load(src + places, mask=inside, other=0.0))
 
     total = tl.zeros([ROWS, COLS], tl.float64)
     x_end = tl.zeros([ROWS, COLS], tl.float64)
@@ -338,7 +350,7 @@ def pairs(
         rows = block + lanes
         there = rows < n
         valid = there[:, None] & inside[None, :]
-        g = tl.where(valid, load_tile(src, places, rows, stride, valid) - base[None, :], 0.0)
+        g = tl.where(valid, _load(src, places, rows, stride, valid) - base[None, :], 0.0)
         total += g
         x_end += tl.load(end + rows, mask=there, other=0.0)[:, None] * g
         m_end += tl.load(end + n + rows, mask=there, other=0.0)[:, None] * g
@@ -353,7 +365,7 @@ def pairs(
     for block in range(0, n, ROWS):
         rows = block + lanes
         valid = (rows < n - 1)[:, None] & inside[None, :]
-        r = (load_tile(src, places, rows, stride, valid) - base[None, :]) - mean[None, :]
+        r = (_load(src, places, rows, stride, valid) - base[None, :]) - mean[None, :]
         r = tl.where(valid, r, 0.0)
         tl.store(states + block // ROWS * 2 * COLS, u)
         tl.store(states + (block // ROWS * 2 + 1) * COLS, w)
@@ -374,7 +386,7 @@ def pairs(
         handed_on = (rows < n - 1)[:, None] & inside[None, :]
         u_in = tl.load(states + block // ROWS * 2 * COLS)[None, :]
         w_in = tl.load(states + (block // ROWS * 2 + 1) * COLS)[None, :]
-        r = (load_tile(src, places, rows, stride, handed_on) - base[None, :]) - mean[None, :]
+        r = (_load(src, places, rows, stride, handed_on) - base[None, :]) - mean[None, :]
         r = tl.where(handed_on, r, 0.0)
         p11, p12, p21, p22 = _matrices(carry, n, rows)
         q11 = tl.broadcast_to(p11[:, None], [ROWS, COLS])
@@ -391,5 +403,5 @@ def pairs(
         )
         solution = c11 * x[None, :] + c12 * m[None, :] + made_u
         moments = c21 * x[None, :] + c22 * m[None, :] + made_w
-        store_tile(dst, places, rows, stride, valid, solution + level[None, :])
+        _store(dst, places, rows, stride, valid, solution + level[None, :])
         x, m = _first_row(solution, lanes), _first_row(moments, lanes)

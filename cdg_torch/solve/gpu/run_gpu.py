@@ -1,8 +1,8 @@
 """A list of tensors on the GPU: its tables, kept on the device from step to step, and the launch.
 
-From step to step only addresses can change. They travel by an asynchronous copy from pinned
-memory, and not at all while they stay the same, so the host never waits for the device. Streams
-share the tables; what a launch writes to, each stream has for itself.
+From step to step addresses can change, and with a schedule the coefficients. They travel by an
+asynchronous copy from pinned memory, and not at all while they stay the same, so the host never
+waits for the device. Streams share the tables; what a launch writes to, each stream has for itself.
 
 The launch can be captured in a CUDA graph after an ordinary call with the same shapes and metrics,
 which compiles the kernel and makes the tables; a replay reads the addresses it was captured with.
@@ -14,7 +14,7 @@ import threading
 from collections import defaultdict
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ import torch
 from cdg_torch.extras import optional
 from cdg_torch.solve.coefficients import PAIRS, SWEEPS
 from cdg_torch.solve.columns import COLUMNS, BlockTable, Part, block_table
+from cdg_torch.solve.gpu.pair_segments import pair_segment_tables, pair_segments
 from cdg_torch.solve.gpu.programs import (
     COLS,
     PER_THREAD,
@@ -55,12 +56,13 @@ if TYPE_CHECKING:
 
 # Kernels that keep states, and how many rows of numbers each state has.
 _SWEPT = {SWEEPS: (sweeps, 1), PAIRS: (pairs, 2)}
-# The kernel of segments holds its rows in a tuple, which Triton compiles since 3.3 (torch 2.7).
+# Kernels that keep short columns in registers, and what makes their tables.
+_CUT = {SWEEPS: (segments, segment_tables), PAIRS: (pair_segments, pair_segment_tables)}
+# They hold their rows in a tuple, which Triton compiles since 3.3 (torch 2.7).
 _TUPLES = tuple(map(int, triton.__version__.split(".")[:2])) >= (3, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tables:
+class _Tables(NamedTuple):
     """The coefficients of a list, and where its blocks find theirs.
 
     ================  =====================================================================
@@ -77,27 +79,32 @@ class _Tables:
     begins: NDArray[np.int64]
     segments: NDArray[np.int64]
 
-    @classmethod
-    def of(cls, blocks: BlockTable) -> _Tables:
-        values, length = [blocks.coefficients], len(blocks.coefficients)
-        begins = blocks.column("coefficients").copy()
-        counts = np.zeros_like(begins)
-        place = 0
-        for _, rows, kind, count in blocks.owners:
-            own = blocks.coefficients[place : place + count]
-            cut = segment_count(rows) if kind == SWEEPS and _TUPLES else None
-            if cut is not None:
-                values.append(segment_tables(own, rows, cut))
-                theirs = blocks.column("coefficients") == place
-                begins[theirs], counts[theirs] = length, cut
-                length += len(values[-1])
-            place += count
-        return cls(np.concatenate(values), begins, counts)
+
+def _tables(blocks: BlockTable) -> _Tables:
+    values, length = [blocks.coefficients], len(blocks.coefficients)
+    begins = blocks.column("coefficients").copy()
+    counts = np.zeros_like(begins)
+    place = 0
+    for _, rows, kind, count in blocks.owners:
+        own = blocks.coefficients[place : place + count]
+        cut = segment_count(rows) if kind in _CUT and _TUPLES else None
+        if cut is not None:
+            _, tables = _CUT[kind]
+            values.append(tables(own, rows, cut))
+            theirs = blocks.column("coefficients") == place
+            begins[theirs], counts[theirs] = length, cut
+            length += len(values[-1])
+        place += count
+    return _Tables(np.concatenate(values), begins, counts)
 
 
 def _pinned(array: np.ndarray) -> Tensor:
     tensor = torch.from_numpy(array)
     return tensor.pin_memory() if torch.cuda.is_available() else tensor
+
+
+def _send(array: np.ndarray, device: torch.device) -> Tensor:
+    return _pinned(array).to(device, non_blocking=True)
 
 
 def _addresses(
@@ -132,22 +139,44 @@ class _Scratch:
     seen: bytes = b""
 
 
-class LaunchPlan:
-    """The tables of a list on one device, and the scratch memory of every stream.
+class _Sent:
+    """Tensors sent to a device on the current stream; other streams wait for them once."""
+
+    def __init__(self, tensors: Sequence[Tensor], device: torch.device) -> None:
+        self.tensors = tensors
+        self.ready: torch.cuda.Event | None = None
+        self.streams: set[int] = set()
+        if device.type == "cuda":
+            stream = torch.cuda.current_stream()
+            self.ready = stream.record_event()
+            self.streams.add(stream.cuda_stream)
+
+    def wait(self) -> None:
+        """Let the current stream wait, and keep the memory until it is done with it."""
+        if self.ready is None:
+            return
+        stream = torch.cuda.current_stream()
+        if stream.cuda_stream not in self.streams:
+            stream.wait_event(self.ready)
+            for tensor in self.tensors:
+                tensor.record_stream(stream)
+            self.streams.add(stream.cuda_stream)
+
+
+class _Lists:
+    """What plans share that differ in coefficients alone: tables, and each stream's scratch memory.
 
     Memory that a captured graph copies addresses from must be allocated beforehand: ``spare``.
     """
 
-    def __init__(self, parts: Sequence[Part], dtype: torch.dtype, device: torch.device) -> None:
-        if _capturing(device):
-            raise RuntimeError(_UNPREPARED)
+    def __init__(
+        self, blocks: BlockTable, tables: _Tables, dtype: torch.dtype, device: torch.device
+    ) -> None:
         self.device = device
-        self.blocks = block_table(parts, dtype.itemsize, double=False)
-        tables = _Tables.of(self.blocks)
         programs: defaultdict[tuple[int, int, bool], list[NDArray[np.int64]]] = defaultdict(list)
         place = 0
         names = ("kind", "rows", "outer", "inner", "inner_stride")
-        columns = [*map(self.blocks.column, names), tables.segments]
+        columns = [*map(blocks.column, names), tables.segments]
         each = zip(*(column.tolist() for column in columns), strict=True)
         for block, (kind, rows, outer, inner, inner_stride, cut) in enumerate(each):
             width, height = COLS, 0
@@ -160,28 +189,20 @@ class LaunchPlan:
             programs[kind, cut, outer == 1 and inner_stride == 1].append(own)
             place += len(first) * width * height
 
-        def send(array: NDArray[Any]) -> Tensor:
-            return _pinned(array).to(device, non_blocking=True)
-
         self.tag = torch.empty(0, dtype=dtype, device=device)
-        self.programs = {key: send(np.concatenate(own)) for key, own in programs.items()}
-        table = self.blocks.table.copy()
+        self.programs = {k: _send(np.concatenate(own), device) for k, own in programs.items()}
+        table = blocks.table.copy()
         table[:, COLUMNS.index("coefficients")] = tables.begins
-        self.table = send(table)
-        self.coefficients = send(tables.coefficients)
+        self.table = _send(table, device)
+        self.sent = _Sent([self.table, *self.programs.values()], device)
         self.place = place
         self.streams: dict[int, _Scratch] = {}
         self.spare: Tensor | None = None
         # From the copy of the addresses to the launch, no other thread may copy its own.
         self.lock = threading.Lock()
-        self.ready = torch.cuda.current_stream().record_event() if device.type == "cuda" else None
-
-    def revalued(self, follows: Mapping[Metric, Metric]) -> LaunchPlan | None:  # noqa: ARG002
-        """Return None: coefficients lie on the device, and captured graphs read them there."""
-        return None
 
     def _scratch(self) -> _Scratch:
-        shape = (2, len(self.blocks.table))
+        shape = (2, len(self.table))
         return _Scratch(
             torch.empty(shape, dtype=torch.int64, device=self.device),
             torch.empty(self.place, dtype=torch.float64, device=self.device),
@@ -189,17 +210,8 @@ class LaunchPlan:
 
     def scratch(self, addresses: NDArray[np.int64]) -> _Scratch:
         """Return the current stream's scratch memory, with the addresses of this call in it."""
-        if _capturing(self.device):
-            return self._captured(addresses)
-        key = 0
-        if self.ready is not None:
-            stream = torch.cuda.current_stream()
-            key = stream.cuda_stream
-            if key not in self.streams:
-                # The tables may have been made on another stream, and are freed there.
-                stream.wait_event(self.ready)
-                for tensor in (self.table, self.coefficients, *self.programs.values()):
-                    tensor.record_stream(stream)
+        self.sent.wait()
+        key = 0 if self.device.type != "cuda" else torch.cuda.current_stream().cuda_stream
         if key not in self.streams:
             self.streams[key] = self._scratch()
         if self.spare is None:
@@ -211,17 +223,39 @@ class LaunchPlan:
             own.seen = seen
         return own
 
-    def _captured(self, addresses: NDArray[np.int64]) -> _Scratch:
-        """Return scratch memory of the graph's own."""
+    def captured(self, addresses: NDArray[np.int64], plan: LaunchPlan) -> _Scratch:
+        """Return scratch memory of a graph's own, which captures a launch of ``plan``."""
         if self.spare is None:
             raise RuntimeError(_UNPREPARED)
         own = self._scratch()
         self.spare.copy_(torch.from_numpy(addresses))
         own.addresses.copy_(self.spare, non_blocking=True)
         # Replays read the tables and this memory, and nobody tells when a graph is gone.
-        _kept.append((self, self.spare))
+        _kept.append((plan, self.spare))
         self.spare = None
         return own
+
+
+class LaunchPlan:
+    """A list on one device: its tables, and the coefficients of its metrics."""
+
+    def __init__(self, blocks: BlockTable, tables: _Tables, lists: _Lists) -> None:
+        self.blocks = blocks
+        self.lists = lists
+        self.coefficients = _send(tables.coefficients, lists.device)
+        self.sent = _Sent([self.coefficients], lists.device)
+
+    def revalued(self, follows: Mapping[Metric, Metric]) -> LaunchPlan | None:
+        """Return the plan for the same tensors, each metric replaced, if it is much the same.
+
+        A captured graph goes on reading the coefficients of its own plan. While one is captured
+        nothing can be sent, and the answer is None.
+        """
+        with _current(self.lists.device):
+            if _capturing(self.lists.device):
+                return None
+            blocks = self.blocks.revalued(follows)
+            return None if blocks is None else LaunchPlan(blocks, _tables(blocks), self.lists)
 
     def run(self, results: NDArray[np.int64], gradients: NDArray[np.int64]) -> None:
         """Write M⁻¹g of every tensor, given where they begin: each result in place or apart.
@@ -231,18 +265,25 @@ class LaunchPlan:
         RuntimeError
             If a CUDA graph is captured without an ordinary call beforehand.
         """
-        with _current(self.device), self.lock:
-            self._launch(self.scratch(_addresses(self.blocks, gradients, results)))
+        lists, addresses = self.lists, _addresses(self.blocks, gradients, results)
+        with _current(lists.device), lists.lock:
+            if _capturing(lists.device):
+                scratch = lists.captured(addresses, self)
+            else:
+                self.sent.wait()
+                scratch = lists.scratch(addresses)
+            self._launch(scratch)
 
     def _launch(self, scratch: _Scratch) -> None:
-        tables = (self.tag, self.table, self.coefficients, scratch.addresses)
-        count = len(self.blocks.table)
-        for (kind, cut, flat), programs in self.programs.items():
+        lists, count = self.lists, len(self.blocks.table)
+        tables = (lists.tag, lists.table, self.coefficients, scratch.addresses)
+        for (kind, cut, flat), programs in lists.programs.items():
             grid, fixed = (len(programs),), {"FIELDS": len(COLUMNS), "FLAT": flat}
             if cut:
                 sizes = {"ROWS": SEGMENT_ROWS, "SEGMENTS": cut, "COLS": THREADS // cut}
                 limits = {"num_warps": THREADS // 32, "maxnreg": REGISTERS}
-                segments[grid](*tables, programs, count, **fixed, **sizes, **limits)
+                kernel, _ = _CUT[kind]
+                kernel[grid](*tables, programs, count, **fixed, **sizes, **limits)
             elif kind in _SWEPT:
                 sizes = {"ROWS": ROWS, "COLS": SWEEP_COLS, "num_warps": 1}
                 kernel, _ = _SWEPT[kind]
@@ -270,4 +311,8 @@ def launch_plan(
         If a CUDA graph is being captured.
     """
     with _current(device):
-        return LaunchPlan(parts, dtype, device)
+        if _capturing(device):
+            raise RuntimeError(_UNPREPARED)
+        blocks = block_table(parts, dtype.itemsize, double=False)
+        tables = _tables(blocks)
+        return LaunchPlan(blocks, tables, _Lists(blocks, tables, dtype, device))

@@ -25,7 +25,7 @@ The tables have a number for each of the ``ROWS`` · ``SEGMENTS`` rows, those be
 included, so that no load of theirs needs a condition.
 
 ==================  ===========================================================================
-table               numbers
+table               numbers, in the order of :func:`by_segments`
 ==================  ===========================================================================
 (fixed)             ``FIXED``: α, c, whether the columns close to a cycle, 0
 ``end``             rows: weights of the last value; 0 beyond the last row
@@ -51,7 +51,7 @@ import numpy as np
 
 from cdg_torch.extras import optional
 from cdg_torch.solve.coefficients import FIXED
-from cdg_torch.solve.gpu.programs import load_tile, program_tile, store_tile
+from cdg_torch.solve.gpu.programs import as_double, as_stored, program_tile
 
 with optional():
     import triton
@@ -77,20 +77,25 @@ def segment_count(n: int) -> int | None:
     return next((s for s in SEGMENT_COUNTS if s * SEGMENT_ROWS >= n), None)
 
 
+def by_segments(
+    rows: NDArray[np.float64], segments: int, *, beyond: float = 0.0
+) -> NDArray[np.float64]:
+    """Return numbers of rows as (``SEGMENT_ROWS``, segments), filled up.
+
+    Threads that read at once, one for each segment, so read what lies side by side.
+    """
+    missing = segments * SEGMENT_ROWS - len(rows)
+    filled = np.pad(rows, (0, missing), constant_values=beyond)
+    return filled.reshape(segments, SEGMENT_ROWS).T
+
+
 def segment_tables(values: NDArray[np.float64], n: int, segments: int) -> NDArray[np.float64]:
     """Return the tables of one metric and n, one after the other."""
-    fixed, arrays = values[:FIXED], values[FIXED:].reshape(7, n)
-    end, start, before, after, _, response, homogeneous = arrays
-    height, tops = segments * SEGMENT_ROWS, np.arange(0, n, SEGMENT_ROWS)
-
-    def padded(array: NDArray[np.float64], length: int, value: float = 0.0) -> NDArray[np.float64]:
-        return np.pad(array, (0, length - len(array)), constant_values=value)
-
-    up = padded(after[:-1], height, 1.0)
-    into = (padded(before[tops] * array[tops], segments) for array in (response, homogeneous))
-    rows = (padded(end, height), padded(after[:-1], height), up, padded(start, height))
-    across = up.reshape(segments, SEGMENT_ROWS).prod(axis=1)
-    return np.concatenate([fixed, *rows, across, *into])
+    end, start, before, after, _, response, homogeneous = values[FIXED:].reshape(7, n)
+    down, up = by_segments(after[:-1], segments), by_segments(after[:-1], segments, beyond=1.0)
+    rows = (by_segments(end, segments), down, up, by_segments(start, segments))
+    into = (by_segments(before * array, segments)[0] for array in (response, homogeneous))
+    return np.concatenate([values[:FIXED], *map(np.ravel, rows), up.prod(axis=0), *into])
 
 
 @triton.jit
@@ -122,26 +127,27 @@ def segments(
     alpha, second, cyclic = tl.load(c), tl.load(c + 1), tl.load(c + 2)
     lanes = tl.arange(0, SEGMENTS)
     tops = lanes * ROWS
-    end = c + _FIXED + tops
+    end = c + _FIXED + lanes
     down, up, start = end + HEIGHT, end + 2 * HEIGHT, end + 3 * HEIGHT
-    across = c + _FIXED + 4 * HEIGHT + lanes
+    across = end + 4 * HEIGHT
     response, homogeneous = across + SEGMENTS, across + 2 * SEGMENTS
 
-    # Of 32 bits: half of the instructions.
-    left = (n - tops).to(tl.int32)
+    # Of 32 bits: half of the instructions. A column that is not there has no rows.
+    left = tl.where(inside[None, :], (n - tops).to(tl.int32)[:, None], 0)
+    own = places[None, :] + tops[:, None] * stride
+    source = src + own
     rows = ()
     for i in tl.static_range(ROWS):
-        valid = (left > i)[:, None] & inside[None, :]
-        rows = rows + (load_tile(src + i * stride, places, tops, stride, valid),)
+        rows = rows + (as_double(tl.load(source + i * stride, mask=left > i, other=0.0)),)
     total = tl.zeros([SEGMENTS, COLS], tl.float64)
     x_end = tl.zeros([SEGMENTS, COLS], tl.float64)
     w_start = tl.zeros([SEGMENTS, COLS], tl.float64)
     for i in tl.static_range(ROWS):
         total += rows[i]
-        x_end += tl.load(end + i)[:, None] * rows[i]
+        x_end += tl.load(end + i * SEGMENTS)[:, None] * rows[i]
     if cyclic != 0.0:
         for i in tl.static_range(ROWS):
-            w_start += tl.load(start + i)[:, None] * rows[i]
+            w_start += tl.load(start + i * SEGMENTS)[:, None] * rows[i]
     count = n.to(tl.float64)
     sum_ = tl.sum(total, 0)
     mean = sum_ / count
@@ -154,23 +160,23 @@ def segments(
     fluctuation = ()
     for i in tl.static_range(ROWS):
         fluctuation = fluctuation + (rows[i] - mean[None, :],)
-        w = tl.load(down + i)[:, None] * (w + fluctuation[i])
+        w = tl.load(down + i * SEGMENTS)[:, None] * (w + fluctuation[i])
     _, _, _, w = tl.associative_scan((product, w, none, zero), 0, _enter)
     w += tl.load(homogeneous)[:, None] * tl.sum(w_start, 0)[None, :]
     # Within a segment, what the mean's rounding lost may stay: it is next to nothing there.
     w -= tl.load(response)[:, None] * rest[None, :]
     swept = ()
     for i in tl.static_range(ROWS):
-        w = tl.load(down + i)[:, None] * (w + fluctuation[i])
+        w = tl.load(down + i * SEGMENTS)[:, None] * (w + fluctuation[i])
         swept = swept + (w,)
 
     x = zero
     for i in tl.static_range(ROWS - 1, -1, -1):
-        x = tl.load(up + i)[:, None] * x + swept[i]
+        x = tl.load(up + i * SEGMENTS)[:, None] * x + swept[i]
     _, _, between, x = tl.associative_scan((product, x, none, zero), 0, _enter, reverse=True)
     x += between * (second * tl.sum(x_end, 0))[None, :]
     level, rate = mean / alpha, 1.0 / second
     for i in tl.static_range(ROWS - 1, -1, -1):
-        x = tl.load(up + i)[:, None] * x + swept[i]
-        valid = (left > i)[:, None] & inside[None, :]
-        store_tile(dst + i * stride, places, tops, stride, valid, x * rate + level[None, :])
+        x = tl.load(up + i * SEGMENTS)[:, None] * x + swept[i]
+        k = as_stored(x * rate + level[None, :], dst.dtype.element_ty)
+        tl.store(dst + own + i * stride, k, mask=left > i)

@@ -70,7 +70,7 @@ def finite_number(name: str, value: object, *, cure: str) -> float:
         If it is not finite.
     """
     # bool is a Real to Python, but Metric(True) is a slip, not a weight.
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, (float, Real)):
         msg = f"{name} must be a real number, got {described(value)}; {cure}"
         raise TypeError(msg)
     try:

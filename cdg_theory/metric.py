@@ -14,6 +14,7 @@ from cdg_theory.display import linear_combination
 
 Boundary = Literal["natural", "periodic"]
 Spacing = Literal["normalized", "unit"]
+_BOUNDARIES, _SPACINGS = get_args(Boundary), get_args(Spacing)
 
 #: Between these lie all weights that are not 0: their products with n², and the reciprocals of
 #: those, stay away from both ends of float64.
@@ -162,8 +163,8 @@ class Metric:
                 f"derivative, got {curvature} beside {max(terms)}; use 0.0 to leave the term out"
             )
             raise ValueError(msg)
-        one_of("boundary", self.boundary, get_args(Boundary))
-        one_of("spacing", self.spacing, get_args(Spacing))
+        one_of("boundary", self.boundary, _BOUNDARIES)
+        one_of("spacing", self.spacing, _SPACINGS)
         # Integers and NumPy scalars become floats; -0.0 becomes 0.0.
         for name, weight in weights.items():
             object.__setattr__(self, name, weight + 0.0)

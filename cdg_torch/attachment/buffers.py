@@ -13,11 +13,11 @@ this package's ever sees, need not be asked for that.
 
 from __future__ import annotations
 
+import gc
 import sys
 import weakref
 from collections.abc import Sequence
 from functools import cache, lru_cache
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,6 @@ from cdg_torch.solve.plan import addresses_of
 CACHE_LINE = 64
 # What Python counts for an object that one list refers to, and nothing else.
 _ALONE = max(map(sys.getrefcount, [object()]))
-_marks = attrgetter("__dict__")
 
 
 class _Lease(np.ndarray):
@@ -94,6 +93,12 @@ def _uses(storage: torch.UntypedStorage) -> int:
 
 
 @cache
+def _refers_to() -> list[object]:
+    """Return what Python's collector finds in a tensor on which nobody has put anything."""
+    return gc.get_referents(torch.empty(0, device="cpu"))
+
+
+@cache
 def _python_knows() -> bool:
     """Whether Python's count of a tensor tells if C++ holds it, too."""
     holder, held = torch.zeros(1, requires_grad=True), [torch.zeros(1)]
@@ -147,13 +152,13 @@ class Buffers:
             and self._storage is not None
             and _uses(self._storage) == self._uses
             and sys.getrefcount(self._storage) == self._owners
-            # Where the numbers lie may have been changed, and things put on a result.
-            and bool((addresses_of(self._results) == self._addresses).all())
-            and not any(map(_marks, self._results))
-            and not any(map(weakref.getweakrefcount, self._results))
-            and all([k.grad is None for k in self._results])
             and max(map(sys.getrefcount, self._results)) == _ALONE
             and (_python_knows() or max([k._use_count() for k in self._results]) == 1)
+            # Things may have been put on a result, and where the numbers lie been changed.
+            and gc.get_referents(*self._results) == _refers_to() * len(self._results)
+            and not any(map(weakref.getweakrefcount, self._results))
+            and all([k.grad is None for k in self._results])
+            and np.count_nonzero(addresses_of(self._results) != self._addresses) == 0
             and self._found.holds(self._results)
         )
 

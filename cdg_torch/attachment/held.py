@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress, repeat
-from operator import is_
+from itertools import chain, compress, repeat
+from operator import attrgetter, is_, methodcaller
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -14,6 +14,13 @@ from cdg_torch.layers import Slot
 
 if TYPE_CHECKING:
     from cdg_theory import Metric
+
+# In C, without a call of Python for each of a thousand modules.
+_PARAMETERS, _MODULES, _VALUES = (
+    attrgetter("_parameters"),
+    attrgetter("_modules"),
+    methodcaller("values"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +78,7 @@ class Held:
     ``all``        their parameters, one after the other
     ``places``     where the model had them: module, key, parameter
     ``modules``    all modules, if some are outside: they might come into the model
-    ``inside``     and what was inside each of these
+    ``inside``     and what was in the places of these, empty ones too
     ``ruled``      those that a rule selects
     ``acting``     those of them whose rule has a metric, by which rules have one
     ``present``    those of them that have a gradient, and which they are
@@ -82,7 +89,7 @@ class Held:
     all: list[Tensor]
     places: list[tuple[nn.Module, str, nn.Parameter | None]]
     modules: list[nn.Module]
-    inside: list[int]
+    inside: list[object]
     ruled: Acting
     acting: tuple[list[bool], Acting] | None = None
     present: tuple[Acting, list[bool], Acting] | None = None
@@ -97,7 +104,7 @@ class Held:
                     return False
         except KeyError:
             return False
-        return not self.modules or inside(self.modules) == self.inside
+        return not self.modules or _same(inside(self.modules), self.inside)
 
     def having(self, metrics: Sequence[Metric | None]) -> Acting:
         """Return the tensors whose rule has a metric."""
@@ -122,6 +129,7 @@ def _same(some: Sequence[object], others: Sequence[object]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-def inside(modules: Sequence[nn.Module]) -> list[int]:
-    """Return how many parameters each module has, and which modules it is made of."""
-    return [x for m in modules for x in (len(m._parameters), *map(id, m._modules.values()))]
+def inside(modules: Sequence[nn.Module]) -> list[object]:
+    """Return the parameters and the modules of which each module is made, and None for a place."""
+    tables = chain(map(_PARAMETERS, modules), map(_MODULES, modules))
+    return [*chain.from_iterable(map(_VALUES, tables))]

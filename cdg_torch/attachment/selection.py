@@ -305,11 +305,9 @@ class Selection:
         groups = optimizer.param_groups
         each = [(p, group, by_id.get(id(p))) for group in groups for p in group["params"]]
         known = [entry for _, _, entry in each if entry is not None]
+        places = [(s.owner, s.key, entry.parameter) for entry in known for s in entry.slots]
         # What is outside may come into the model: then every place counts, empty ones too.
         modules = [*self.model.modules()] if len(known) < len(each) else []
-        places = [(m, key, p) for m in modules for key, p in m._parameters.items()] or [
-            (slot.owner, slot.key, entry.parameter) for entry in known for slot in entry.slots
-        ]
         ruled = [(p, group, e) for p, group, e in each if e is not None and e.rule is not None]
         columns = map(tuple, zip(*ruled, strict=True)) if ruled else ((), (), ())
         held = Held([*groups], parameters, places, modules, inside(modules), Acting(*columns))

@@ -26,6 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,6 +117,19 @@ def _after_ones(response: float, carry: float) -> float:
     return 1.0 + carry * response
 
 
+@lru_cache(maxsize=64)
+def _last_row(n: int) -> NDArray[np.float64]:
+    """Return the part of mean zero of the column that is one at row n − 1.
+
+    Beside large weights, the rounding error of the column's mean, 1e-17, would be more than w.
+    """
+    one_hot = np.zeros(n)
+    one_hot[-1] = 1.0
+    fluctuation: NDArray[np.float64] = split_mean(one_hot)[1]
+    fluctuation.setflags(write=False)
+    return fluctuation
+
+
 # A network has a handful of channel counts; a schedule brings new metrics at every step.
 @lru_cache(maxsize=256)
 def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficients:
@@ -142,26 +156,25 @@ def coefficients(metric: Metric, n: int, *, double: bool = False) -> Coefficient
         own = (gain, factors.closure, np.zeros(n) if flux is None else flux)
         return Coefficients(kind, np.concatenate([fixed, (1.0,), carry, carry, (1.0,), *own]))
 
-    one_hot = np.zeros(n)
-    one_hot[-1] = 1.0
-    # Only the part of mean zero: beside large weights, the rounding error of one_hot's mean, 1e-17,
-    # would be more than w itself.
-    end = solve_fluctuation(split_mean(one_hot)[1], factors, _SWEEPS)
-    start = np.zeros(n)
+    # FIXED numbers, then a row for each array.
+    values = np.zeros(FIXED + n * (2 if kind == SUMS else 7))
+    values[:FIXED] = fixed
+    end, start, *more = values[FIXED:].reshape(-1, n)
+    end[:] = solve_fluctuation(_last_row(n).copy(), factors, _SWEEPS)
     if flux is not None:
         # r has mean zero, so a constant is free: without it, g serves as well as r.
-        start = -np.cumsum(flux)[::-1]
+        start[:] = -np.cumsum(flux)[::-1]
         start -= start.mean()
-    if kind == SUMS:
-        return Coefficients(kind, np.concatenate([fixed, end, start]))
-
-    # Before row 0 the sweep has made nothing, before row 1 what row 0 hands on.
-    response = [*accumulate((1.0, *carry[:-1].tolist()), _after_ones, initial=0.0)]
-    homogeneous = (1.0, 1.0), np.cumprod(carry[:-1])
-    # The last value is known: nothing is added to it.
-    around = ((1.0,), carry, carry, (1.0,), gain[:-1], (0.0,))
-    arrays = (fixed, end, start, *around, response, *homogeneous)
-    return Coefficients(kind, np.concatenate(arrays))
+    if kind == SWEEPS:
+        before, after, gains, response, homogeneous = more
+        before[0] = after[-1] = homogeneous[:2] = 1.0
+        before[1:] = after[:-1] = carry
+        gains[:-1] = gain[:-1]  # the last value is known: nothing is added to it
+        # Before row 0 the sweep has made nothing, before row 1 what row 0 hands on.
+        handed = carry[:-1].tolist()
+        response[:] = [*accumulate((1.0, *handed), _after_ones, initial=0.0)]
+        homogeneous[2:] = [*accumulate(handed, mul)]
+    return Coefficients(kind, values)
 
 
 def pair_matrices(factors: CurvatureFactors) -> NDArray[np.float64]:
@@ -190,10 +203,8 @@ def _pair_values(metric: Metric, n: int, *, double: bool) -> NDArray[np.float64]
         matrices = (element_matrix(ring, element) for element in own)
         return np.concatenate([fixed, carry.ravel(), *(each.ravel() for each in matrices)])
 
-    one_hot = np.zeros(n)
-    one_hot[-1] = 1.0
     # Of a load of moments, an element's two numbers are the level and the moment.
-    b, a = solve_path((np.zeros(n), split_mean(one_hot)[1]), factors)
+    b, a = solve_path((np.zeros(n), _last_row(n).copy()), factors)
     start = nothing
     if seam is not None and release is not None:
         start = -np.array(ring.times(release, (seam[0], seam[1])))

@@ -256,7 +256,7 @@ class Plan:
             for i, tensor in enumerate(tensors):
                 check_memory(tensor, f"tensors[{i}]")
             raise
-        if not addresses.all():
+        if np.count_nonzero(addresses) < len(addresses):
             for _, members in self.by_kernels:
                 for i in members[addresses[members] == 0]:
                     check_memory(tensors[i], f"tensors[{i}]")

@@ -87,7 +87,7 @@ class Held:
 
     groups: list[Any]
     all: list[Tensor]
-    places: list[tuple[nn.Module, str, nn.Parameter | None]]
+    places: list[tuple[nn.Module, str, nn.Parameter]]
     modules: list[nn.Module]
     inside: list[object]
     ruled: Acting

@@ -36,8 +36,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
-from operator import mul
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,9 +116,9 @@ def path_factors(beta: Any, c: Any, n: int) -> SweepFactors:
     excess, carry = path_pivots(beta, c, n)
     gain = 1 / (c + np.array(excess))
     gain[-1] = 0  # the mean constraint stands in for the last equation
-    # From the last row up; c/c is the field's 1.
-    homogeneous = np.array([*accumulate([c / c, *carry[-2::-1]], mul)])[::-1]
-    return SweepFactors(np.array(carry[:-1]), gain, homogeneous / homogeneous.sum(), None)
+    carry_ = np.array(carry)[:-1]
+    homogeneous = np.cumprod(np.append(c / c, carry_[::-1]))[::-1]  # c/c is the field's 1
+    return SweepFactors(carry_, gain, homogeneous / homogeneous.sum(), None)
 
 
 def cycle_factors(c: Any, excess: Any, n: int) -> SweepFactors:

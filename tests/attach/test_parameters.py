@@ -82,6 +82,16 @@ def test_tied_with_conflicting_axes_is_left_alone_unless_a_rule_decides() -> Non
     expect_step(optimizer, {model[0].weight: 1, model[2].weight: 0})
 
 
+def test_one_that_is_tied_no_more_is_read_again() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 5, 2), nn.ConvTranspose2d(5, 3, 2), nn.Conv2d(3, 4, 1))
+    model[1].weight = model[0].weight
+    optimizer, _ = attached_to(model)
+    model(torch.randn(1, 3, 4, 4)).square().sum().backward()
+    expect_step(optimizer, {model[0].weight: None, model[2].weight: 0})
+    model[1].weight = nn.Parameter(torch.randn(5, 3, 2, 2), requires_grad=False)
+    expect_step(optimizer, {model[0].weight: 0, model[2].weight: 0})
+
+
 def test_a_module_in_two_places_or_inside_itself_is_walked_once() -> None:
     shared = nn.Conv2d(2, 2, 1)
     model = nn.Sequential(shared, nn.ReLU(), shared)

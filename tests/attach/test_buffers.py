@@ -140,6 +140,30 @@ def attached(optimizer_of, model, **options):
     return optimizer
 
 
+def test_results_that_have_changed_places_do_not_serve_again() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(3, 8, 3, bias=False))
+
+    class Exchanging(Keeping):
+        def step(self, closure=None):
+            result = super().step(closure)
+            one, two = (p.grad for p in model.parameters())
+            there = two.storage_offset()
+            two.set_(two.untyped_storage(), one.storage_offset(), two.shape, two.stride())
+            one.set_(one.untyped_storage(), there, one.shape, one.stride())
+            return result
+
+    optimizer = Exchanging(model.parameters(), torch.clone)
+    cdg_torch.attach(optimizer, model, METRIC)
+    for seed in range(3):
+        torch.manual_seed(seed)
+        for p in model.parameters():
+            p.grad = torch.randn_like(p)
+        expected = [cdg_torch.riemannian_gradient(p.grad, METRIC) for p in model.parameters()]
+        optimizer.step()
+        assert all(map(torch.equal, optimizer.kept[-1], expected))
+
+
 def test_memory_that_a_hook_puts_under_a_gradient_is_not_written_to() -> None:
     """As many refer to the block as before, and one result lies elsewhere."""
     model = nn.Conv2d(3, 8, 3, bias=False)

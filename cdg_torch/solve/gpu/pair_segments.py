@@ -86,7 +86,7 @@ def _apply(p11, p12, p21, p22, first, second):
 
 @triton.jit
 def _enter_pair(
-    p11, p12, p21, p22, y, z, b11, b12, b21, b22, y_in, z_in,  # noqa: ARG001 - no longer last
+    p11, p12, p21, p22, y, z, b11, b12, b21, b22, y_in, z_in,  # noqa: ARG001 - of what is no longer last
     q11, q12, q21, q22, u, w, c11, c12, c21, c22, u_in, w_in,
 ):  # fmt: skip
     """Compose what two runs of segments do, and what they do before their last segment."""
